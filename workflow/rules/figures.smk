@@ -1,0 +1,3 @@
+rule figures:
+    input:
+        expand(f"{RESULTS}/evaluations/{{cell}}.csv", cell=CELLS),

@@ -1,0 +1,3 @@
+rule tables:
+    input:
+        expand(f"{RESULTS}/evaluations/{{cell}}.csv", cell=CELLS),

@@ -1,0 +1,107 @@
+"""The cells of a study: what a configuration implies, before anything runs.
+
+A cell is one training job: task, training solver, number of steps, block of seeds. Its identity
+is its path below `models/`; its specification holds just the keys that define its result.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from solverproof.config import seed_blocks
+from solverproof.solvers import steps_at_ratio
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training job: a block of seeds of one setting."""
+
+    task: str
+    solver: str
+    steps: int
+    seeds: tuple[int, ...]
+
+    @property
+    def setting(self) -> str:
+        """Path of the setting all seeds of this cell share."""
+        return f"{self.task}/{self.solver}/steps-{self.steps}"
+
+    @property
+    def path(self) -> str:
+        """Path of the cell below `models/` and `evaluations/`."""
+        return f"{self.setting}/seeds-{self.seeds[0]}-{self.seeds[-1]}"
+
+
+def cells(config: Mapping[str, Any]) -> list[Cell]:
+    """All cells that a validated configuration selects, in a fixed order."""
+    select, steps = config["select"], config["steps"]
+    return [
+        Cell(task, solver, n, block)
+        for task in select["tasks"]
+        for solver in select["solvers"]
+        for n in sorted(steps.get(task, {}).get(solver, []))
+        for block in seed_blocks(select["seeds"])
+    ]
+
+
+def cell_with_seed(config: Mapping[str, Any], task: str, solver: str, steps: int, seed: int) -> Cell:
+    """The cell in which a seed is trained."""
+    wanted = (task, solver, steps)
+    return next(c for c in cells(config) if (c.task, c.solver, c.steps) == wanted and seed in c.seeds)
+
+
+def model_spec(config: Mapping[str, Any], task: str) -> dict[str, Any]:
+    """What defines the model of a task: network, head, horizon."""
+    definition = config["tasks"][task]
+    return {
+        "network": config["networks"][definition["network"]],
+        "classes": definition["classes"],
+        "horizon": definition["horizon"],
+    }
+
+
+def train_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
+    """What defines a trained cell."""
+    definition = config["tasks"][cell.task]
+    return {
+        "setting": cell.setting,
+        "data": definition["data"],
+        "model": model_spec(config, cell.task),
+        "protocol": config["protocols"][definition["protocol"]],
+        "solver": cell.solver,
+        "steps": cell.steps,
+        "seeds": list(cell.seeds),
+    }
+
+
+def evaluation_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
+    """What defines the evaluation of a cell: its test settings as (solver, steps) pairs."""
+    test = config["test"]
+    solvers = test["solvers"].get(cell.solver, [cell.solver])
+    steps = sorted({steps_at_ratio(cell.steps, ratio) for ratio in [1, *test["ratios"]]})
+    settings = {(solver, n) for solver in solvers for n in steps} | {(cell.solver, cell.steps)}
+    return {
+        "task": cell.task,
+        "model": model_spec(config, cell.task),
+        "solver": cell.solver,
+        "steps": cell.steps,
+        "seeds": list(cell.seeds),
+        "tests": [list(setting) for setting in sorted(settings)],
+    }
+
+
+def flow_spec(config: Mapping[str, Any], cell: Cell, seed: int) -> dict[str, Any]:
+    """What defines the traces of one seed of a cell, for the figures of the flow."""
+    return {
+        "model": model_spec(config, cell.task),
+        "solver": cell.solver,
+        "steps": cell.steps,
+        "index": cell.seeds.index(seed),
+        "seed": seed,
+    }
+
+
+def canonical(spec: Mapping[str, Any]) -> str:
+    """JSON that is equal exactly when the specifications are: sorted keys, no spaces."""
+    return json.dumps(spec, sort_keys=True, separators=(",", ":"))

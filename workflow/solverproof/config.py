@@ -1,0 +1,245 @@
+"""Reading the configuration: defaults filled in, and every mistake told in one line."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from solverproof.datasets import CLASSES
+from solverproof.errors import InputError
+from solverproof.solvers import SOLVERS
+
+SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+Key = tuple[str | int, ...]
+Problem = tuple[Key, str]
+
+_EXPECTED = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "array": "a list, for example [1, 2]",
+    "object": "keys with values",
+}
+
+
+def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> dict[str, Any]:
+    """Check a merged configuration and return it with all defaults filled in.
+
+    Args:
+        config: the configuration, as merged from YAML files.
+        files: the files it was merged from, in order; used to say where a mistake is.
+
+    Raises:
+        InputError: on the first mistake, naming file, key and remedy.
+    """
+    filled = _copy(config)
+    for key, message in _problems(filled):
+        raise InputError(f"{_source(key, files)}{_dotted(key)}: {message}")
+    return filled
+
+
+def seed_blocks(entries: Sequence[int | str]) -> list[tuple[int, ...]]:
+    """Blocks of seeds from `select.seeds`: 5 is the block (5,), "0-4" the block (0, 1, 2, 3, 4).
+
+    Raises:
+        ValueError: if an entry is neither a seed nor an increasing range.
+    """
+    return [_seed_block(entry) for entry in entries]
+
+
+def _seed_block(entry: int | str) -> tuple[int, ...]:
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", str(entry))
+    if not match:
+        raise ValueError(f"{entry!r} is not a seed; write a whole number (5) or a range (0-4)")
+    first = int(match[1])
+    last = int(match[2] or first)
+    if last < first:
+        raise ValueError(f"the range {entry!r} runs backwards; write {last}-{first}")
+    return tuple(range(first, last + 1))
+
+
+def _copy(value: Any) -> Any:
+    """Plain dicts and lists all the way down (Snakemake hands over its own kinds)."""
+    if isinstance(value, Mapping):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
+
+
+def _problems(config: dict[str, Any]) -> Iterator[Problem]:
+    """All mistakes, schema before meaning; meaning is looked at only in a well-formed config."""
+    schema_errors = list(_validator().iter_errors(config))
+    # an unknown key is the likeliest cause of whatever else is wrong
+    schema_errors.sort(key=lambda error: error.validator != "additionalProperties")
+    for error in schema_errors:
+        yield _explain(error)
+    yield from _unknown_names(config)
+    yield from _unusable_selection(config)
+    yield from _unusable_heads(config)
+
+
+def _validator() -> Any:
+    """A JSON Schema validator that fills in defaults as it goes and takes 2.0 for no integer."""
+    base = jsonschema.Draft202012Validator
+
+    def fill_then_check(validator: Any, properties: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        if isinstance(instance, dict):
+            for key, subschema in properties.items():
+                if "default" in subschema:
+                    instance.setdefault(key, _copy(subschema["default"]))
+        yield from base.VALIDATORS["properties"](validator, properties, instance, schema)
+
+    types = base.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    checker = jsonschema.validators.extend(base, {"properties": fill_then_check}, type_checker=types)
+    return checker(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+
+
+def _explain(error: jsonschema.ValidationError) -> Problem:
+    key, value, limit = tuple(error.absolute_path), error.instance, error.validator_value
+    match error.validator:
+        case "additionalProperties":
+            known = error.schema["properties"]
+            unknown = next(name for name in value if name not in known)
+            return (*key, unknown), f"unknown key{_suggest(unknown, known)}"
+        case "required":
+            missing = next(name for name in limit if name not in value)
+            return key, f"the key '{missing}' is missing; add it"
+        case "enum":
+            return key, f"unknown {key[-1]} {value!r}{_suggest(value, limit)}"
+        case "type":
+            return key, _wrong_type(value, limit)
+        case "minItems":
+            return key, "the list is empty; give at least one entry"
+        case "uniqueItems":
+            twice = next(item for item in value if value.count(item) > 1)
+            return key, f"{twice!r} is given twice; remove one"
+        case "minimum" | "exclusiveMinimum" | "maximum":
+            bound = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most"}
+            return key, f"{value!r} is out of range; write a value of {bound[error.validator]} {limit}"
+    return key, error.message
+
+
+def _wrong_type(value: Any, expected: str | list[str]) -> str:
+    wanted = " or ".join(_EXPECTED[name] for name in ([expected] if isinstance(expected, str) else expected))
+    if value is None:
+        return f"no value is given; write {wanted}"
+    if isinstance(value, str) and _is_number(value) and "number" in expected:
+        return f"{value!r} is text to YAML; write {_yaml_number(value)}, with a decimal point"
+    return f"{value!r} is not {wanted}; write {wanted}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _yaml_number(text: str) -> str:
+    """1e-3 as YAML 1.1 wants it: 1.0e-3."""
+    mantissa, _, exponent = text.lower().partition("e")
+    decimal = mantissa if "." in mantissa else f"{mantissa}.0"
+    return f"{decimal}e{int(exponent):+d}" if exponent else decimal
+
+
+def _suggest(name: object, known: Iterable[str]) -> str:
+    names = [str(item) for item in known]
+    close = difflib.get_close_matches(str(name), names, n=1)
+    return f"; did you mean '{close[0]}'?" if close else f"; known are: {', '.join(names)}"
+
+
+def _unknown_names(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Names that point to no definition."""
+    references: list[tuple[Key, str, str, Iterable[str]]] = []
+    select, test = config["select"], config["test"]
+    tasks, networks, protocols = config["tasks"], config["networks"], config["protocols"]
+    references += [(("select", "tasks", i), "task", name, tasks) for i, name in enumerate(select["tasks"])]
+    references += [(("select", "solvers", i), "solver", name, SOLVERS) for i, name in enumerate(select["solvers"])]
+    for task, definition in tasks.items():
+        references.append((("tasks", task, "network"), "network", definition["network"], networks))
+        references.append((("tasks", task, "protocol"), "protocol", definition["protocol"], protocols))
+    for task, settings in config["steps"].items():
+        references.append((("steps", task), "task", task, tasks))
+        references += [(("steps", task, solver), "solver", solver, SOLVERS) for solver in settings]
+    for train, tests in test["solvers"].items():
+        references.append((("test", "solvers", train), "solver", train, SOLVERS))
+        references += [(("test", "solvers", train, i), "solver", name, SOLVERS) for i, name in enumerate(tests)]
+    if flow := config["figures"].get("flow"):
+        references.append((("figures", "flow", "task"), "task", flow["task"], tasks))
+        references.append((("figures", "flow", "solver"), "solver", flow["solver"], SOLVERS))
+    for key, kind, name, known in references:
+        if name not in known:
+            yield key, f"unknown {kind} '{name}'{_suggest(name, known)}"
+
+
+def _unusable_selection(config: Mapping[str, Any]) -> Iterator[Problem]:
+    select, steps = config["select"], config["steps"]
+    yield from _unusable_seeds(select["seeds"])
+    for task in select["tasks"]:
+        if not any(steps.get(task, {}).get(solver) for solver in select["solvers"]):
+            wanted = f"{{{select['solvers'][0]}: [8, 16]}}"
+            yield ("steps", task), f"no training steps for any selected solver; write for example {wanted}"
+    flow = config["figures"].get("flow")
+    if flow and flow["task"] in select["tasks"]:
+        yield from _unusable_flow(flow, config)
+
+
+def _unusable_seeds(entries: Sequence[int | str]) -> Iterator[Problem]:
+    seen: set[int] = set()
+    for i, entry in enumerate(entries):
+        try:
+            block = _seed_block(entry)
+        except ValueError as error:
+            yield ("select", "seeds", i), str(error)
+            return
+        if twice := seen.intersection(block):
+            yield ("select", "seeds", i), f"seed {min(twice)} is given twice; remove one"
+        seen.update(block)
+
+
+def _unusable_flow(flow: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Problem]:
+    trained = config["steps"][flow["task"]].get(flow["solver"], [])
+    for role in ("fine", "coarse"):
+        if flow[role] not in trained or flow["solver"] not in config["select"]["solvers"]:
+            where = f"steps.{flow['task']}.{flow['solver']}"
+            yield ("figures", "flow", role), f"{flow[role]} is not trained; write one of {where} = {trained}"
+    if not any(flow["seed"] in block for block in seed_blocks(config["select"]["seeds"])):
+        yield ("figures", "flow", "seed"), f"seed {flow['seed']} is not trained; write one of select.seeds"
+    data = config["tasks"][flow["task"]]["data"]
+    if data.get("dimension") != 2:
+        yield ("figures", "flow", "task"), f"the state of '{flow['task']}' is not two-dimensional; write a task whose is"
+
+
+def _unusable_heads(config: Mapping[str, Any]) -> Iterator[Problem]:
+    for task, definition in config["tasks"].items():
+        classes = CLASSES[definition["data"]["family"]]
+        if definition.setdefault("classes", classes) < classes:
+            message = f"the data set has {classes} classes but the head {definition['classes']} outputs; write {classes}"
+            yield ("tasks", task, "classes"), message
+
+
+def _dotted(key: Key) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
+    return text.removeprefix(".") or "(top level)"
+
+
+def _source(key: Key, files: Sequence[str | Path]) -> str:
+    """The file a key was last set in: the one that holds most of its path, later files first."""
+    depths = [(_depth(yaml.safe_load(Path(file).read_text(encoding="utf-8")), key), file) for file in files]
+    if not depths:
+        return ""
+    deepest = max(depth for depth, _ in depths)
+    return f"{next(file for depth, file in reversed(depths) if depth == deepest)}: "
+
+
+def _depth(node: Any, key: Key) -> int:
+    for depth, part in enumerate(key):
+        try:
+            node = node[part]
+        except (KeyError, IndexError, TypeError):
+            return depth
+    return len(key)

@@ -1,0 +1,117 @@
+"""Training a block of seeds together, each as if it were alone."""
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from solverproof.networks import Parameters, classifier
+
+
+@dataclass(frozen=True)
+class Training:
+    """What training returns.
+
+    Attributes:
+        parameters: stacked parameters after the last iteration.
+        history: one row per seed every `history_every` iterations: iteration, seed, loss and
+            accuracy on the batch, nfe of the forward pass, seconds since the start.
+        failures: seed to reason, for the seeds whose loss became NaN or infinite.
+    """
+
+    parameters: Parameters
+    history: list[dict[str, Any]] = field(default_factory=list)
+    failures: dict[int, str] = field(default_factory=dict)
+
+
+def train(spec: Mapping[str, Any], data: Mapping[str, np.ndarray]) -> Training:
+    """Train the block of seeds that a training specification describes.
+
+    Cross-entropy, Adam, gradients through the solver's operations (Ott et al. 2021, section 4).
+    The loss is summed over seeds, whose gradients therefore never mix.
+
+    A seed whose loss is not finite has diverged: it is reported in `failures`, its parameters
+    are worthless, and training goes on for the others as long as there are any.
+    """
+    x, y = torch.from_numpy(data["train_x"]), torch.from_numpy(data["train_y"])
+    protocol, seeds = spec["protocol"], spec["seeds"]
+    model = classifier(spec["model"], tuple(x.shape[1:]))
+    streams = [_stream(spec["setting"], seed) for seed in seeds]
+    parameters = {name: p.requires_grad_() for name, p in model.initial(streams).items()}
+    optimizer = torch.optim.Adam(parameters.values(), lr=protocol["learning_rate"], fused=True)
+    batches = batch_indices(len(x), protocol["batch"], streams)
+    training, started = Training(parameters), time.perf_counter()
+
+    for iteration in range(1, protocol["iterations"] + 1):
+        index = next(batches)
+        labels = y[index]
+        logits, solution = model(parameters, x[index], solver=spec["solver"], steps=spec["steps"])
+        losses = seed_losses(logits, labels)
+        _note_failures(training.failures, losses, seeds, iteration)
+        if len(training.failures) == len(seeds):
+            break
+        if iteration % protocol["history_every"] == 0 or iteration == protocol["iterations"]:
+            accuracies = (logits.argmax(2) == labels).float().mean(1)
+            common = {"nfe": solution.nfe, "seconds": time.perf_counter() - started}
+            training.history.extend(_history_rows(iteration, seeds, losses, accuracies, common))
+        optimizer.zero_grad()
+        losses.sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    for p in parameters.values():
+        p.requires_grad_(False)
+    return training
+
+
+def seed_losses(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of each seed, shape (seeds,).
+
+    Args:
+        logits: shape (seeds, batch, classes).
+        labels: shape (seeds, batch).
+    """
+    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape).mean(1)
+
+
+def batch_indices(samples: int, batch: int, streams: list[int]) -> Iterator[Tensor]:
+    """Endless batches of sample indices, shape (streams, batch).
+
+    Each stream walks through freshly shuffled epochs; a batch may reach over the end of an epoch,
+    so every batch is full and every sample is used equally often.
+    """
+    generators = [Generator().manual_seed(stream + 1) for stream in streams]
+    waiting = [torch.empty(0, dtype=torch.long) for _ in streams]
+    while True:
+        for i, generator in enumerate(generators):
+            while len(waiting[i]) < batch:
+                waiting[i] = torch.cat([waiting[i], torch.randperm(samples, generator=generator)])
+        yield torch.stack([queue[:batch] for queue in waiting])
+        waiting = [queue[batch:] for queue in waiting]
+
+
+def _stream(setting: str, seed: int) -> int:
+    """Seed of a run's random stream, from the run's identity; even, so that stream + 1 is free."""
+    digest = hashlib.sha256(f"{setting}/seed-{seed}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") * 2
+
+
+def _note_failures(failures: dict[int, str], losses: Tensor, seeds: list[int], iteration: int) -> None:
+    finite = losses.isfinite()
+    if finite.all():
+        return
+    for seed, ok in zip(seeds, finite.tolist(), strict=True):
+        if not ok:
+            failures.setdefault(seed, f"loss not finite at iteration {iteration}")
+
+
+def _history_rows(
+    iteration: int, seeds: list[int], losses: Tensor, accuracies: Tensor, common: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    for seed, loss, accuracy in zip(seeds, losses.tolist(), accuracies.tolist(), strict=True):
+        yield {"iteration": iteration, "seed": seed, "loss": loss, "accuracy": accuracy, **common}
