@@ -1,4 +1,5 @@
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -8,8 +9,9 @@ from solverproof.config import load
 from solverproof.errors import InputError
 from solverproof.fingerprint import code_hash
 
-# jobs find the package and the interpreter that runs this file, activated or not
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")]))
+# Jobs find the package beside this file, and the interpreter that runs it, activated or not.
+# Snakemake takes PYTHONPATH out of the environment of shell jobs, so the prefix sets it.
+shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(workflow.basedir))}; ")
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 try:
