@@ -3,15 +3,16 @@ import shlex
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(workflow.basedir))
+PACKAGE = str(Path(str(workflow.current_basedir)).parent)  # the folder of the package solverproof
+sys.path.insert(0, PACKAGE)
 from solverproof import cells as study
 from solverproof.config import load
 from solverproof.errors import InputError
 from solverproof.fingerprint import code_hash
 
-# Jobs find the package beside this file, and the interpreter that runs it, activated or not.
+# Jobs find the package and the interpreter that runs this file, activated or not. With conda
 # Snakemake takes PYTHONPATH out of the environment of shell jobs, so the prefix sets it.
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(workflow.basedir))}; ")
+shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(PACKAGE)}; ")
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 try:
