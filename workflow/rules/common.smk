@@ -3,7 +3,9 @@ import shlex
 import sys
 from pathlib import Path
 
-PACKAGE = str(Path(str(workflow.current_basedir)).parent)  # the folder of the package solverproof
+PACKAGE = str(
+    Path(str(workflow.current_basedir)).parent
+)  # the folder of the package solverproof
 sys.path.insert(0, PACKAGE)
 from solverproof import cells as study
 from solverproof.config import load
@@ -13,7 +15,11 @@ from solverproof.fingerprint import code_hash
 # Jobs find the package and the interpreter that runs this file, activated or not. With conda
 # Snakemake takes PYTHONPATH out of the environment of shell jobs, so the prefix sets it.
 shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(PACKAGE)}; ")
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ.update(
+    PATH=os.pathsep.join(
+        [str(Path(sys.executable).parent), os.getenv("PATH", os.defpath)]
+    )
+)
 
 try:
     config = load(config, workflow.configfiles)

@@ -5,15 +5,17 @@ rule evaluate:
         run=rules.train.output.run,
     output:
         f"{RESULTS}/evaluations/{{cell}}.csv",
-    params:
-        spec=lambda wildcards: study.canonical(study.evaluation_spec(config, CELLS[wildcards.cell])),
-        code=code_hash("evaluation"),
     log:
         f"{RESULTS}/logs/evaluate/{{cell}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/evaluate/{{cell}}.tsv"
     conda:
         "../../envs/solverproof.yaml"
+    params:
+        spec=lambda wildcards: study.canonical(
+            study.evaluation_spec(config, CELLS[wildcards.cell])
+        ),
+        code=code_hash("evaluation"),
     shell:
         "python -m solverproof evaluate --spec {params.spec:q} --data {input.data:q}"
         " --weights {input.weights:q} --run {input.run:q} --out {output:q} > {log:q} 2>&1"

@@ -5,17 +5,19 @@ rule train:
         weights=f"{RESULTS}/models/{{cell}}/weights.safetensors",
         history=f"{RESULTS}/models/{{cell}}/history.csv",
         run=f"{RESULTS}/models/{{cell}}/run.json",
-    params:
-        spec=lambda wildcards: study.canonical(study.train_spec(config, CELLS[wildcards.cell])),
-        code=code_hash("training"),
-    # the costliest cells first, so that none of them is left running alone at the end
-    priority: 1
     log:
         f"{RESULTS}/logs/train/{{cell}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train/{{cell}}.tsv"
+    # the costliest cells first, so that none of them is left running alone at the end
+    priority: 1
     conda:
         "../../envs/solverproof.yaml"
+    params:
+        spec=lambda wildcards: study.canonical(
+            study.train_spec(config, CELLS[wildcards.cell])
+        ),
+        code=code_hash("training"),
     shell:
         "python -m solverproof train --spec {params.spec:q} --data {input.data:q}"
         " --weights {output.weights:q} --history {output.history:q} --run {output.run:q} > {log:q} 2>&1"

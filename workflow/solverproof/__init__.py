@@ -1,0 +1,1 @@
+"""Is your Neural ODE solver-proof?"""

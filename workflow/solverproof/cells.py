@@ -45,10 +45,23 @@ def cells(config: Mapping[str, Any]) -> list[Cell]:
     ]
 
 
-def cell_with_seed(config: Mapping[str, Any], task: str, solver: str, steps: int, seed: int) -> Cell:
-    """The cell in which a seed is trained."""
-    wanted = (task, solver, steps)
-    return next(c for c in cells(config) if (c.task, c.solver, c.steps) == wanted and seed in c.seeds)
+@dataclass(frozen=True)
+class Flow:
+    """The two models that figures 1 and 2 look into."""
+
+    fine: Cell
+    coarse: Cell
+    seed: int
+
+
+def flow(config: Mapping[str, Any]) -> Flow | None:
+    """The models of `figures.flow`; None when that is not set or its task not selected."""
+    chosen = config["figures"].get("flow")
+    if not chosen or chosen["task"] not in config["select"]["tasks"]:
+        return None
+    wanted = [c for c in cells(config) if (c.task, c.solver) == (chosen["task"], chosen["solver"])]
+    by_steps = {c.steps: c for c in wanted if chosen["seed"] in c.seeds}
+    return Flow(by_steps[chosen["fine"]], by_steps[chosen["coarse"]], chosen["seed"])
 
 
 def model_spec(config: Mapping[str, Any], task: str) -> dict[str, Any]:
@@ -91,14 +104,33 @@ def evaluation_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
     }
 
 
-def flow_spec(config: Mapping[str, Any], cell: Cell, seed: int) -> dict[str, Any]:
-    """What defines the traces of one seed of a cell, for the figures of the flow."""
+def trace_spec(config: Mapping[str, Any], cell: Cell, seed: int) -> dict[str, Any]:
+    """What defines the trace of one seed of a cell."""
     return {
         "model": model_spec(config, cell.task),
         "solver": cell.solver,
         "steps": cell.steps,
         "index": cell.seeds.index(seed),
-        "seed": seed,
+    }
+
+
+def flow_spec(chosen: Flow) -> dict[str, Any]:
+    """What figures 1 and 2 say of their models."""
+    return {
+        "task": chosen.fine.task,
+        "solver": chosen.fine.solver,
+        "fine": chosen.fine.steps,
+        "coarse": chosen.coarse.steps,
+    }
+
+
+def accuracy_spec(config: Mapping[str, Any], task: str) -> dict[str, Any]:
+    """What defines figure 4 of a task."""
+    selected = cells(config)
+    return {
+        "task": task,
+        "solvers": [s for s in config["select"]["solvers"] if any((c.task, c.solver) == (task, s) for c in selected)],
+        "chance": 1 / config["tasks"][task]["classes"],
     }
 
 

@@ -36,7 +36,7 @@ def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> dict[st
     Raises:
         InputError: on the first mistake, naming file, key and remedy.
     """
-    filled = _copy(config)
+    filled: dict[str, Any] = _copy(config)
     for key, message in _problems(filled):
         raise InputError(f"{_source(key, files)}{_dotted(key)}: {message}")
     return filled
@@ -93,11 +93,12 @@ def _validator() -> Any:
         yield from base.VALIDATORS["properties"](validator, properties, instance, schema)
 
     types = base.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    checker = jsonschema.validators.extend(base, {"properties": fill_then_check}, type_checker=types)
+    extend: Any = jsonschema.validators.extend
+    checker = extend(base, {"properties": fill_then_check}, type_checker=types)
     return checker(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
 
 
-def _explain(error: jsonschema.ValidationError) -> Problem:
+def _explain(error: Any) -> Problem:
     key, value, limit = tuple(error.absolute_path), error.instance, error.validator_value
     match error.validator:
         case "additionalProperties":
@@ -211,15 +212,18 @@ def _unusable_flow(flow: Mapping[str, Any], config: Mapping[str, Any]) -> Iterat
         yield ("figures", "flow", "seed"), f"seed {flow['seed']} is not trained; write one of select.seeds"
     data = config["tasks"][flow["task"]]["data"]
     if data.get("dimension") != 2:
-        yield ("figures", "flow", "task"), f"the state of '{flow['task']}' is not two-dimensional; write a task whose is"
+        yield ("figures", "flow", "task"), f"the state of '{flow['task']}' is not 2-d; write a task whose state is"
 
 
 def _unusable_heads(config: Mapping[str, Any]) -> Iterator[Problem]:
     for task, definition in config["tasks"].items():
         classes = CLASSES[definition["data"]["family"]]
         if definition.setdefault("classes", classes) < classes:
-            message = f"the data set has {classes} classes but the head {definition['classes']} outputs; write {classes}"
-            yield ("tasks", task, "classes"), message
+            few = definition["classes"]
+            yield (
+                ("tasks", task, "classes"),
+                f"the data set has {classes} classes, the head {few} outputs; write {classes}",
+            )
 
 
 def _dotted(key: Key) -> str:

@@ -71,16 +71,14 @@ def _test(
 
 
 @torch.no_grad()
-def _logits(
-    model: Classifier, parameters: Parameters, x: Tensor, solver: str, steps: int
-) -> tuple[Tensor, int, int]:
+def _logits(model: Classifier, parameters: Parameters, x: Tensor, solver: str, steps: int) -> tuple[Tensor, int, int]:
     """Logits (seeds, samples, classes) of all samples, the steps really taken, and the NFE."""
     seeds = len(parameters["head.bias"])
     chunks = []
-    for part in x.split(CHUNK):
+    for part in torch.split(x, CHUNK):
         logits, solution = model(parameters, part.expand(seeds, *part.shape), solver=solver, steps=steps)
         if solution.steps != steps or solution.nfe != steps * SOLVERS[solver].stages:
-            raise AssertionError(f"{solver} took {solution.steps} steps and {solution.nfe} NFE instead of {steps} steps")
+            raise AssertionError(f"{solver}: {solution.steps} steps and {solution.nfe} NFE instead of {steps} steps")
         chunks.append(logits)
     return torch.cat(chunks, 1), solution.steps, solution.nfe
 

@@ -7,10 +7,11 @@ shape (seeds, batch, channels, *spatial). Seeds share every tensor operation and
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812  the name all of PyTorch's documentation uses
 from torch import Generator, Tensor
 
 from solverproof.integration import Solution, VectorField, solve
@@ -70,8 +71,7 @@ class ConvField:
         ]
 
         def field(state: Tensor) -> Tensor:
-            hidden = _dense(layers, state.flatten(2))
-            return hidden.view_as(state)
+            return _dense(layers, state.flatten(2)).view_as(state)
 
         return field
 
@@ -82,14 +82,14 @@ class ConvField:
         biases = [parameters[f"bias{i}"].flatten() for i in range(3)]
 
         def field(state: Tensor) -> Tensor:
-            seeds, _, channels = state.shape[:3]
+            seeds = len(state)
             hidden = state.transpose(0, 1).flatten(1, 2)
             if hidden.dim() == 4:
                 hidden = hidden.contiguous(memory_format=torch.channels_last)
             hidden = convolution(hidden, weights[0], biases[0], groups=seeds).relu_()
             hidden = convolution(hidden, weights[1], biases[1], padding=1, groups=seeds).relu_()
             hidden = convolution(hidden, weights[2], biases[2], groups=seeds)
-            return hidden.unflatten(1, (seeds, channels)).transpose(0, 1)
+            return hidden.reshape(-1, seeds, *self.shape).transpose(0, 1)
 
         return field
 
@@ -111,7 +111,7 @@ class MLPField:
         size = math.prod(self.shape)
         ends = (size, *self.widths, size)
         parameters = {}
-        for i, (inputs, outputs) in enumerate(zip(ends, ends[1:], strict=False)):
+        for i, (inputs, outputs) in enumerate(pairwise(ends)):
             parameters[f"weight{i}"] = _kaiming((outputs, inputs), generator).T.contiguous()
             parameters[f"bias{i}"] = torch.zeros(outputs)
         return parameters
@@ -203,7 +203,7 @@ def _as_matrix(weight: Tensor, length: int) -> Tensor:
     seeds, outputs, inputs, width = weight.shape
     units = torch.eye(inputs * length).view(inputs * length, inputs, length)
     rows = F.conv1d(units, weight.flatten(0, 1), padding=width // 2)
-    return rows.unflatten(1, (seeds, outputs)).transpose(0, 1).flatten(2).contiguous()
+    return rows.view(-1, seeds, outputs * length).transpose(0, 1).contiguous()
 
 
 def _repeat(bias: Tensor, length: int) -> Tensor:

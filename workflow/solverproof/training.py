@@ -4,11 +4,12 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812  the name all of PyTorch's documentation uses
 from torch import Generator, Tensor
 
 from solverproof.networks import Parameters, classifier
@@ -20,8 +21,9 @@ class Training:
 
     Attributes:
         parameters: stacked parameters after the last iteration.
-        history: one row per seed every `history_every` iterations: iteration, seed, loss and
-            accuracy on the batch, nfe of the forward pass, seconds since the start.
+        history: one row per seed every `history_every` iterations, at the last one and where a
+            seed diverges: iteration, seed, loss and accuracy on the batch, nfe of the forward
+            pass, seconds since the start.
         failures: seed to reason, for the seeds whose loss became NaN or infinite.
     """
 
@@ -45,27 +47,27 @@ def train(spec: Mapping[str, Any], data: Mapping[str, np.ndarray]) -> Training:
     streams = [_stream(spec["setting"], seed) for seed in seeds]
     parameters = {name: p.requires_grad_() for name, p in model.initial(streams).items()}
     optimizer = torch.optim.Adam(parameters.values(), lr=protocol["learning_rate"], fused=True)
-    batches = batch_indices(len(x), protocol["batch"], streams)
     training, started = Training(parameters), time.perf_counter()
 
-    for iteration in range(1, protocol["iterations"] + 1):
-        index = next(batches)
+    batches = islice(batch_indices(len(x), protocol["batch"], streams), protocol["iterations"])
+    for iteration, index in enumerate(batches, start=1):
         labels = y[index]
         logits, solution = model(parameters, x[index], solver=spec["solver"], steps=spec["steps"])
         losses = seed_losses(logits, labels)
-        _note_failures(training.failures, losses, seeds, iteration)
+        running = [seed for seed in seeds if seed not in training.failures]
+        diverged = _note_failures(training.failures, losses, seeds, iteration)
+        if diverged or iteration % protocol["history_every"] == 0 or iteration == protocol["iterations"]:
+            accuracies = (logits.argmax(2) == labels).float().mean(1)
+            rows = _history_rows(iteration, seeds, losses, accuracies, solution.nfe, time.perf_counter() - started)
+            training.history.extend(row for row in rows if row["seed"] in running)
         if len(training.failures) == len(seeds):
             break
-        if iteration % protocol["history_every"] == 0 or iteration == protocol["iterations"]:
-            accuracies = (logits.argmax(2) == labels).float().mean(1)
-            common = {"nfe": solution.nfe, "seconds": time.perf_counter() - started}
-            training.history.extend(_history_rows(iteration, seeds, losses, accuracies, common))
         optimizer.zero_grad()
         losses.sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     for p in parameters.values():
-        p.requires_grad_(False)
+        p.detach_()
     return training
 
 
@@ -101,17 +103,19 @@ def _stream(setting: str, seed: int) -> int:
     return int.from_bytes(digest[:6], "big") * 2
 
 
-def _note_failures(failures: dict[int, str], losses: Tensor, seeds: list[int], iteration: int) -> None:
+def _note_failures(failures: dict[int, str], losses: Tensor, seeds: list[int], iteration: int) -> bool:
+    """Add the seeds that diverged in this iteration; tell whether there were any."""
     finite = losses.isfinite()
     if finite.all():
-        return
-    for seed, ok in zip(seeds, finite.tolist(), strict=True):
-        if not ok:
-            failures.setdefault(seed, f"loss not finite at iteration {iteration}")
+        return False
+    new = [seed for seed, ok in zip(seeds, finite.tolist(), strict=True) if not ok and seed not in failures]
+    failures.update(dict.fromkeys(new, f"loss not finite at iteration {iteration}"))
+    return bool(new)
 
 
 def _history_rows(
-    iteration: int, seeds: list[int], losses: Tensor, accuracies: Tensor, common: dict[str, Any]
+    iteration: int, seeds: list[int], losses: Tensor, accuracies: Tensor, nfe: int, seconds: float
 ) -> Iterator[dict[str, Any]]:
     for seed, loss, accuracy in zip(seeds, losses.tolist(), accuracies.tolist(), strict=True):
-        yield {"iteration": iteration, "seed": seed, "loss": loss, "accuracy": accuracy, **common}
+        row = {"iteration": iteration, "seed": seed, "loss": loss, "accuracy": accuracy}
+        yield {**row, "nfe": nfe, "seconds": seconds}

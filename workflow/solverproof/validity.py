@@ -38,7 +38,7 @@ def _drop(run: pd.DataFrame, threshold: float) -> dict[str, Any]:
     if own["status"] == "diverged":
         return {**result, "valid": False, "status": own["status"], "reason": own["reason"]}
     finer = run[[is_at_least_as_accurate(test, train) for test in tests]]
-    worst = finer.loc[finer["accuracy"].idxmin()]
+    worst = finer.sort_values("accuracy", kind="stable").iloc[0]
     drop = own["accuracy"] - worst["accuracy"]
     return {
         **result,

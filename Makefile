@@ -1,0 +1,46 @@
+# The two commands: make figures, make test. Each creates .venv on first use.
+CORES ?= all
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+STUDY := .venv/study-installed
+TOOLS := .venv/tools-installed
+
+.PHONY: figures test smoke bench unlock lint format
+
+figures: $(STUDY)
+	$(SNAKEMAKE)
+
+smoke: $(STUDY)
+	$(SNAKEMAKE) --configfile config/smoke.yaml
+
+bench: $(STUDY)
+	PYTHONPATH=workflow $(BIN)/python -m solverproof bench
+
+# after a run was killed, Snakemake asks for this
+unlock: $(STUDY)
+	$(BIN)/snakemake --unlock
+
+test: $(TOOLS) lint
+	$(BIN)/python -m pytest
+
+lint: $(TOOLS)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+format: $(TOOLS)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/snakefmt Snakefile workflow
+
+$(STUDY): envs/requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(TOOLS): envs/requirements-dev.txt $(STUDY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@

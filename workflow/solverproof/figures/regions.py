@@ -1,0 +1,36 @@
+"""Figure 2: the classifier's regions behind the ODE block's output, at the training step and at half of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from solverproof.figures.style import CLASS_COLORS, CLASS_TINTS, PAGE, SOLVER_NAMES, letter
+from solverproof.files import read_arrays
+
+
+def figure(spec: Mapping[str, Any], coarse: Path) -> Figure:
+    """Output of the model trained with the large step, tested with that step (a) and half of it (b).
+
+    Args:
+        spec: `solver` and `coarse`, the number of training steps.
+        coarse: trace of the model.
+    """
+    trace, steps = read_arrays(coarse), spec["coarse"]
+    fig, axes = plt.subplots(1, 2, figsize=(PAGE, 3.1), sharex=True, sharey=True)
+    for ax, ends, tested in zip(axes, (trace["ends"], trace["ends_half"]), (steps, 2 * steps), strict=True):
+        ax.imshow(
+            trace["regions"], extent=tuple(trace["box"]), origin="lower", aspect="auto", interpolation="nearest",
+            cmap=ListedColormap(CLASS_TINTS), vmin=0, vmax=1,
+        )  # fmt: skip
+        for label, color in enumerate(CLASS_COLORS):
+            ax.plot(*ends[trace["labels"] == label].T, ".", color=color, markersize=2, label=f"class {label}")
+        where = "training step" if tested == steps else "half the training step"
+        ax.set(title=f"{SOLVER_NAMES[spec['solver']]}, $N$ = {tested} ({where})", xlabel="$z_1(T)$")
+    axes[0].set_ylabel("$z_2(T)$")
+    axes[1].legend(markerscale=3, loc="upper right", framealpha=0.9)
+    letter(axes)
+    return fig

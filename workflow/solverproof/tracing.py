@@ -1,0 +1,67 @@
+"""What the figures of the flow need to know of a model with a two-dimensional state."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from solverproof.integration import solve, trajectory
+from solverproof.networks import Classifier, Parameters, classifier
+
+POINTS_PER_CLASS = 20
+RESOLUTION = 300
+
+
+@torch.no_grad()
+def trace(spec: Mapping[str, Any], data: Mapping[str, np.ndarray], parameters: Parameters) -> dict[str, np.ndarray]:
+    """Trajectories, end points and decision regions of one seed.
+
+    Args:
+        spec: a flow specification.
+        data: the task's data set; its test part is used.
+        parameters: stacked parameters of the block the seed belongs to.
+
+    Returns:
+        `trajectories` (steps + 1, points, 2) with `trajectory_labels`, taken with the training
+        solver and steps; `ends` (samples, 2) at the training steps and `ends_half` at half the
+        step size, with `labels`; `regions` (rows, columns), the head's class at each point of a
+        grid over `box` (x_min, x_max, y_min, y_max).
+    """
+    index = spec["index"]
+    own = {name: p[index : index + 1] for name, p in parameters.items()}
+    x, labels = torch.from_numpy(data["test_x"]), data["test_y"]
+    model = classifier(spec["model"], tuple(x.shape[1:]))
+    field, states = model.vector_field(own), x.unsqueeze(0)
+    shown = np.sort(np.concatenate([np.flatnonzero(labels == c)[:POINTS_PER_CLASS] for c in np.unique(labels)]))
+    how = {"solver": spec["solver"], "horizon": model.horizon}
+    paths = trajectory(field, states[:, shown], steps=spec["steps"], **how).state
+    ends = solve(field, states, steps=spec["steps"], **how).state.reshape(-1, 2)
+    ends_half = solve(field, states, steps=2 * spec["steps"], **how).state.reshape(-1, 2)
+    box = _box(torch.cat([ends, ends_half]))
+    return {
+        "trajectories": paths.reshape(spec["steps"] + 1, -1, 2).numpy(),
+        "trajectory_labels": labels[shown],
+        "ends": ends.numpy(),
+        "ends_half": ends_half.numpy(),
+        "labels": labels,
+        "regions": _regions(model, own, box),
+        "box": np.array(box),
+    }
+
+
+def _box(points: Tensor) -> tuple[float, float, float, float]:
+    """Bounding box with a margin of 8 %."""
+    low, high = points.min(0).values, points.max(0).values
+    margin = 0.08 * (high - low)
+    (x_min, y_min), (x_max, y_max) = (low - margin).tolist(), (high + margin).tolist()
+    return x_min, x_max, y_min, y_max
+
+
+def _regions(model: Classifier, parameters: Parameters, box: tuple[float, float, float, float]) -> np.ndarray:
+    x_min, x_max, y_min, y_max = box
+    ys, xs = torch.linspace(y_min, y_max, RESOLUTION), torch.linspace(x_min, x_max, RESOLUTION)
+    y, x = torch.meshgrid(ys, xs, indexing="ij")
+    states = torch.stack([x, y], -1).reshape(1, -1, *model.shape)
+    return model.head(parameters, states).argmax(2).view(RESOLUTION, RESOLUTION).numpy()
