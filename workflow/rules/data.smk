@@ -7,6 +7,8 @@ rule prepare:
         "../../envs/solverproof.yaml"
     params:
         spec=lambda wildcards: study.canonical(config["tasks"][wildcards.task]["data"]),
-        code=code_hash("datasets", "datasets.spheres", "datasets.digits"),
+        code=lambda wildcards: code_hash(
+            f"datasets.{config['tasks'][wildcards.task]['data']['family']}"
+        ),
     shell:
         "python -m solverproof prepare --spec {params.spec:q} --out {output:q} > {log:q} 2>&1"

@@ -9,8 +9,8 @@ rule train:
         f"{RESULTS}/logs/train/{{cell}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train/{{cell}}.tsv"
-    # the costliest cells first, so that none of them is left running alone at the end
-    priority: 1
+    # the longest jobs start first, so that none is left running alone at the end
+    priority: lambda wildcards: study.training_work(config, CELLS[wildcards.cell])
     conda:
         "../../envs/solverproof.yaml"
     params:

@@ -5,12 +5,15 @@ is its path below `models/`; its specification holds just the keys that define i
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from solverproof.config import seed_blocks
-from solverproof.solvers import steps_at_ratio
+from solverproof.datasets import shape as sample_shape
+from solverproof.solvers import SOLVERS, steps_at_ratio
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,24 @@ def flow(config: Mapping[str, Any]) -> Flow | None:
     wanted = [c for c in cells(config) if (c.task, c.solver) == (chosen["task"], chosen["solver"])]
     by_steps = {c.steps: c for c in wanted if chosen["seed"] in c.seeds}
     return Flow(by_steps[chosen["fine"]], by_steps[chosen["coarse"]], chosen["seed"])
+
+
+def training_work(config: Mapping[str, Any], cell: Cell) -> int:
+    """Multiply-adds of a cell's forward passes in training, roughly: for ordering jobs, not for reports."""
+    task = config["tasks"][cell.task]
+    protocol, network = config["protocols"][task["protocol"]], config["networks"][task["network"]]
+    nfe = cell.steps * SOLVERS[cell.solver].stages
+    samples = protocol["iterations"] * protocol["batch"] * len(cell.seeds)
+    return samples * nfe * _field_work(network, sample_shape(task["data"]))
+
+
+def _field_work(network: Mapping[str, Any], shape: tuple[int, ...]) -> int:
+    """Multiply-adds of one evaluation of the field's largest layers on one sample."""
+    if network["family"] == "conv":
+        spatial = shape[1:]
+        return math.prod(spatial) * 3 ** len(spatial) * network["channels"] ** 2
+    ends = (math.prod(shape), *network["widths"], math.prod(shape))
+    return sum(inputs * outputs for inputs, outputs in pairwise(ends))
 
 
 def model_spec(config: Mapping[str, Any], task: str) -> dict[str, Any]:
