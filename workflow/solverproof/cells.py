@@ -72,7 +72,7 @@ def training_work(config: Mapping[str, Any], cell: Cell) -> int:
     task = config["tasks"][cell.task]
     protocol, network = config["protocols"][task["protocol"]], config["networks"][task["network"]]
     nfe = cell.steps * SOLVERS[cell.solver].stages
-    samples = protocol["iterations"] * protocol["batch"] * len(cell.seeds)
+    samples: int = protocol["iterations"] * protocol["batch"] * len(cell.seeds)
     return samples * nfe * _field_work(network, sample_shape(task["data"]))
 
 
@@ -80,7 +80,7 @@ def _field_work(network: Mapping[str, Any], shape: tuple[int, ...]) -> int:
     """Multiply-adds of one evaluation of the field's largest layers on one sample."""
     if network["family"] == "conv":
         spatial = shape[1:]
-        return math.prod(spatial) * 3 ** len(spatial) * network["channels"] ** 2
+        return math.prod(spatial) * int(3 ** len(spatial)) * int(network["channels"]) ** 2
     ends = (math.prod(shape), *network["widths"], math.prod(shape))
     return sum(inputs * outputs for inputs, outputs in pairwise(ends))
 

@@ -8,8 +8,8 @@ arXiv 2007.15386):
 The paper prints no parameter values. Those in ``FAN`` were found by a search: with the paper's
 step ``COARSE_STEP`` the end points of the four XOR points can be divided by a line, with
 ``FINE_STEP`` (and in the limit of vanishing steps) they cannot. ``FAN`` turns the points about
-five and a half times; the turning speed grows with the distance from the origin, so that the
-energy Euler's method adds in each turn ends as an error in phase.
+the origin, which stays put, between three and six times; the turning speed grows with the
+distance from the origin, so that the energy Euler's method adds ends as an error in phase.
 
 All quantities are dimensionless. Points are rows ``(x, y)`` of floating-point arrays.
 """

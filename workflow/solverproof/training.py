@@ -2,8 +2,9 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -12,7 +13,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812  the name all of PyTorch's documentation uses
 from torch import Generator, Tensor
 
-from solverproof.networks import Parameters, classifier
+from solverproof.networks import Classifier, Parameters, classifier
+
+Trial = Callable[[str, int], float]
+"""Accuracy on the current batch with a solver and a number of steps, without gradients."""
+
+Schedule = Callable[[int, Trial], int]
+"""Number of training steps to take in an iteration (counted from 1)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Training:
     failures: dict[int, str] = field(default_factory=dict)
 
 
-def train(spec: Mapping[str, Any], data: Mapping[str, np.ndarray]) -> Training:
+def train(spec: Mapping[str, Any], data: Mapping[str, np.ndarray], schedule: Schedule | None = None) -> Training:
     """Train the block of seeds that a training specification describes.
 
     Cross-entropy, Adam, gradients through the solver's operations (Ott et al. 2021, section 4).
@@ -40,6 +47,11 @@ def train(spec: Mapping[str, Any], data: Mapping[str, np.ndarray]) -> Training:
 
     A seed whose loss is not finite has diverged: it is reported in `failures`, its parameters
     are worthless, and training goes on for the others as long as there are any.
+
+    Args:
+        spec: a training specification.
+        data: the task's data set; its training part is used.
+        schedule: chooses the number of steps of each iteration; the specification's by default.
     """
     x, y = torch.from_numpy(data["train_x"]), torch.from_numpy(data["train_y"])
     protocol, seeds = spec["protocol"], spec["seeds"]
@@ -51,8 +63,11 @@ def train(spec: Mapping[str, Any], data: Mapping[str, np.ndarray]) -> Training:
 
     batches = islice(batch_indices(len(x), protocol["batch"], streams), protocol["iterations"])
     for iteration, index in enumerate(batches, start=1):
-        labels = y[index]
-        logits, solution = model(parameters, x[index], solver=spec["solver"], steps=spec["steps"])
+        inputs, labels = x[index], y[index]
+        steps = (
+            schedule(iteration, partial(_accuracy, model, parameters, inputs, labels)) if schedule else spec["steps"]
+        )
+        logits, solution = model(parameters, inputs, solver=spec["solver"], steps=steps)
         losses = seed_losses(logits, labels)
         running = [seed for seed in seeds if seed not in training.failures]
         diverged = _note_failures(training.failures, losses, seeds, iteration)
@@ -69,6 +84,13 @@ def train(spec: Mapping[str, Any], data: Mapping[str, np.ndarray]) -> Training:
     for p in parameters.values():
         p.detach_()
     return training
+
+
+@torch.no_grad()
+def _accuracy(model: Classifier, parameters: Parameters, x: Tensor, labels: Tensor, solver: str, steps: int) -> float:
+    """Share of right answers over the whole stack."""
+    logits, _ = model(parameters, x, solver=solver, steps=steps)
+    return float((logits.argmax(2) == labels).float().mean())
 
 
 def seed_losses(logits: Tensor, labels: Tensor) -> Tensor:
