@@ -4,7 +4,6 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -15,11 +14,26 @@ from torch import Generator, Tensor
 
 from solverproof.networks import Classifier, Parameters, classifier
 
-Trial = Callable[[str, int], float]
-"""Accuracy on the current batch with a solver and a number of steps, without gradients."""
 
-Schedule = Callable[[int, Trial], int]
-"""Number of training steps to take in an iteration (counted from 1)."""
+@dataclass(frozen=True)
+class Batch:
+    """What is at hand in an iteration: the model as it stands, and the batch.
+
+    Attributes:
+        model: the classifier.
+        parameters: its stacked parameters.
+        x: inputs, shape (seeds, batch, channels, *spatial).
+        labels: shape (seeds, batch).
+    """
+
+    model: Classifier
+    parameters: Parameters
+    x: Tensor
+    labels: Tensor
+
+
+Schedule = Callable[[int, Batch], int]
+"""Chooses the number of training steps of an iteration (counted from 1)."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +77,14 @@ def train(spec: Mapping[str, Any], data: Mapping[str, np.ndarray], schedule: Sch
 
     batches = islice(batch_indices(len(x), protocol["batch"], streams), protocol["iterations"])
     for iteration, index in enumerate(batches, start=1):
-        inputs, labels = x[index], y[index]
-        steps = (
-            schedule(iteration, partial(_accuracy, model, parameters, inputs, labels)) if schedule else spec["steps"]
-        )
-        logits, solution = model(parameters, inputs, solver=spec["solver"], steps=steps)
-        losses = seed_losses(logits, labels)
+        batch = Batch(model, parameters, x[index], y[index])
+        steps = schedule(iteration, batch) if schedule else spec["steps"]
+        logits, solution = model(parameters, batch.x, solver=spec["solver"], steps=steps)
+        losses = seed_losses(logits, batch.labels)
         running = [seed for seed in seeds if seed not in training.failures]
         diverged = _note_failures(training.failures, losses, seeds, iteration)
         if diverged or iteration % protocol["history_every"] == 0 or iteration == protocol["iterations"]:
-            accuracies = (logits.argmax(2) == labels).float().mean(1)
+            accuracies = (logits.argmax(2) == batch.labels).float().mean(1)
             rows = _history_rows(iteration, seeds, losses, accuracies, solution.nfe, time.perf_counter() - started)
             training.history.extend(row for row in rows if row["seed"] in running)
         if len(training.failures) == len(seeds):
@@ -84,13 +96,6 @@ def train(spec: Mapping[str, Any], data: Mapping[str, np.ndarray], schedule: Sch
     for p in parameters.values():
         p.detach_()
     return training
-
-
-@torch.no_grad()
-def _accuracy(model: Classifier, parameters: Parameters, x: Tensor, labels: Tensor, solver: str, steps: int) -> float:
-    """Share of right answers over the whole stack."""
-    logits, _ = model(parameters, x, solver=solver, steps=steps)
-    return float((logits.argmax(2) == labels).float().mean())
 
 
 def seed_losses(logits: Tensor, labels: Tensor) -> Tensor:
