@@ -33,15 +33,16 @@ def trace(spec: Mapping[str, Any], data: Mapping[str, np.ndarray], parameters: P
     own = {name: p[index : index + 1] for name, p in parameters.items()}
     x, labels = torch.from_numpy(data["test_x"]), data["test_y"]
     model = classifier(spec["model"], tuple(x.shape[1:]))
-    field, states = model.vector_field(own), x.unsqueeze(0)
+    field, pack, unpack = model.vector_field(own), model.field.pack, model.field.unpack
     shown = np.sort(np.concatenate([np.flatnonzero(labels == c)[:POINTS_PER_CLASS] for c in np.unique(labels)]))
     how = {"solver": spec["solver"], "horizon": model.horizon}
-    paths = trajectory(field, states[:, shown], steps=spec["steps"], **how).state
-    ends = solve(field, states, steps=spec["steps"], **how).state.reshape(-1, 2)
-    ends_half = solve(field, states, steps=2 * spec["steps"], **how).state.reshape(-1, 2)
+    paths = trajectory(field, pack(x[shown].unsqueeze(0)), steps=spec["steps"], **how).state
+    states = pack(x.unsqueeze(0))
+    ends = unpack(solve(field, states, steps=spec["steps"], **how).state).reshape(-1, 2)
+    ends_half = unpack(solve(field, states, steps=2 * spec["steps"], **how).state).reshape(-1, 2)
     box = _box(torch.cat([ends, ends_half]))
     return {
-        "trajectories": paths.reshape(spec["steps"] + 1, -1, 2).numpy(),
+        "trajectories": torch.stack([unpack(states) for states in paths]).reshape(spec["steps"] + 1, -1, 2).numpy(),
         "trajectory_labels": labels[shown],
         "ends": ends.numpy(),
         "ends_half": ends_half.numpy(),

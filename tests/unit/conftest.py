@@ -1,0 +1,28 @@
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # a busy machine must not fail a property
+settings.load_profile("untimed")
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def double_precision():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture
+def study():
+    return yaml.safe_load((CONFIG / "config.yaml").read_text(encoding="utf-8"))

@@ -1,0 +1,57 @@
+"""One seed's model, of PyTorch's own modules and torchdiffeq: what the stacked code is held against."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torchdiffeq import odeint
+
+from solverproof.networks import ConvField
+
+
+class PlainClassifier(nn.Module):
+    def __init__(self, model, parameters, index):
+        super().__init__()
+        self.field = plain_field(model.field, unprefixed(parameters), index)
+        self.head = filled(
+            nn.Linear(math.prod(model.shape), model.classes), parameters, "head.weight", "head.bias", index
+        )
+        self.horizon = model.horizon
+
+    def final_state(self, x, solver, steps):
+        times = torch.linspace(0, self.horizon, steps + 1, dtype=torch.float64)
+        return odeint(lambda _, z: self.field(z), x, times, method=solver)[-1]
+
+    def forward(self, x, solver, steps):
+        return self.head(self.final_state(x, solver, steps).flatten(1))
+
+
+def unprefixed(parameters):
+    return {name.removeprefix("field."): p for name, p in parameters.items()}
+
+
+def plain_field(field, parameters, index):
+    if isinstance(field, ConvField):
+        conv = [nn.Conv1d, nn.Conv2d][len(field.shape) - 2]
+        outer, hidden = field.shape[0], field.channels
+        layers = [conv(outer, hidden, 1), conv(hidden, hidden, 3, padding=1), conv(hidden, outer, 1)]
+        before, after = nn.Identity(), nn.Identity()
+    else:
+        size = math.prod(field.shape)
+        layers = [nn.Linear(inputs, outputs) for inputs, outputs in pairwise([size, *field.widths, size])]
+        before, after = nn.Flatten(), nn.Unflatten(1, field.shape)
+    for i, layer in enumerate(layers):
+        filled(layer, parameters, f"weight{i}", f"bias{i}", index)
+    between = [module for layer in layers for module in (layer, nn.ReLU())][:-1]
+    return nn.Sequential(before, *between, after)
+
+
+def filled(layer, parameters, weight, bias, index):
+    layer.weight.data = parameters[weight][index].detach().clone()
+    layer.bias.data = parameters[bias][index].detach().clone()
+    return layer
+
+
+def layers_of(net):
+    return [module for module in net.modules() if hasattr(module, "weight")]

@@ -1,0 +1,143 @@
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from plain import PlainClassifier
+from torch.nn.functional import cross_entropy
+
+from solverproof import evaluation
+from solverproof.evaluation import CHUNK, evaluate
+from solverproof.networks import Classifier, classifier
+from solverproof.solvers import SOLVERS
+
+SEEDS = [3, 4, 5]
+TESTS = [["euler", 2], ["euler", 4], ["midpoint", 7], ["rk4", 4]]
+COLUMNS = [
+    "task",
+    "train_solver",
+    "train_steps",
+    "train_tolerance",
+    "adapted",
+    "seed",
+    "test_solver",
+    "test_steps",
+    "test_tolerance",
+    "accuracy",
+    "loss",
+    "nfe",
+    "status",
+    "reason",
+]
+
+
+@pytest.fixture(params=[1, CHUNK - 1, CHUNK, 2 * CHUNK + 3])
+def samples(request):
+    return request.param
+
+
+def spec_of(tests=TESTS):
+    model = {"network": {"family": "conv", "channels": 5}, "classes": 3, "horizon": 1.0}
+    return {"task": "toy", "model": model, "solver": "euler", "steps": 4, "seeds": SEEDS, "tests": tests}
+
+
+def toy(samples, dtype=np.float64):
+    """A test set, and a model that is right about half of the time."""
+    rng = np.random.default_rng(0)
+    data = {"test_x": rng.normal(size=(samples, 1, 2)).astype(dtype), "test_y": rng.integers(3, size=samples)}
+    return data, classifier(spec_of()["model"], (1, 2)).initial(SEEDS)
+
+
+def of_seed(rows, seed):
+    return [row for row in rows if row["seed"] == seed]
+
+
+@pytest.mark.usefixtures("double_precision")
+def test_accuracy_and_loss_equal_those_of_a_direct_computation(samples):
+    data, parameters = toy(samples)
+    x, y = torch.from_numpy(data["test_x"]), torch.from_numpy(data["test_y"])
+    model = classifier(spec_of()["model"], (1, 2))
+    rows = evaluate(spec_of(), data, parameters, {})
+    for i, seed in enumerate(SEEDS):
+        for (solver, steps), row in zip(TESTS, of_seed(rows, seed), strict=True):
+            logits = PlainClassifier(model, parameters, i)(x, solver, steps)
+            assert row["accuracy"] == (logits.argmax(1) == y).sum().item() / samples
+            assert row["loss"] == pytest.approx(cross_entropy(logits, y).item(), rel=1e-10)
+
+
+def test_there_is_one_row_per_seed_and_test_setting_with_the_columns_of_the_study():
+    rows = evaluate(spec_of(), *toy(20, np.float32), {})
+    assert [list(row) for row in rows] == [COLUMNS] * len(rows)
+    settings = [(row["seed"], row["test_solver"], row["test_steps"]) for row in rows]
+    assert sorted(settings) == sorted((seed, solver, steps) for seed in SEEDS for solver, steps in TESTS)
+    constant = {"task": "toy", "train_solver": "euler", "train_steps": 4, "train_tolerance": None, "adapted": False}
+    assert all(constant.items() <= row.items() for row in rows)
+    assert {(row["test_tolerance"], row["status"], row["reason"]) for row in rows} == {(None, "ok", None)}
+
+
+def test_the_number_of_evaluations_is_that_of_one_forward_pass_whatever_the_chunks(samples):
+    for row in evaluate(spec_of(), *toy(samples, np.float32), {}):
+        assert row["nfe"] == row["test_steps"] * SOLVERS[row["test_solver"]].stages
+
+
+@pytest.mark.usefixtures("double_precision")
+@pytest.mark.parametrize("chunk", [1, 7, 299, 300, 301])
+def test_the_size_of_the_chunks_changes_no_result(chunk, monkeypatch):
+    data, parameters = toy(300)
+    whole = evaluate(spec_of(), data, parameters, {})
+    monkeypatch.setattr(evaluation, "CHUNK", chunk)
+    for row, expected in zip(evaluate(spec_of(), data, parameters, {}), whole, strict=True):
+        assert row["accuracy"] == expected["accuracy"]
+        assert row["loss"] == pytest.approx(expected["loss"], rel=1e-12)
+
+
+def test_a_seed_that_failed_in_training_has_a_status_and_a_reason_and_no_accuracy():
+    data, parameters = toy(20, np.float32)
+    healthy = evaluate(spec_of(), data, parameters, {})
+    ruined = {name: torch.stack([p[0], p[1] * math.nan, p[2]]) for name, p in parameters.items()}
+    rows = evaluate(spec_of(), data, ruined, {"4": "loss not finite at iteration 9"})
+    for row in of_seed(rows, 4):
+        assert (row["status"], row["reason"]) == ("diverged", "loss not finite at iteration 9")
+        assert math.isnan(row["accuracy"])
+        assert math.isnan(row["loss"])
+        assert row["nfe"] == row["test_steps"] * SOLVERS[row["test_solver"]].stages
+    for seed in (3, 5):
+        assert of_seed(rows, seed) == of_seed(healthy, seed)
+
+
+def test_outputs_that_are_not_finite_count_as_wrong_whatever_their_label():
+    data, parameters = toy(20, np.float32)
+    finite = evaluate(spec_of(), {name: part[2:] for name, part in data.items()}, parameters, {})
+    data["test_x"][0], data["test_x"][1] = np.inf, np.nan
+    for label in range(3):
+        data["test_y"][:2] = label
+        for row, others in zip(evaluate(spec_of(), data, parameters, {}), finite, strict=True):
+            assert row["accuracy"] == round(others["accuracy"] * 18) / 20
+            assert (row["status"], row["reason"]) == ("nonfinite", "2 outputs not finite, counted as wrong")
+
+
+def test_only_the_seeds_whose_outputs_are_not_finite_have_that_status():
+    data, parameters = toy(20, np.float32)
+    parameters["head.bias"][1, 2] = math.inf
+    rows = evaluate(spec_of(), data, parameters, {})
+    assert {(row["seed"], row["status"]) for row in rows} == {(3, "ok"), (4, "nonfinite"), (5, "ok")}
+    assert {row["accuracy"] for row in of_seed(rows, 4)} == {0.0}
+
+
+def test_evaluating_leaves_data_and_parameters_unchanged():
+    data, parameters = toy(20, np.float32)
+    x, before = data["test_x"].copy(), {name: p.clone() for name, p in parameters.items()}
+    evaluate(spec_of(), data, parameters, {})
+    np.testing.assert_array_equal(data["test_x"], x)
+    assert all(torch.equal(p, before[name]) for name, p in parameters.items())
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 5, "nfe": 4}, {"steps": 4, "nfe": 5}])
+def test_a_solver_that_takes_other_steps_than_asked_for_is_never_reported_as_if_it_had(wrong, monkeypatch):
+    def lying(*_, **__):
+        return torch.zeros(3, 20, 3), SimpleNamespace(**wrong)
+
+    monkeypatch.setattr(Classifier, "__call__", lying)
+    with pytest.raises(AssertionError, match="instead of 4 steps"):
+        evaluate(spec_of([["euler", 4]]), *toy(20, np.float32), {})

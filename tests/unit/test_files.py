@@ -1,0 +1,130 @@
+import csv
+import json
+import math
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import load_file
+
+from solverproof.files import (
+    read_arrays,
+    read_json,
+    write_arrays,
+    write_atomically,
+    write_json,
+    write_table,
+    write_text,
+)
+
+ARRAYS = {
+    "weights": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "labels": np.array([3, 1, 2]),
+    "box": np.array([0.1, -0.2]),
+    "regions": np.arange(12, dtype=np.int64).reshape(3, 4),
+}
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_written_under_its_name_alone_in_a_folder_that_need_not_exist(tmp_path):
+    write_text(tmp_path / "new" / "folder" / "note.txt", "N = 49, h = 1/49 … ✓\n")
+    assert names_in(tmp_path / "new" / "folder") == ["note.txt"]
+    assert (tmp_path / "new" / "folder" / "note.txt").read_bytes() == "N = 49, h = 1/49 … ✓\n".encode()
+
+
+def test_a_writer_that_fails_leaves_the_old_content_and_no_temporary_file(tmp_path):
+    path = tmp_path / "table.csv"
+    write_text(path, "old")
+
+    def fail(temporary):
+        temporary.write_text("half of the n")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, fail)
+    assert path.read_text() == "old"
+    assert names_in(tmp_path) == ["table.csv"]
+
+
+def test_a_reader_meets_the_old_content_until_the_new_is_whole(tmp_path):
+    path = tmp_path / "table.csv"
+    write_text(path, "old")
+
+    def write(temporary):
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+        assert temporary.parent == path.parent
+        assert temporary.suffix == path.suffix
+
+    write_atomically(path, write)
+    assert path.read_text() == "new"
+
+
+def test_two_processes_use_temporary_files_of_their_own(tmp_path, monkeypatch):
+    used = []
+
+    def write(temporary):
+        used.append(temporary)
+        temporary.write_text("content")
+
+    for process in (11, 12):
+        monkeypatch.setattr(os, "getpid", lambda process=process: process)
+        write_atomically(tmp_path / "table.csv", write)
+    assert len(set(used)) == 2
+
+
+def test_json_comes_back_as_it_was_and_its_keys_are_sorted(tmp_path):
+    content = {"b": [1, 2.5, None], "a": {"d": "ü", "c": True}}
+    write_json(tmp_path / "run.json", content)
+    assert read_json(tmp_path / "run.json") == content
+    assert list(json.loads((tmp_path / "run.json").read_text(), object_pairs_hook=dict)) == ["a", "b"]
+
+
+def test_arrays_come_back_bit_for_bit(tmp_path):
+    write_arrays(tmp_path / "data.safetensors", ARRAYS)
+    for back in (read_arrays(tmp_path / "data.safetensors"), load_file(tmp_path / "data.safetensors")):
+        assert back.keys() == ARRAYS.keys()
+        for name, array in ARRAYS.items():
+            assert back[name].dtype == array.dtype
+            np.testing.assert_array_equal(back[name], array)
+
+
+def test_the_bytes_of_arrays_depend_on_neither_order_nor_memory_layout(tmp_path):
+    write_arrays(tmp_path / "one", ARRAYS)
+    laid_out_otherwise = {name: np.asfortranarray(ARRAYS[name]) for name in reversed(ARRAYS)}
+    write_arrays(tmp_path / "other", laid_out_otherwise)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_a_view_is_written_as_it_looks(tmp_path):
+    view = np.arange(12).reshape(3, 4).T[::2]
+    write_arrays(tmp_path / "view", {"view": view})
+    np.testing.assert_array_equal(read_arrays(tmp_path / "view")["view"], view)
+
+
+def test_a_table_has_lower_case_booleans_empty_cells_and_escaped_text(tmp_path):
+    row = {"adapted": False, "valid": True, "tolerance": None, "loss": math.nan, "reason": 'a "b", c', "n": 8}
+    write_table(tmp_path / "t.csv", [row])
+    assert (tmp_path / "t.csv").read_text() == ('adapted,valid,tolerance,loss,reason,n\nfalse,true,,,"a ""b"", c",8\n')
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(allow_nan=False), st.integers(), st.text(st.characters(codec="utf-8", exclude_characters="\r"))
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_every_value_of_a_table_comes_back_exactly(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("table") / "t.csv"
+    write_table(path, [{"loss": loss, "steps": steps, "reason": reason} for loss, steps, reason in rows])
+    with path.open(encoding="utf-8", newline="") as file:
+        back = list(csv.DictReader(file))
+    assert [(float(row["loss"]), int(row["steps"]), row["reason"]) for row in back] == rows

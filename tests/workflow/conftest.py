@@ -1,0 +1,180 @@
+"""A tiny study in a fresh clone, and what can be asked of it.
+
+Helpers are methods of `Study`, because test modules cannot import from a conftest.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+GENERATED = {".git", ".venv", ".snakemake", "results", "__pycache__"}
+TARGETS = {"study", "all", "tables", "figures"}
+# Two tasks, three cells: two of spheres, whose training takes long enough to be interrupted, one of digits.
+TINY = """
+results: results
+select: {tasks: [sphere2, digits], solvers: [euler], seeds: [0-1]}
+steps:
+  sphere2: {euler: [2, 4]}
+  digits: {euler: [1]}
+test: {ratios: [1, 0.5]}
+tasks:
+  sphere2: {data: {train: 200, test: 100}}
+protocols:
+  paper_spheres: {iterations: 500}
+  digits: {iterations: 5}
+figures:
+  flow: {fine: 4, coarse: 2}
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call of Snakemake returned and printed."""
+
+    code: int
+    text: str
+
+    @property
+    def started(self):
+        """Rule and wildcards of every job that was started (planned, in a dry run), targets left out."""
+        blocks = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", self.text, re.MULTILINE)
+        wildcards = [re.search(r"^    wildcards: (.*)$", block, re.MULTILINE) for _, block in blocks]
+        jobs = [(rule, found[1] if found else "") for (rule, _), found in zip(blocks, wildcards, strict=True)]
+        assert jobs or self.idle, f"neither jobs nor idle:\n{self.text}"
+        return [(rule, values) for rule, values in jobs if rule not in TARGETS]
+
+    @property
+    def idle(self):
+        return "Nothing to be done" in self.text
+
+    @property
+    def jobs(self):
+        """Number of jobs per rule."""
+        return dict(Counter(rule for rule, _ in self.started))
+
+    def cells(self, rule):
+        return {values.removeprefix("cell=") for name, values in self.started if name == rule}
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checkout and the study in it; `tiny.yaml` and `change.yaml` there are its overlays."""
+
+    folder: Path
+
+    @property
+    def results(self):
+        return self.folder / "results"
+
+    def change(self, overlay):
+        (self.folder / "change.yaml").write_text(overlay, encoding="utf-8")
+
+    def edit(self, path, change):
+        """Replace a file's text by what `change` makes of it."""
+        file = self.folder / path
+        before = file.read_text(encoding="utf-8")
+        assert change(before) != before
+        file.write_text(change(before), encoding="utf-8")
+
+    def command(self, *arguments):
+        overlays = [name for name in ("tiny.yaml", "change.yaml") if (self.folder / name).exists()]
+        options = ["--configfile", *overlays] if overlays else []
+        return [sys.executable, "-m", "snakemake", *map(str, arguments), *options]
+
+    def snakemake(self, *arguments):
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout)
+
+    def plan(self, *arguments):
+        """A dry run."""
+        return self._succeed("--dry-run", *arguments)
+
+    def run(self, *arguments, cores=2):
+        return self._succeed("--cores", cores, *arguments)
+
+    def _succeed(self, *arguments):
+        outcome = self.snakemake(*arguments)
+        assert outcome.code == 0, outcome.text
+        return outcome
+
+    def contents(self, *folders):
+        """Relative path to bytes of all files in folders of the results."""
+        files = [file for folder in folders for file in (self.results / folder).rglob("*") if file.is_file()]
+        return {str(file.relative_to(self.results)): file.read_bytes() for file in files}
+
+    def listing(self):
+        """Path to size and time of all files, but for Snakemake's own logs."""
+        logs = self.folder / ".snakemake" / "log"
+        files = [file for file in self.folder.rglob("*") if file.is_file() and logs not in file.parents]
+        return {file: (file.stat().st_size, file.stat().st_mtime_ns) for file in files}
+
+    def copy_to(self, folder):
+        shutil.copytree(self.folder, folder)
+        return Study(folder)
+
+
+def _files():
+    """Files a clone would have, tracked or about to be."""
+    listing = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    try:
+        listed = subprocess.run(listing, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        paths = [file.relative_to(REPOSITORY) for file in REPOSITORY.rglob("*")]
+        return [path for path in paths if not GENERATED.intersection(path.parts) and (REPOSITORY / path).is_file()]
+    return [Path(name) for name in listed.split("\0") if name and (REPOSITORY / name).is_file()]
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory):
+    """A fresh clone in which nothing has run; tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("clone")
+    for file in _files():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(REPOSITORY / file, folder / file)
+    return Study(folder)
+
+
+@pytest.fixture
+def fresh(clone, tmp_path):
+    """A fresh clone with the tiny study's overlay, to be run or spoilt."""
+    study = clone.copy_to(tmp_path / "fresh")
+    (study.folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    return study
+
+
+@pytest.fixture(scope="session")
+def finished(clone, tmp_path_factory):
+    """The tiny study, run once for all workers of pytest-xdist; tests leave it as it is."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with (shared / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "finished").exists():
+            study = clone.copy_to(tmp_path_factory.mktemp("first") / "study")
+            (study.folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
+            study.run()
+            study.folder.rename(shared / "finished")
+    return Study(shared / "finished")
+
+
+@pytest.fixture
+def study(finished, tmp_path):
+    """A copy of the finished tiny study, file times and all."""
+    return finished.copy_to(tmp_path / "study")

@@ -1,0 +1,70 @@
+"""A finished study has all its files, and a second one from scratch has the same bytes."""
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+FIGURES = [
+    "figure1_trajectories",
+    "figure2_regions",
+    "figure3_fan",
+    "figure4_accuracy_digits",
+    "figure4_accuracy_sphere2",
+]
+CELLS = ["digits/euler/steps-1/seeds-0-1", "sphere2/euler/steps-2/seeds-0-1", "sphere2/euler/steps-4/seeds-0-1"]
+
+
+def test_a_finished_study_has_all_tables(finished):
+    tables = finished.contents("tables")
+    assert tables.keys() == {
+        f"tables/{name}" for name in ("evaluations.csv", "drops.csv", "critical_steps.csv", "critical_steps.md")
+    }
+    assert all(text.count(b"\n") > 1 for text in tables.values())
+
+
+def test_a_finished_study_has_all_figures_as_pdf_and_png(finished):
+    figures = finished.contents("figures")
+    assert figures.keys() == {f"figures/{name}.{suffix}" for name in FIGURES for suffix in ("pdf", "png")}
+    for name, content in figures.items():
+        assert content.startswith(b"%PDF-" if name.endswith("pdf") else b"\x89PNG\r\n\x1a\n"), name
+        assert len(content) > 5000, name
+
+
+def test_a_finished_study_has_a_log_of_every_job(finished):
+    per_cell = [f"logs/{stage}/{cell}.log" for stage in ("train", "evaluate") for cell in CELLS]
+    traces = [f"logs/trace/{cell}/seed-0.log" for cell in CELLS if cell.startswith("sphere2")]
+    single = ["logs/prepare/sphere2.log", "logs/prepare/digits.log", "logs/tabulate.log"]
+    assert finished.contents("logs").keys() == {
+        *per_cell,
+        *traces,
+        *single,
+        *(f"logs/figures/{name}.log" for name in FIGURES),
+    }
+
+
+def test_two_runs_from_scratch_on_different_cores_give_the_same_bytes(fresh, finished):
+    outcome = fresh.run(cores=1)
+    assert outcome.jobs == {
+        "prepare": 2,
+        "train": 3,
+        "evaluate": 3,
+        "tabulate": 1,
+        "trace": 2,
+        "trajectories": 1,
+        "regions": 1,
+        "fan": 1,
+        "accuracy": 2,
+    }
+    folders = ("data", "models", "evaluations", "traces", "tables", "figures")
+    timed = ("run.json", "history.csv")
+    first, second = finished.contents(*folders), fresh.contents(*folders)
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name] and not name.endswith(timed)] == []
+
+
+def test_a_finished_study_makes_a_report(study):
+    pytest.importorskip("pygments")
+    outcome = study.snakemake("--report", "report.html")
+    assert outcome.code == 0, outcome.text
+    report = (study.folder / "report.html").read_text(encoding="utf-8")
+    assert all(f"{name}.pdf" in report for name in FIGURES)

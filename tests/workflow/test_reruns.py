@@ -1,0 +1,138 @@
+"""Nothing runs twice without a reason, and a change re-runs what it can affect, and no more."""
+
+import os
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.workflow
+
+TRAINING = "workflow/solverproof/training.py"
+FROM_TABLES = {"tabulate": 1, "accuracy": 2, "trajectories": 1}
+
+
+def touch(study, *paths):
+    for path in paths:
+        root = study.folder / path
+        files = [file for file in root.rglob("*") if file.is_file()] or [root]
+        for file in files:
+            os.utime(file)
+
+
+def with_another_statement(code):
+    return f"{code}\nEDITED = True\n"
+
+
+def reversed_keys(node):
+    if isinstance(node, dict):
+        return {key: reversed_keys(node[key]) for key in reversed(node)}
+    return node
+
+
+def test_a_finished_study_has_nothing_to_do(study):
+    outcome = study.run()
+    assert outcome.idle
+    assert outcome.jobs == {}
+
+
+def test_touched_sources_and_configs_rerun_nothing(study):
+    touch(study, "workflow", "config", "profiles", "Snakefile", "tiny.yaml")
+    assert study.plan().jobs == {}
+
+
+@pytest.mark.parametrize("folder", ["data", "models", "evaluations", "traces", "tables"])
+def test_touched_files_with_the_same_content_rerun_nothing(study, folder):
+    touch(study, f"results/{folder}")
+    assert study.plan().jobs == {}
+
+
+def test_a_moved_study_reruns_nothing(study, tmp_path):
+    moved = tmp_path / "another place" / "study"
+    moved.parent.mkdir()
+    study.folder.rename(moved)
+    assert type(study)(moved).plan().jobs == {}
+
+
+def test_reordered_keys_and_comments_in_the_config_rerun_nothing(study):
+    for path in ("config/config.yaml", "tiny.yaml"):
+        study.edit(
+            path, lambda text: "# edited\n" + yaml.safe_dump(reversed_keys(yaml.safe_load(text)), sort_keys=False)
+        )
+    assert study.plan().jobs == {}
+
+
+def test_definitions_that_nothing_selects_rerun_nothing(study):
+    study.change("""
+        tasks: {other: {data: {family: spheres, dimension: 5}, network: wide, protocol: short}}
+        networks: {wide: {family: conv, channels: 64}}
+        protocols: {short: {iterations: 1, batch: 1, learning_rate: 0.1}}
+        steps: {other: {heun2: [3]}, sphere2: {heun3: [5]}}
+        test: {solvers: {heun2: [heun2, heun3]}}
+    """)
+    assert study.plan().jobs == {}
+
+
+def test_comments_and_docstrings_in_the_code_rerun_nothing(study):
+    study.edit(TRAINING, lambda code: "# edited\n" + code.replace('"""', '"""Edited. ', 1))
+    assert study.plan().jobs == {}
+
+
+def test_an_edited_plot_is_drawn_again_alone(study):
+    study.edit("workflow/solverproof/figures/accuracy.py", with_another_statement)
+    assert study.plan().jobs == {"accuracy": 2}
+
+
+def test_an_edited_style_draws_all_figures_again_and_no_more(study):
+    study.edit("workflow/solverproof/figures/style.py", with_another_statement)
+    assert study.plan().jobs == {"fan": 1, "accuracy": 2, "trajectories": 1, "regions": 1}
+
+
+def test_edited_training_code_trains_all_cells_again_on_the_same_data(study):
+    study.edit(TRAINING, with_another_statement)
+    assert study.plan().jobs == {"train": 3, "evaluate": 3, "trace": 2, "regions": 1, **FROM_TABLES}
+
+
+def test_one_more_step_size_trains_one_cell_and_leaves_the_others_alone(study):
+    study.change("steps: {sphere2: {euler: [2, 4, 8]}}")
+    before = {path: state for path, state in study.listing().items() if study.results / "models" in path.parents}
+    outcome = study.run()
+    assert outcome.jobs == {"train": 1, "evaluate": 1, **FROM_TABLES}
+    assert outcome.cells("train") == {"sphere2/euler/steps-8/seeds-0-1"}
+    assert before.items() <= study.listing().items()
+    assert b"sphere2,euler,8," in study.contents("tables")["tables/evaluations.csv"]
+    assert study.plan().jobs == {}
+
+
+def test_one_more_block_of_seeds_trains_one_cell_per_setting_and_none_again(study):
+    study.change("select: {seeds: [0-1, 2-3]}")
+    outcome = study.plan()
+    settings = ("digits/euler/steps-1", "sphere2/euler/steps-2", "sphere2/euler/steps-4")
+    assert outcome.jobs == {"train": 3, "evaluate": 3, **FROM_TABLES}
+    assert outcome.cells("train") == outcome.cells("evaluate") == {f"{setting}/seeds-2-3" for setting in settings}
+
+
+def test_one_more_test_solver_evaluates_again_without_training(study):
+    study.change("test: {solvers: {euler: [euler, midpoint, rk4, heun2]}}")
+    assert study.plan().jobs == {"evaluate": 3, **FROM_TABLES}
+
+
+def test_one_more_test_ratio_evaluates_again_without_training(study):
+    study.change("test: {ratios: [1, 0.5, 0.25]}")
+    assert study.plan().jobs == {"evaluate": 3, **FROM_TABLES}
+
+
+def test_another_threshold_tabulates_again_without_evaluating(study):
+    study.change("validity: {threshold: 0.2}")
+    assert study.plan().jobs == FROM_TABLES
+
+
+def test_another_training_protocol_trains_the_cells_of_its_task_only(study):
+    study.change("protocols: {digits: {learning_rate: 2.0e-3}}")
+    outcome = study.plan()
+    assert outcome.jobs == {"train": 1, "evaluate": 1, **FROM_TABLES}
+    assert outcome.cells("train") == outcome.cells("evaluate") == {"digits/euler/steps-1/seeds-0-1"}
+
+
+def test_one_setting_less_runs_no_cell(study):
+    study.change("steps: {sphere2: {euler: [4]}}\nfigures: {flow: {coarse: 4}}")
+    assert study.plan().jobs == {"regions": 1, **FROM_TABLES}
