@@ -32,4 +32,4 @@ CELLS = {cell.path: cell for cell in study.cells(config)}
 
 wildcard_constraints:
     task=r"[^/]+",
-    cell=r"[^/]+/[^/]+/steps-\d+/seeds-\d+-\d+",
+    cell=r"[^/]+/[^/]+/[^/]+/seeds-\d+-\d+",

@@ -1,7 +1,7 @@
 rule evaluate:
     input:
         data=lambda wildcards: f"{RESULTS}/data/{CELLS[wildcards.cell].task}.safetensors",
-        weights=rules.train.output.weights,
+        weights=rules.train.output.weights,  # or the same files of rule adapt
         run=rules.train.output.run,
     output:
         f"{RESULTS}/evaluations/{{cell}}.csv",

@@ -90,7 +90,7 @@ if FLOW:
         conda:
             "../../envs/solverproof.yaml"
         params:
-            spec=study.canonical(study.flow_spec(FLOW)),
+            spec=study.canonical(study.flow_spec(config)),
             code=code_hash("figures.trajectories"),
         shell:
             "python -m solverproof plot trajectories --spec {params.spec:q} --inputs {input:q} --out {output:q}"
@@ -112,7 +112,7 @@ if FLOW:
         conda:
             "../../envs/solverproof.yaml"
         params:
-            spec=study.canonical(study.flow_spec(FLOW)),
+            spec=study.canonical(study.flow_spec(config)),
             code=code_hash("figures.regions"),
         shell:
             "python -m solverproof plot regions --spec {params.spec:q} --inputs {input:q} --out {output:q} > {log:q} 2>&1"

@@ -5,6 +5,8 @@ rule train:
         weights=f"{RESULTS}/models/{{cell}}/weights.safetensors",
         history=f"{RESULTS}/models/{{cell}}/history.csv",
         run=f"{RESULTS}/models/{{cell}}/run.json",
+    wildcard_constraints:
+        cell=r"[^/]+/[^/]+/(steps|tolerance)-[^/]+/seeds-\d+-\d+",
     log:
         f"{RESULTS}/logs/train/{{cell}}.log",
     benchmark:

@@ -5,10 +5,15 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from solverproof.errors import InputError
+
+if TYPE_CHECKING:
+    from solverproof.solvers import Setting
+    from solverproof.training import Training
 
 
 def prepare(args: argparse.Namespace) -> None:
@@ -21,28 +26,57 @@ def prepare(args: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace) -> None:
     """Train one cell: a block of seeds of one setting."""
-    from solverproof.files import read_arrays, write_arrays, write_json, write_table
-    from solverproof.provenance import provenance
+    from solverproof.files import read_arrays
+    from solverproof.solvers import setting
     from solverproof.training import train as train_block
 
     _one_thread()
-    started = time.perf_counter()
-    training = train_block(args.spec, read_arrays(args.data))
+    started, fixed = time.perf_counter(), setting(args.spec)
+    training = train_block(args.spec, read_arrays(args.data), lambda _: fixed)
+    _write_training(args, training, fixed, started)
+
+
+def adapt(args: argparse.Namespace) -> None:
+    """Train one seed with a controller that chooses the step size or tolerance as it goes."""
+    from solverproof.adaptation import CHECK_COLUMNS, PROBE_COLUMNS, controller, probed
+    from solverproof.files import read_arrays, write_table
+    from solverproof.training import train as train_block
+
+    _one_thread()
+    started, data, chosen = time.perf_counter(), read_arrays(args.data), controller(args.spec)
+    probes: list[dict[str, Any]] = []
+    training = train_block(args.spec, data, probed(chosen, args.spec, data, probes))
+    write_table(args.checks, chosen.checks, CHECK_COLUMNS)
+    write_table(args.probes, probes, PROBE_COLUMNS)
+    _write_training(args, training, chosen.deployed, started)
+
+
+def _write_training(args: argparse.Namespace, training: "Training", deployed: "Setting", started: float) -> None:
+    from solverproof.files import write_arrays, write_json, write_table
+    from solverproof.provenance import provenance
+    from solverproof.training import HISTORY_COLUMNS
+
     write_arrays(args.weights, {name: p.numpy() for name, p in training.parameters.items()})
-    write_table(args.history, training.history)
-    failures = {str(seed): reason for seed, reason in training.failures.items()}
-    run = {"spec": args.spec, "failures": failures, "wall_seconds": time.perf_counter() - started}
+    write_table(args.history, training.history, HISTORY_COLUMNS)
+    run = {
+        "spec": args.spec,
+        "setting": deployed.spec,
+        "failures": {str(seed): asdict(failure) for seed, failure in training.failures.items()},
+        "mean_nfe": {str(seed): nfe for seed, nfe in training.mean_nfe.items()},
+        "wall_seconds": time.perf_counter() - started,
+    }
     write_json(args.run, {**run, **provenance()})
 
 
 def evaluate(args: argparse.Namespace) -> None:
     """Evaluate one trained cell under all its test settings."""
+    from solverproof.evaluation import COLUMNS
     from solverproof.evaluation import evaluate as evaluate_block
     from solverproof.files import read_arrays, read_json, write_table
 
     _one_thread()
-    failures = read_json(args.run)["failures"]
-    write_table(args.out, evaluate_block(args.spec, read_arrays(args.data), _tensors(args.weights), failures))
+    rows = evaluate_block(args.spec, read_arrays(args.data), _tensors(args.weights), read_json(args.run))
+    write_table(args.out, rows, COLUMNS)
 
 
 def trace(args: argparse.Namespace) -> None:
@@ -106,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
 
     verb(prepare, "out")
     verb(train, "data", "weights", "history", "run")
+    verb(adapt, "data", "weights", "history", "run", "checks", "probes")
     verb(evaluate, "data", "weights", "run", "out")
     verb(trace, "data", "weights", "out")
     verb(tabulate, "out").add_argument("--evaluations", type=Path, nargs="+", required=True)

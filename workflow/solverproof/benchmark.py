@@ -11,6 +11,7 @@ from torch import nn
 from torchdiffeq import odeint
 
 from solverproof.datasets.spheres import spheres
+from solverproof.solvers import SOLVERS, Setting
 from solverproof.training import train
 
 BATCH, CHANNELS, DIMENSION, STEPS = 128, 32, 2, 64
@@ -68,10 +69,16 @@ def _measure(ways: list[Callable[[], object]], repeats: int) -> list[list[float]
 def _train(data: dict[str, np.ndarray], seeds: int) -> None:
     """The study's own training."""
     network = {"family": "conv", "channels": CHANNELS}
-    protocol = {"iterations": ITERATIONS, "batch": BATCH, "learning_rate": 1e-4, "history_every": ITERATIONS}
+    protocol = {
+        "iterations": ITERATIONS,
+        "batch": BATCH,
+        "learning_rate": 1e-4,
+        "gradient": "backpropagation",
+        "history_every": ITERATIONS,
+    }
     model = {"network": network, "classes": 2, "horizon": 1.0}
-    spec = {"setting": "bench", "model": model, "protocol": protocol, "solver": "euler", "steps": STEPS}
-    train({**spec, "seeds": list(range(seeds))}, data)
+    spec = {"identity": "bench", "model": model, "protocol": protocol, "seeds": list(range(seeds))}
+    train(spec, data, lambda _: Setting(SOLVERS["euler"], STEPS))
 
 
 def _train_plainly(data: dict[str, np.ndarray]) -> None:

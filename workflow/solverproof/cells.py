@@ -13,39 +13,61 @@ from typing import Any
 
 from solverproof.config import seed_blocks
 from solverproof.datasets import shape as sample_shape
-from solverproof.solvers import SOLVERS, steps_at_ratio
+from solverproof.solvers import SOLVERS, Setting, Solver
+
+UNKNOWN_NFE = 128  # a guess of the evaluations of a forward pass whose steps are chosen as it goes
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One training job: a block of seeds of one setting."""
+    """One training job: a block of seeds of one setting, or of one controller that chooses the setting.
+
+    Attributes:
+        task: name of the task.
+        solver: the training solver.
+        label: the setting or controller in paths: `steps-64`, `tolerance-0.001`, `paper`.
+        seeds: the block.
+        setting: the training setting; None where a controller chooses it.
+    """
 
     task: str
-    solver: str
-    steps: int
+    solver: Solver
+    label: str
     seeds: tuple[int, ...]
+    setting: Setting | None
 
     @property
-    def setting(self) -> str:
-        """Path of the setting all seeds of this cell share."""
-        return f"{self.task}/{self.solver}/steps-{self.steps}"
+    def identity(self) -> str:
+        """What all seeds of this cell share, as a path."""
+        return f"{self.task}/{self.solver.name}/{self.label}"
 
     @property
     def path(self) -> str:
         """Path of the cell below `models/` and `evaluations/`."""
-        return f"{self.setting}/seeds-{self.seeds[0]}-{self.seeds[-1]}"
+        return f"{self.identity}/seeds-{self.seeds[0]}-{self.seeds[-1]}"
 
 
 def cells(config: Mapping[str, Any]) -> list[Cell]:
-    """All cells that a validated configuration selects, in a fixed order."""
-    select, steps = config["select"], config["steps"]
-    return [
-        Cell(task, solver, n, block)
-        for task in select["tasks"]
-        for solver in select["solvers"]
-        for n in sorted(steps.get(task, {}).get(solver, []))
-        for block in seed_blocks(select["seeds"])
-    ]
+    """All cells that a validated configuration selects, in a fixed order.
+
+    Controllers choose other steps for every seed, so each seed they train is a cell of its own.
+    """
+    blocks = seed_blocks(config["select"]["seeds"])
+    found = []
+    for task in config["select"]["tasks"]:
+        for solver in (SOLVERS[name] for name in config["select"]["solvers"]):
+            steps = [Setting(solver, n) for n in sorted(_of(config, "steps", task, solver))]
+            tolerances = sorted(map(float, _of(config, "tolerances", task, solver)), reverse=True)
+            settings = steps + [Setting(solver, tolerance) for tolerance in tolerances]
+            found += [Cell(task, solver, s.label, block, s) for s in settings for block in blocks]
+            controllers = _of(config, "controlled", task, solver)
+            found += [Cell(task, solver, c, (seed,), None) for c in controllers for block in blocks for seed in block]
+    return found
+
+
+def _of(config: Mapping[str, Any], selection: str, task: str, solver: Solver) -> list[Any]:
+    found: list[Any] = config[selection].get(task, {}).get(solver.name, [])
+    return found
 
 
 @dataclass(frozen=True)
@@ -62,16 +84,18 @@ def flow(config: Mapping[str, Any]) -> Flow | None:
     chosen = config["figures"].get("flow")
     if not chosen or chosen["task"] not in config["select"]["tasks"]:
         return None
-    wanted = [c for c in cells(config) if (c.task, c.solver) == (chosen["task"], chosen["solver"])]
-    by_steps = {c.steps: c for c in wanted if chosen["seed"] in c.seeds}
-    return Flow(by_steps[chosen["fine"]], by_steps[chosen["coarse"]], chosen["seed"])
+    solver = SOLVERS[chosen["solver"]]
+    found = {c.identity: c for c in cells(config) if chosen["seed"] in c.seeds}
+    fine, coarse = (f"{chosen['task']}/{solver.name}/{Setting(solver, chosen[n]).label}" for n in ("fine", "coarse"))
+    return Flow(found[fine], found[coarse], chosen["seed"])
 
 
 def training_work(config: Mapping[str, Any], cell: Cell) -> int:
     """Multiply-adds of a cell's forward passes in training, roughly: for ordering jobs, not for reports."""
     task = config["tasks"][cell.task]
     protocol, network = config["protocols"][task["protocol"]], config["networks"][task["network"]]
-    nfe = cell.steps * SOLVERS[cell.solver].stages
+    steps = cell.setting.steps if cell.setting else None
+    nfe = steps * cell.solver.stages if steps else UNKNOWN_NFE
     samples: int = protocol["iterations"] * protocol["batch"] * len(cell.seeds)
     return samples * nfe * _field_work(network, sample_shape(task["data"]))
 
@@ -98,59 +122,56 @@ def model_spec(config: Mapping[str, Any], task: str) -> dict[str, Any]:
 def train_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
     """What defines a trained cell."""
     definition = config["tasks"][cell.task]
-    return {
-        "setting": cell.setting,
+    spec = {
+        "identity": cell.identity,
         "data": definition["data"],
         "model": model_spec(config, cell.task),
         "protocol": config["protocols"][definition["protocol"]],
-        "solver": cell.solver,
-        "steps": cell.steps,
         "seeds": list(cell.seeds),
     }
+    if cell.setting:
+        return {**spec, **cell.setting.spec}
+    options = config["controllers"][cell.label]
+    return {**spec, "solver": cell.solver.name, "controller": options, "probe_solvers": _test_solvers(config, cell)}
 
 
 def evaluation_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
-    """What defines the evaluation of a cell: its test settings as (solver, steps) pairs."""
-    test = config["test"]
-    solvers = test["solvers"].get(cell.solver, [cell.solver])
-    steps = sorted({steps_at_ratio(cell.steps, ratio) for ratio in [1, *test["ratios"]]})
-    settings = {(solver, n) for solver in solvers for n in steps} | {(cell.solver, cell.steps)}
+    """What defines the evaluation of a cell: the solvers, and the ratios to its step size or tolerance."""
+    controller = None if cell.setting else cell.label
     return {
         "task": cell.task,
         "model": model_spec(config, cell.task),
-        "solver": cell.solver,
-        "steps": cell.steps,
+        "controller": controller,
+        "adapted": controller is not None and config["controllers"][controller]["family"] == "adaptation",
         "seeds": list(cell.seeds),
-        "tests": [list(setting) for setting in sorted(settings)],
+        "solvers": _test_solvers(config, cell),
+        "ratios": config["test"]["tolerance_ratios" if cell.solver.kind == "adaptive" else "ratios"],
     }
+
+
+def _test_solvers(config: Mapping[str, Any], cell: Cell) -> list[str]:
+    solvers: list[str] = config["test"]["solvers"].get(cell.solver.name, [cell.solver.name])
+    return solvers
 
 
 def trace_spec(config: Mapping[str, Any], cell: Cell, seed: int) -> dict[str, Any]:
-    """What defines the trace of one seed of a cell."""
-    return {
-        "model": model_spec(config, cell.task),
-        "solver": cell.solver,
-        "steps": cell.steps,
-        "index": cell.seeds.index(seed),
-    }
+    """What defines the trace of one seed of a cell with a setting of its own."""
+    if cell.setting is None:
+        raise ValueError(f"{cell.path} has no setting of its own")
+    return {"model": model_spec(config, cell.task), **cell.setting.spec, "index": cell.seeds.index(seed)}
 
 
-def flow_spec(chosen: Flow) -> dict[str, Any]:
+def flow_spec(config: Mapping[str, Any]) -> dict[str, Any]:
     """What figures 1 and 2 say of their models."""
-    return {
-        "task": chosen.fine.task,
-        "solver": chosen.fine.solver,
-        "fine": chosen.fine.steps,
-        "coarse": chosen.coarse.steps,
-    }
+    return {key: config["figures"]["flow"][key] for key in ("task", "solver", "fine", "coarse")}
 
 
 def accuracy_spec(config: Mapping[str, Any], task: str) -> dict[str, Any]:
-    """What defines figure 4 of a task."""
-    selected = cells(config)
+    """What defines figure 4 of a task: the training solvers that have cells with a setting of their own."""
+    with_setting = {cell.solver.name for cell in cells(config) if cell.task == task and cell.setting}
     return {
         "task": task,
-        "solvers": [s for s in config["select"]["solvers"] if any((c.task, c.solver) == (task, s) for c in selected)],
+        "solvers": [name for name in config["select"]["solvers"] if name in with_setting],
         "chance": 1 / config["tasks"][task]["classes"],
     }
 

@@ -11,12 +11,14 @@ import yaml
 
 from solverproof.datasets import CLASSES
 from solverproof.errors import InputError
-from solverproof.solvers import SOLVERS
+from solverproof.solvers import SOLVERS, Solver
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 Key = tuple[str | int, ...]
 Problem = tuple[Key, str]
+Reference = tuple[Key, str, str, Iterable[str]]  # key, kind of thing, name, known names
 
+SELECTIONS = ("steps", "tolerances", "controlled")  # of training settings, by task and solver
 _EXPECTED = {
     "integer": "a whole number",
     "number": "a number",
@@ -117,8 +119,13 @@ def _explain(error: Any) -> Problem:
         case "uniqueItems":
             twice = next(item for item in value if value.count(item) > 1)
             return key, f"{twice!r} is given twice; remove one"
-        case "minimum" | "exclusiveMinimum" | "maximum":
-            bound = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most"}
+        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
+            bound = {
+                "minimum": "at least",
+                "exclusiveMinimum": "more than",
+                "maximum": "at most",
+                "exclusiveMaximum": "less than",
+            }
             return key, f"{value!r} is out of range; write a value of {bound[error.validator]} {limit}"
     return key, error.message
 
@@ -155,7 +162,7 @@ def _suggest(name: object, known: Iterable[str]) -> str:
 
 def _unknown_names(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Names that point to no definition."""
-    references: list[tuple[Key, str, str, Iterable[str]]] = []
+    references: list[Reference] = []
     select, test = config["select"], config["test"]
     tasks, networks, protocols = config["tasks"], config["networks"], config["protocols"]
     references += [(("select", "tasks", i), "task", name, tasks) for i, name in enumerate(select["tasks"])]
@@ -163,9 +170,7 @@ def _unknown_names(config: Mapping[str, Any]) -> Iterator[Problem]:
     for task, definition in tasks.items():
         references.append((("tasks", task, "network"), "network", definition["network"], networks))
         references.append((("tasks", task, "protocol"), "protocol", definition["protocol"], protocols))
-    for task, settings in config["steps"].items():
-        references.append((("steps", task), "task", task, tasks))
-        references += [(("steps", task, solver), "solver", solver, SOLVERS) for solver in settings]
+    references += _referred_in_selections(config)
     for train, tests in test["solvers"].items():
         references.append((("test", "solvers", train), "solver", train, SOLVERS))
         references += [(("test", "solvers", train, i), "solver", name, SOLVERS) for i, name in enumerate(tests)]
@@ -177,16 +182,72 @@ def _unknown_names(config: Mapping[str, Any]) -> Iterator[Problem]:
             yield key, f"unknown {kind} '{name}'{_suggest(name, known)}"
 
 
+def _referred_in_selections(config: Mapping[str, Any]) -> Iterator[Reference]:
+    """Tasks, solvers and controllers named where training settings are selected."""
+    for selection in SELECTIONS:
+        for task, settings in config[selection].items():
+            yield (selection, task), "task", task, config["tasks"]
+            for solver in settings:
+                yield (selection, task, solver), "solver", solver, SOLVERS
+    for task, settings in config["controlled"].items():
+        for solver, names in settings.items():
+            for i, name in enumerate(names):
+                yield ("controlled", task, solver, i), "controller", name, config["controllers"]
+    for name, options in config["controllers"].items():
+        if options["family"] == "adaptation":
+            yield ("controllers", name, "test_solver"), "solver", options["test_solver"], SOLVERS
+
+
 def _unusable_selection(config: Mapping[str, Any]) -> Iterator[Problem]:
-    select, steps = config["select"], config["steps"]
+    select = config["select"]
     yield from _unusable_seeds(select["seeds"])
     for task in select["tasks"]:
-        if not any(steps.get(task, {}).get(solver) for solver in select["solvers"]):
+        if not any(config[selection].get(task, {}).get(s) for selection in SELECTIONS for s in select["solvers"]):
             wanted = f"{{{select['solvers'][0]}: [8, 16]}}"
             yield ("steps", task), f"no training steps for any selected solver; write for example {wanted}"
+    yield from _unusable_kinds(config)
+    yield from _unusable_controllers(config)
     flow = config["figures"].get("flow")
     if flow and flow["task"] in select["tasks"]:
         yield from _unusable_flow(flow, config)
+
+
+def _unusable_kinds(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Steps for adaptive solvers, tolerances for fixed-step ones, tests of the other kind."""
+    for selection, kind, other in (("steps", "fixed", "tolerances"), ("tolerances", "adaptive", "steps")):
+        for task, settings in config[selection].items():
+            for solver in settings:
+                if SOLVERS[solver].kind != kind:
+                    message = f"{solver} is of kind '{SOLVERS[solver].kind}'; write its settings under {other}"
+                    yield (selection, task, solver), message
+    for train, tests in config["test"]["solvers"].items():
+        for i, test in enumerate(tests):
+            if SOLVERS[test].kind != SOLVERS[train].kind:
+                kinds = f"{test} is of kind '{SOLVERS[test].kind}', {train} of kind '{SOLVERS[train].kind}'"
+                yield ("test", "solvers", train, i), f"{kinds}; write a solver of the same kind"
+
+
+def _unusable_controllers(config: Mapping[str, Any]) -> Iterator[Problem]:
+    for name, options in config["controllers"].items():
+        if options["family"] == "random" and options["steps"][0] > options["steps"][1]:
+            yield ("controllers", name, "steps"), f"the fewest steps come first; write {options['steps'][::-1]}"
+    for task, settings in config["controlled"].items():
+        for solver, names in settings.items():
+            for i, name in enumerate(names):
+                if message := _unusable_pair(SOLVERS[solver], config["controllers"][name]):
+                    yield ("controlled", task, solver, i), f"{name}: {message}"
+
+
+def _unusable_pair(train: Solver, options: Mapping[str, Any]) -> str | None:
+    """Why a controller cannot choose the settings of a training solver."""
+    if options["family"] == "random":
+        return None if train.kind == "fixed" else f"{train.name} has no steps to draw; write a fixed-step solver"
+    test = SOLVERS[options["test_solver"]]
+    if test.kind != train.kind:
+        return f"its test solver {test.name} is not of the kind of {train.name}; write a solver of kind '{train.kind}'"
+    better = test.order > train.order or (train.kind == "adaptive" and test == train)
+    wanted = f"order above {train.order}" + (f", or {train.name} itself" if train.kind == "adaptive" else "")
+    return None if better else f"its test solver {test.name} is no better than {train.name}; write one of {wanted}"
 
 
 def _unusable_seeds(entries: Sequence[int | str]) -> Iterator[Problem]:

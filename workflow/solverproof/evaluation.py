@@ -1,93 +1,102 @@
 """Evaluating trained models with solvers other than their own."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from solverproof.networks import Classifier, Parameters, classifier
-from solverproof.solvers import SOLVERS
+from solverproof.integration import SolverError
+from solverproof.networks import Classifier, Forward, Parameters, classifier
+from solverproof.solvers import SOLVERS, Setting, setting
 from solverproof.training import seed_losses
 
-CHUNK = 256
+RUN_COLUMNS = ("task", "train_solver", "train_steps", "train_tolerance", "controller", "adapted", "seed")
+TEST_COLUMNS = ("test_solver", "test_steps", "test_tolerance", "accuracy", "loss", "nfe", "status", "reason")
+COLUMNS = RUN_COLUMNS + TEST_COLUMNS
+CHUNK = 1000  # samples solved together; an adaptive solver controls the error over a chunk
 
 
 def evaluate(
-    spec: Mapping[str, Any], data: Mapping[str, np.ndarray], parameters: Parameters, failures: Mapping[str, str]
+    spec: Mapping[str, Any],
+    data: Mapping[str, np.ndarray],
+    parameters: Parameters,
+    run: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """One row per seed and test setting, in the columns of `evaluations.csv`.
 
-    A seed that failed in training gives rows with status `diverged` and no accuracy. A trained
-    model some of whose outputs are NaN or infinite under a test solver gives status `nonfinite`;
-    those outputs count as wrong.
+    A seed that failed in training gives rows with the status of its failure and no accuracy. A
+    trained model some of whose outputs are NaN or infinite under a test solver gives status
+    `nonfinite`; those outputs count as wrong. A test solver that gives up gives its own status and
+    no accuracy.
 
     Args:
         spec: an evaluation specification.
         data: the task's data set; all of its test part is used.
         parameters: stacked parameters of the block.
-        failures: seed (as text) to reason, of the seeds that failed in training.
+        run: what training wrote: `setting`, the last one of training, and `failures`, a mapping of
+            seeds (as text) to `status` and `reason`.
     """
     x, y = torch.from_numpy(data["test_x"]), torch.from_numpy(data["test_y"])
-    model = classifier(spec["model"], tuple(x.shape[1:]))
+    model, train = classifier(spec["model"], tuple(x.shape[1:])), setting(run["setting"])
     return [
-        {**_cell_columns(spec, seed), **_with_status(result, failures.get(str(seed)))}
-        for solver, steps in spec["tests"]
-        for seed, result in zip(spec["seeds"], _test(model, parameters, x, y, solver, steps), strict=True)
+        {**_run_columns(spec, train, seed), **_with_failure(result, run["failures"].get(str(seed)))}
+        for test in test_settings(train, spec["solvers"], spec["ratios"])
+        for seed, result in zip(spec["seeds"], results(model, parameters, x, y, test), strict=True)
     ]
 
 
-def _cell_columns(spec: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    return {
-        "task": spec["task"],
-        "train_solver": spec["solver"],
-        "train_steps": spec["steps"],
-        "train_tolerance": None,
-        "adapted": False,
-        "seed": seed,
-    }
+def _run_columns(spec: Mapping[str, Any], train: Setting, seed: int) -> dict[str, Any]:
+    values = (
+        spec["task"], train.solver.name, train.steps, train.tolerance, spec["controller"], spec["adapted"], seed,
+    )  # fmt: skip
+    return dict(zip(RUN_COLUMNS, values, strict=True))
 
 
-def _test(
-    model: Classifier, parameters: Parameters, x: Tensor, y: Tensor, solver: str, steps: int
-) -> Iterator[dict[str, Any]]:
-    """Results of one test setting, one per seed."""
-    logits, taken, nfe = _logits(model, parameters, x, solver, steps)
+def _with_failure(result: dict[str, Any], failure: Mapping[str, str] | None) -> dict[str, Any]:
+    return {**result, "accuracy": math.nan, "loss": math.nan, **failure} if failure else result
+
+
+def test_settings(train: Setting, solvers: Sequence[str], ratios: Sequence[float]) -> list[Setting]:
+    """The training setting itself, and every solver at each ratio of its step size or tolerance, without repeats."""
+    finenesses = [train, *(train.finer(ratio) for ratio in ratios)]
+    settings = {fineness.with_solver(SOLVERS[solver]) for solver in solvers for fineness in finenesses} | {train}
+    return sorted(settings, key=lambda s: (s.solver.name, s.fineness))
+
+
+def results(model: Classifier, parameters: Parameters, x: Tensor, y: Tensor, test: Setting) -> Iterator[dict[str, Any]]:
+    """Results of one test setting on samples x with labels y, one per seed, in columns of `evaluations.csv`.
+
+    Where an adaptive solver's effort differs between chunks of samples, `test_steps` and `nfe` are the most.
+    """
+    chunks = [_forward(model, parameters, part, test) for part in torch.split(x, CHUNK)]
+    logits = torch.cat([chunk.logits for chunk in chunks], 1)
     finite = logits.isfinite().all(2)
-    correct = (logits.argmax(2) == y) & finite
-    losses = seed_losses(logits, y.expand(len(logits), -1))
-    for right, loss, ok in zip(correct, losses.tolist(), finite, strict=True):
-        yield {
-            "test_solver": solver,
-            "test_steps": taken,
-            "test_tolerance": None,
-            "accuracy": int(right.sum()) / len(y),
-            "loss": loss,
-            "nfe": nfe,
-            "nonfinite": int((~ok).sum()),
-        }
+    accuracies = ((logits.argmax(2) == y) & finite).double().mean(1).tolist()
+    losses = seed_losses(logits, y.expand(len(logits), -1)).tolist()
+    nonfinite = (~finite).sum(1).tolist()
+    for i, (accuracy, loss, bad) in enumerate(zip(accuracies, losses, nonfinite, strict=True)):
+        solutions = [chunk.solutions[i] for chunk in chunks]
+        nfe = max(s.nfe for s in solutions)
+        failure = next((s for s in solutions if isinstance(s, SolverError)), None)
+        steps = None if failure else max(s.steps or 0 for s in solutions)
+        status, reason = "ok", None
+        if failure:
+            accuracy, loss, status, reason = math.nan, math.nan, failure.status, failure.reason  # noqa: PLW2901
+        elif bad:
+            status, reason = "nonfinite", f"{bad} outputs not finite, counted as wrong"
+        row = (test.solver.name, steps, test.tolerance, accuracy, loss, nfe, status, reason)
+        yield dict(zip(TEST_COLUMNS, row, strict=True))
 
 
 @torch.no_grad()
-def _logits(model: Classifier, parameters: Parameters, x: Tensor, solver: str, steps: int) -> tuple[Tensor, int, int]:
-    """Logits (seeds, samples, classes) of all samples, the steps really taken, and the NFE."""
+def _forward(model: Classifier, parameters: Parameters, x: Tensor, test: Setting) -> Forward:
+    """A forward pass of every seed on the same samples; a fixed-step solver takes just its steps."""
     seeds = len(parameters["head.bias"])
-    chunks = []
-    for part in torch.split(x, CHUNK):
-        logits, solution = model(parameters, part.expand(seeds, *part.shape), solver=solver, steps=steps)
-        if solution.steps != steps or solution.nfe != steps * SOLVERS[solver].stages:
-            raise AssertionError(f"{solver}: {solution.steps} steps and {solution.nfe} NFE instead of {steps} steps")
-        chunks.append(logits)
-    return torch.cat(chunks, 1), solution.steps, solution.nfe
-
-
-def _with_status(result: dict[str, Any], failure: str | None) -> dict[str, Any]:
-    """A result with status and reason in place of its count of non-finite outputs."""
-    nonfinite = result.pop("nonfinite")
-    if failure:
-        return {**result, "accuracy": math.nan, "loss": math.nan, "status": "diverged", "reason": failure}
-    if nonfinite:
-        return {**result, "status": "nonfinite", "reason": f"{nonfinite} outputs not finite, counted as wrong"}
-    return {**result, "status": "ok", "reason": None}
+    forward = model(parameters, x.expand(seeds, *x.shape), test)
+    for solution in forward.solutions:
+        if test.steps and (solution.nfe, solution.steps) != (test.steps * test.solver.stages, test.steps):
+            raise AssertionError(f"{test} took {solution.steps} steps and {solution.nfe} evaluations")
+    return forward

@@ -54,10 +54,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     return load_file(path)
 
 
-def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows with equal keys as CSV, atomically; floats in full precision, None and NaN empty."""
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Write rows with just these columns as CSV, atomically; floats in full precision, None and NaN empty."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: _csv_value(value) for key, value in row.items()} for row in rows)
     write_text(path, text.getvalue())

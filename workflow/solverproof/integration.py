@@ -1,13 +1,18 @@
 """The flow of a vector field, approximated by a numerical solver."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
-from torchdiffeq import odeint
+from torchdiffeq import odeint, odeint_adjoint
+
+from solverproof.solvers import Setting
 
 VectorField = Callable[[Tensor], Tensor]
+MOST_EVALUATIONS = 20_000  # of one solve; a field that needs more is not solved in any useful sense
 
 
 @dataclass(frozen=True)
@@ -17,45 +22,103 @@ class Solution:
     Attributes:
         state: shape of the initial state; for a trajectory with the time axis (steps + 1) in front.
         nfe: evaluations of the vector field that were really made.
-        steps: steps that were really taken.
+        steps: steps that were really taken (of an adaptive solver: accepted).
+        rejected: steps that an adaptive solver tried and took back.
     """
 
     state: Tensor
     nfe: int
     steps: int
+    rejected: int = 0
 
 
-def solve(field: VectorField, state: Tensor, *, solver: str, steps: int, horizon: float) -> Solution:
-    """Carry a state from t = 0 to t = `horizon` by equal steps of an autonomous field.
+class SolverError(Exception):
+    """A solver gave up.
+
+    Attributes:
+        status: `underflow` (the step became too small to move on), `nonfinite` (the state is NaN or
+            infinite) or `budget` (more than `MOST_EVALUATIONS` evaluations).
+        reason: what happened, in one line.
+        nfe: evaluations made until then.
+        steps, rejected: None; so that it stands where a `Solution` may.
+    """
+
+    steps = rejected = None
+
+    def __init__(self, status: str, reason: str, nfe: int) -> None:
+        super().__init__(f"{status}: {reason}")
+        self.status, self.reason, self.nfe = status, reason, nfe
+
+
+def solve(
+    field: VectorField, state: Tensor, setting: Setting, *, horizon: float, adjoint: Sequence[Tensor] | None = None
+) -> Solution:
+    """Carry a state from t = 0 to t = `horizon` along an autonomous field.
+
+    A fixed-step solver takes `setting.steps` equal steps. An adaptive one controls the root mean
+    square, over the whole state, of the error relative to tolerance * (1 + |state|); its last step
+    ends at `horizon`.
 
     Args:
         field: right-hand side of dz/dt = f(z); takes and returns tensors of the state's shape.
         state: initial state, any shape.
-        solver: name of a torchdiffeq fixed-step method.
-        steps: number of steps N; the step size is horizon / N.
+        setting: the solver and its number of steps or tolerance.
         horizon: length of the interval.
+        adjoint: the parameters of the field, to get gradients by solving the adjoint equation
+            backwards (Chen et al. 2018, algorithm 1) instead of through the solver's operations.
+
+    Raises:
+        SolverError: if an adaptive solver cannot go on.
     """
-    return _solve(field, state, solver, _grid(steps, horizon), ends_only=True)
+    counted = _Counted(field)
+    ends = torch.tensor([0.0, horizon], dtype=torch.float64)
+    how = _options(setting, ends)
+    integrate = odeint
+    if adjoint is not None:
+        # backwards an adaptive solver would have to step onto the start, not the end
+        backwards = {} if setting.solver.is_adaptive else how["options"]
+        integrate = partial(odeint_adjoint, adjoint_params=tuple(adjoint), adjoint_options=backwards)
+    try:
+        states = integrate(counted, state, ends, method=setting.solver.name, **how)
+    except AssertionError as error:
+        status, reason = _complaint(str(error))
+        raise SolverError(status, reason, counted.evaluations) from error
+    return Solution(states[-1], counted.evaluations, counted.steps - counted.rejected, counted.rejected)
 
 
-def trajectory(field: VectorField, state: Tensor, *, solver: str, steps: int, horizon: float) -> Solution:
-    """Like `solve`, but the solution's state holds all steps + 1 states along the way."""
-    return _solve(field, state, solver, _grid(steps, horizon), ends_only=False)
+def _options(setting: Setting, ends: Tensor) -> dict[str, Any]:
+    """Arguments of torchdiffeq's `odeint`."""
+    if setting.solver.is_adaptive:
+        return {"rtol": setting.fineness, "atol": setting.fineness, "options": {"step_t": ends[1:]}}
+    return {"options": {"grid_constructor": _grid(int(setting.fineness))}}
 
 
-def _grid(steps: int, horizon: float) -> Tensor:
-    """Times of all steps, from fractions rather than sums, so that the last is the horizon itself.
+def _complaint(message: str) -> tuple[str, str]:
+    """Status and reason of torchdiffeq's assertions on the step size and the state."""
+    if "underflow" in message:
+        return "underflow", "step size too small to move on"
+    return "nonfinite", "state not finite"
+
+
+def trajectory(field: VectorField, state: Tensor, setting: Setting, *, horizon: float) -> Solution:
+    """Like `solve` with a fixed-step solver, but the solution's state holds all steps + 1 states along the way."""
+    counted = _Counted(field)
+    grid = _grid(int(setting.fineness))(None, None, torch.tensor([0.0, horizon], dtype=torch.float64))
+    states = odeint(counted, state, grid, method=setting.solver.name)
+    return Solution(states, counted.evaluations, counted.steps)
+
+
+def _grid(steps: int) -> Callable[..., Tensor]:
+    """Makes the times of all steps, from fractions rather than sums, so that the last is the end itself.
 
     Times are float64 whatever the state is: h = 1/49 must not carry float32's rounding.
     """
-    return torch.arange(steps + 1, dtype=torch.float64) * horizon / steps
 
+    def times(_field: object, _state: object, ends: Tensor) -> Tensor:
+        fractions = torch.arange(steps + 1, dtype=torch.float64) / steps
+        return torch.lerp(ends[0].double(), ends[-1].double(), fractions)
 
-def _solve(field: VectorField, state: Tensor, solver: str, grid: Tensor, *, ends_only: bool) -> Solution:
-    counted = _Counted(field)
-    times = grid[[0, -1]] if ends_only else grid
-    states = odeint(counted, state, times, method=solver, options={"grid_constructor": lambda *_: grid})
-    return Solution(states[-1] if ends_only else states, counted.evaluations, counted.steps)
+    return times
 
 
 class _Counted:
@@ -63,12 +126,16 @@ class _Counted:
 
     def __init__(self, field: VectorField) -> None:
         self.field = field
-        self.evaluations = 0
-        self.steps = 0
+        self.evaluations = self.steps = self.rejected = 0
 
     def __call__(self, _: Tensor, state: Tensor) -> Tensor:
+        if self.evaluations == MOST_EVALUATIONS:
+            raise SolverError("budget", f"more than {MOST_EVALUATIONS} evaluations", self.evaluations)
         self.evaluations += 1
         return self.field(state)
 
     def callback_step(self, *_: Tensor) -> None:
         self.steps += 1
+
+    def callback_reject_step(self, *_: Tensor) -> None:
+        self.rejected += 1

@@ -7,7 +7,7 @@ A field works on states in a layout of its own, which `pack` and `unpack` conver
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  the name all of PyTorch's documentation uses
 from torch import Generator, Tensor
 
-from solverproof.integration import Solution, VectorField, solve
+from solverproof.integration import Solution, SolverError, VectorField, solve, trajectory
+from solverproof.solvers import Setting
 
 Parameters = dict[str, Tensor]
 
@@ -141,6 +142,21 @@ class MLPField:
 
 
 @dataclass(frozen=True)
+class Forward:
+    """What a forward pass returns.
+
+    Attributes:
+        logits: shape (seeds, batch, classes).
+        state: final states, shape (seeds, batch, channels, *spatial).
+        solutions: how each seed was solved, or why it could not be.
+    """
+
+    logits: Tensor
+    state: Tensor
+    solutions: list[Solution | SolverError]
+
+
+@dataclass(frozen=True)
 class Classifier:
     """A Neural ODE classifier: the flow of a field over [0, horizon], then one linear layer.
 
@@ -167,26 +183,50 @@ class Classifier:
 
     def vector_field(self, parameters: Parameters) -> VectorField:
         """The right-hand side of the ODE, on states that `field.pack` has laid out."""
-        prefix = "field."
-        own = {name.removeprefix(prefix): p for name, p in parameters.items() if name.startswith(prefix)}
-        return self.field.bind(own)
+        return self.field.bind(_of_field(parameters))
 
     def head(self, parameters: Parameters, state: Tensor) -> Tensor:
         """Logits of shape (seeds, batch, classes) of a final state."""
         return torch.baddbmm(parameters["head.bias"].unsqueeze(1), state.flatten(2), parameters["head.weight"].mT)
 
-    def __call__(self, parameters: Parameters, x: Tensor, *, solver: str, steps: int) -> tuple[Tensor, Solution]:
-        """Logits of shape (seeds, batch, classes) and the ODE solution behind them.
+    def __call__(self, parameters: Parameters, x: Tensor, setting: Setting, *, adjoint: bool = False) -> Forward:
+        """Carry a batch of every seed through the model.
+
+        A fixed-step solver carries all seeds together. With an adaptive one each seed is solved
+        alone, because a common error norm would make its steps depend on its neighbours; a seed
+        whose solver fails gets states and logits that are NaN.
 
         Args:
             parameters: stacked parameters.
             x: inputs of shape (seeds, batch, channels, *spatial).
-            solver: name of the fixed-step solver.
-            steps: number of steps.
+            setting: the solver and its number of steps or tolerance.
+            adjoint: get gradients from the adjoint equation instead of through the solver's operations.
         """
+        if not setting.solver.is_adaptive:
+            solution = self._solve(parameters, x, setting, adjoint=adjoint)
+            return Forward(self.head(parameters, solution.state), solution.state, [solution] * len(x))
+        solved = [self._try(only(parameters, i), x[i : i + 1], setting, adjoint=adjoint) for i in range(len(x))]
+        states = torch.cat([s.state if isinstance(s, Solution) else torch.full_like(x[:1], math.nan) for s in solved])
+        return Forward(self.head(parameters, states), states, solved)
+
+    def trajectory(self, parameters: Parameters, x: Tensor, setting: Setting) -> Tensor:
+        """States along the way of a fixed-step solver, shape (steps + 1, seeds, batch, channels, *spatial)."""
         state = self.field.pack(x)
-        solution = solve(self.vector_field(parameters), state, solver=solver, steps=steps, horizon=self.horizon)
-        return self.head(parameters, self.field.unpack(solution.state)), solution
+        solution = trajectory(self.vector_field(parameters), state, setting, horizon=self.horizon)
+        return torch.stack([self.field.unpack(states) for states in solution.state])
+
+    def _try(self, parameters: Parameters, x: Tensor, setting: Setting, *, adjoint: bool) -> Solution | SolverError:
+        try:
+            return self._solve(parameters, x, setting, adjoint=adjoint)
+        except SolverError as failure:
+            return failure
+
+    def _solve(self, parameters: Parameters, x: Tensor, setting: Setting, *, adjoint: bool) -> Solution:
+        """The ODE solution, its state unpacked."""
+        field = self.vector_field(parameters)
+        of_field = list(_of_field(parameters).values()) if adjoint else None
+        solution = solve(field, self.field.pack(x), setting, horizon=self.horizon, adjoint=of_field)
+        return replace(solution, state=self.field.unpack(solution.state))
 
 
 def classifier(model: Mapping[str, Any], shape: tuple[int, ...]) -> Classifier:
@@ -198,6 +238,16 @@ def classifier(model: Mapping[str, Any], shape: tuple[int, ...]) -> Classifier:
     else:
         field = MLPField(shape, tuple(network["widths"]))
     return Classifier(field, shape, model["classes"], model["horizon"])
+
+
+def _of_field(parameters: Parameters) -> Parameters:
+    """The parameters of the vector field, under their own names."""
+    return {name.removeprefix("field."): p for name, p in parameters.items() if name.startswith("field.")}
+
+
+def only(parameters: Parameters, index: int) -> Parameters:
+    """The parameters of one seed of a stack, as a stack of one."""
+    return {name: p[index : index + 1] for name, p in parameters.items()}
 
 
 def stack(parameters: list[Parameters]) -> Parameters:

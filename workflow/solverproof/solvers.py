@@ -1,18 +1,22 @@
 """The numerical methods of the study: what is known about each without running it."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
 class Solver:
-    """A fixed-step one-step method.
+    """A one-step method.
 
     Attributes:
         name: its name in torchdiffeq, in config and in every table.
         order: order of convergence p; the global error falls as h^p.
-        stages: vector-field evaluations per step, so NFE = stages * steps.
+        stages: vector-field evaluations per step (of an adaptive method, whose next step reuses the
+            last stage, after the first).
+        kind: `fixed` takes equal steps, `adaptive` chooses them by a tolerance.
         source: where the method is defined. HNW is Hairer, Nørsett, Wanner,
             Solving Ordinary Differential Equations I (2nd edition, 1993).
     """
@@ -21,6 +25,17 @@ class Solver:
     order: int
     stages: int
     source: str
+    kind: Literal["fixed", "adaptive"] = "fixed"
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether the method chooses its steps by a tolerance."""
+        return self.kind == "adaptive"
+
+    @property
+    def measure(self) -> Literal["steps", "tolerance"]:
+        """What says how finely the method is run."""
+        return "tolerance" if self.is_adaptive else "steps"
 
 
 SOLVERS = {
@@ -31,8 +46,63 @@ SOLVERS = {
         Solver("heun2", order=2, stages=2, source="explicit trapezoidal rule; HNW II.1"),
         Solver("heun3", order=3, stages=3, source="Heun 1900; HNW II.1, table 1.1"),
         Solver("rk4", order=4, stages=4, source="Kutta's 3/8 rule; HNW II.1, table 1.2"),
+        Solver("fehlberg2", order=2, stages=2, source="Fehlberg 1969, RK1(2); HNW II.4", kind="adaptive"),
+        Solver("adaptive_heun", order=2, stages=1, source="Heun-Euler 2(1); HNW II.4", kind="adaptive"),
+        Solver("bosh3", order=3, stages=3, source="Bogacki, Shampine 1989, 3(2)", kind="adaptive"),
+        Solver("dopri5", order=5, stages=6, source="Dormand, Prince 1980, 5(4); HNW II.5", kind="adaptive"),
+        Solver("dopri8", order=8, stages=13, source="Prince, Dormand 1981, 8(7); HNW II.5", kind="adaptive"),
     )
 }
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A solver and how finely it is run; an immutable value handed to the forward pass.
+
+    Attributes:
+        solver: the method.
+        fineness: the number of steps N of a fixed-step method, whose step size is horizon / N; the
+            relative and absolute tolerance of an adaptive one.
+    """
+
+    solver: Solver
+    fineness: float
+
+    @property
+    def steps(self) -> int | None:
+        """Number of steps; None for an adaptive solver."""
+        return None if self.solver.is_adaptive else int(self.fineness)
+
+    @property
+    def tolerance(self) -> float | None:
+        """Tolerance; None for a fixed-step solver."""
+        return self.fineness if self.solver.is_adaptive else None
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The setting as JSON: solver, and steps or tolerance."""
+        return {"solver": self.solver.name, self.solver.measure: self.fineness}
+
+    @property
+    def label(self) -> str:
+        """The setting in paths: `steps-64` or `tolerance-0.001`."""
+        return f"{self.solver.measure}-{self.fineness!r}"
+
+    def finer(self, ratio: float) -> "Setting":
+        """The same solver at `ratio` times the step size (see `steps_at_ratio`) or tolerance."""
+        if self.solver.is_adaptive:
+            return Setting(self.solver, float(Fraction(str(self.fineness)) * Fraction(str(ratio))))
+        return Setting(self.solver, steps_at_ratio(int(self.fineness), ratio))
+
+    def with_solver(self, solver: Solver) -> "Setting":
+        """The same fineness with another solver of the same kind."""
+        return Setting(solver, self.fineness)
+
+
+def setting(spec: Mapping[str, Any]) -> Setting:
+    """The setting that a specification with `solver`, and `steps` or `tolerance`, describes."""
+    solver = SOLVERS[spec["solver"]]
+    return Setting(solver, spec[solver.measure])
 
 
 def steps_at_ratio(train_steps: int, ratio: float) -> int:
@@ -45,12 +115,15 @@ def steps_at_ratio(train_steps: int, ratio: float) -> int:
     return max(1, math.ceil(train_steps / Fraction(str(ratio))))
 
 
-def is_at_least_as_accurate(test: tuple[str, int], train: tuple[str, int]) -> bool:
-    """Whether `test` (solver, steps) has a numerical error equal to or below that of `train`.
+def is_at_least_as_accurate(test: Setting, train: Setting) -> bool:
+    """Whether `test` has a numerical error equal to or below that of `train`.
 
-    True for the same solver at an equal or smaller step, and for a solver of higher order at an
-    equal or smaller step (a claim about small steps: orders say nothing about one large step).
+    True for the same solver at an equal or smaller step (or tolerance), and for a solver of the same
+    kind and higher order at an equal or smaller step or tolerance (a claim about small steps: orders
+    say nothing about one large step).
     """
-    (test_solver, test_n), (train_solver, train_n) = test, train
-    better = SOLVERS[test_solver].order > SOLVERS[train_solver].order
-    return test_n >= train_n and (test_solver == train_solver or better)
+    if test.solver.kind != train.solver.kind:
+        return False
+    better = test.solver == train.solver or test.solver.order > train.solver.order
+    finer = test.fineness <= train.fineness if train.solver.is_adaptive else test.fineness >= train.fineness
+    return better and finer

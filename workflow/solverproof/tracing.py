@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from solverproof.integration import solve, trajectory
-from solverproof.networks import Classifier, Parameters, classifier
+from solverproof.networks import Classifier, Parameters, classifier, only
+from solverproof.solvers import setting
 
 POINTS_PER_CLASS = 20
 RESOLUTION = 300
@@ -29,20 +29,15 @@ def trace(spec: Mapping[str, Any], data: Mapping[str, np.ndarray], parameters: P
         step size, with `labels`; `regions` (rows, columns), the head's class at each point of a
         grid over `box` (x_min, x_max, y_min, y_max).
     """
-    index = spec["index"]
-    own = {name: p[index : index + 1] for name, p in parameters.items()}
+    own, train = only(parameters, spec["index"]), setting(spec)
     x, labels = torch.from_numpy(data["test_x"]), data["test_y"]
     model = classifier(spec["model"], tuple(x.shape[1:]))
-    field, pack, unpack = model.vector_field(own), model.field.pack, model.field.unpack
     shown = np.sort(np.concatenate([np.flatnonzero(labels == c)[:POINTS_PER_CLASS] for c in np.unique(labels)]))
-    how = {"solver": spec["solver"], "horizon": model.horizon}
-    paths = trajectory(field, pack(x[shown].unsqueeze(0)), steps=spec["steps"], **how).state
-    states = pack(x.unsqueeze(0))
-    ends = unpack(solve(field, states, steps=spec["steps"], **how).state).reshape(-1, 2)
-    ends_half = unpack(solve(field, states, steps=2 * spec["steps"], **how).state).reshape(-1, 2)
+    paths = model.trajectory(own, x[shown].unsqueeze(0), train)
+    ends, ends_half = (model(own, x.unsqueeze(0), s).state.reshape(-1, 2) for s in (train, train.finer(0.5)))
     box = _box(torch.cat([ends, ends_half]))
     return {
-        "trajectories": torch.stack([unpack(states) for states in paths]).reshape(spec["steps"] + 1, -1, 2).numpy(),
+        "trajectories": paths.reshape(len(paths), -1, 2).numpy(),
         "trajectory_labels": labels[shown],
         "ends": ends.numpy(),
         "ends_half": ends_half.numpy(),

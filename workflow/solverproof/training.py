@@ -1,9 +1,10 @@
 """Training a block of seeds together, each as if it were alone."""
 
 import hashlib
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -12,7 +13,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812  the name all of PyTorch's documentation uses
 from torch import Generator, Tensor
 
-from solverproof.networks import Classifier, Parameters, classifier
+from solverproof.integration import Solution, SolverError
+from solverproof.networks import Classifier, Forward, Parameters, classifier
+from solverproof.solvers import Setting
+
+HISTORY_COLUMNS = ("iteration", "seed", "loss", "accuracy", "nfe", "steps", "rejected", "total_nfe", "seconds")
 
 
 @dataclass(frozen=True)
@@ -20,20 +25,37 @@ class Batch:
     """What is at hand in an iteration: the model as it stands, and the batch.
 
     Attributes:
+        iteration: counted from 1.
         model: the classifier.
         parameters: its stacked parameters.
         x: inputs, shape (seeds, batch, channels, *spatial).
         labels: shape (seeds, batch).
+        total_nfe: evaluations of each seed's field in all forward passes of training so far.
     """
 
+    iteration: int
     model: Classifier
     parameters: Parameters
     x: Tensor
     labels: Tensor
+    total_nfe: list[int]
 
 
-Schedule = Callable[[int, Batch], int]
-"""Chooses the number of training steps of an iteration (counted from 1)."""
+Schedule = Callable[[Batch], Setting]
+"""Chooses the setting of an iteration."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a seed failed to train.
+
+    Attributes:
+        status: `diverged` (loss NaN or infinite), or why its solver gave up (see `SolverError`).
+        reason: what happened and when, in one line.
+    """
+
+    status: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -43,51 +65,48 @@ class Training:
     Attributes:
         parameters: stacked parameters after the last iteration.
         history: one row per seed every `history_every` iterations, at the last one and where a
-            seed diverges: iteration, seed, loss and accuracy on the batch, nfe of the forward
-            pass, seconds since the start.
-        failures: seed to reason, for the seeds whose loss became NaN or infinite.
+            seed fails: iteration, seed, loss and accuracy on the batch; nfe, steps and rejected
+            steps of the forward pass; total_nfe of all forward passes; seconds since the start.
+        mean_nfe: mean evaluations of each seed's forward passes.
+        failures: why each seed that failed did.
     """
 
     parameters: Parameters
-    history: list[dict[str, Any]] = field(default_factory=list)
-    failures: dict[int, str] = field(default_factory=dict)
+    history: list[dict[str, Any]]
+    mean_nfe: dict[int, float]
+    failures: dict[int, Failure]
 
 
-def train(spec: Mapping[str, Any], data: Mapping[str, np.ndarray], schedule: Schedule | None = None) -> Training:
+def train(spec: Mapping[str, Any], data: Mapping[str, np.ndarray], schedule: Schedule) -> Training:
     """Train the block of seeds that a training specification describes.
 
-    Cross-entropy, Adam, gradients through the solver's operations (Ott et al. 2021, section 4).
-    The loss is summed over seeds, whose gradients therefore never mix.
+    Cross-entropy, Adam, gradients through the solver's operations (Ott et al. 2021, section 4) or
+    from the adjoint equation. The loss is summed over seeds, whose gradients therefore never mix.
 
-    A seed whose loss is not finite has diverged: it is reported in `failures`, its parameters
-    are worthless, and training goes on for the others as long as there are any.
+    A seed whose solver gives up or whose loss is not finite has failed: its parameters are
+    worthless, and training goes on for the others as long as there are any.
 
     Args:
         spec: a training specification.
         data: the task's data set; its training part is used.
-        schedule: chooses the number of steps of each iteration; the specification's by default.
+        schedule: chooses the setting of each iteration.
     """
     x, y = torch.from_numpy(data["train_x"]), torch.from_numpy(data["train_y"])
     protocol, seeds = spec["protocol"], spec["seeds"]
     model = classifier(spec["model"], tuple(x.shape[1:]))
-    streams = [_stream(spec["setting"], seed) for seed in seeds]
+    streams = [stream(spec["identity"], seed) for seed in seeds]
     parameters = {name: p.requires_grad_() for name, p in model.initial(streams).items()}
     optimizer = torch.optim.Adam(parameters.values(), lr=protocol["learning_rate"], fused=True)
-    training, started = Training(parameters), time.perf_counter()
+    record, adjoint = _Record(seeds, protocol), protocol["gradient"] == "adjoint"
 
     batches = islice(batch_indices(len(x), protocol["batch"], streams), protocol["iterations"])
     for iteration, index in enumerate(batches, start=1):
-        batch = Batch(model, parameters, x[index], y[index])
-        steps = schedule(iteration, batch) if schedule else spec["steps"]
-        logits, solution = model(parameters, batch.x, solver=spec["solver"], steps=steps)
-        losses = seed_losses(logits, batch.labels)
-        running = [seed for seed in seeds if seed not in training.failures]
-        diverged = _note_failures(training.failures, losses, seeds, iteration)
-        if diverged or iteration % protocol["history_every"] == 0 or iteration == protocol["iterations"]:
-            accuracies = (logits.argmax(2) == batch.labels).float().mean(1)
-            rows = _history_rows(iteration, seeds, losses, accuracies, solution.nfe, time.perf_counter() - started)
-            training.history.extend(row for row in rows if row["seed"] in running)
-        if len(training.failures) == len(seeds):
+        batch = Batch(iteration, model, parameters, x[index], y[index], record.total_nfe)
+        setting = schedule(batch)
+        forward = model(parameters, batch.x, setting, adjoint=adjoint)
+        losses = seed_losses(forward.logits, batch.labels)
+        record.add(batch, forward, losses)
+        if not record.running:
             break
         optimizer.zero_grad()
         losses.sum().backward()  # type: ignore[no-untyped-call]
@@ -95,7 +114,49 @@ def train(spec: Mapping[str, Any], data: Mapping[str, np.ndarray], schedule: Sch
 
     for p in parameters.values():
         p.detach_()
-    return training
+    return Training(parameters, record.history, record.mean_nfe, record.failures)
+
+
+class _Record:
+    """History and failures of a training, as it goes."""
+
+    def __init__(self, seeds: Sequence[int], protocol: Mapping[str, Any]) -> None:
+        self.seeds, self.protocol = seeds, protocol
+        self.iterations, self.total_nfe = 0, [0] * len(seeds)
+        self.history: list[dict[str, Any]] = []
+        self.failures: dict[int, Failure] = {}
+        self.started = time.perf_counter()
+
+    @property
+    def running(self) -> bool:
+        return len(self.failures) < len(self.seeds)
+
+    @property
+    def mean_nfe(self) -> dict[int, float]:
+        return {seed: nfe / max(1, self.iterations) for seed, nfe in zip(self.seeds, self.total_nfe, strict=True)}
+
+    def add(self, batch: Batch, forward: Forward, losses: Tensor) -> None:
+        self.iterations = batch.iteration
+        due = batch.iteration % self.protocol["history_every"] == 0 or batch.iteration == self.protocol["iterations"]
+        accuracies = (forward.logits.argmax(2) == batch.labels).float().mean(1).tolist()
+        self.total_nfe = [n + s.nfe for n, s in zip(self.total_nfe, forward.solutions, strict=True)]
+        results = zip(self.seeds, losses.tolist(), accuracies, forward.solutions, self.total_nfe, strict=True)
+        for seed, loss, accuracy, solution, total_nfe in results:
+            if seed in self.failures:
+                continue
+            if failure := _failure(solution, loss, batch.iteration):
+                self.failures[seed] = failure
+            if due or failure:
+                seconds = time.perf_counter() - self.started
+                effort = (solution.nfe, solution.steps, solution.rejected, total_nfe)
+                row = (batch.iteration, seed, loss, accuracy, *effort, seconds)
+                self.history.append(dict(zip(HISTORY_COLUMNS, row, strict=True)))
+
+
+def _failure(solution: Solution | SolverError, loss: float, iteration: int) -> Failure | None:
+    if isinstance(solution, SolverError):
+        return Failure(solution.status, f"{solution.reason} at iteration {iteration}")
+    return None if math.isfinite(loss) else Failure("diverged", f"loss not finite at iteration {iteration}")
 
 
 def seed_losses(logits: Tensor, labels: Tensor) -> Tensor:
@@ -124,25 +185,7 @@ def batch_indices(samples: int, batch: int, streams: list[int]) -> Iterator[Tens
         waiting = [queue[batch:] for queue in waiting]
 
 
-def _stream(setting: str, seed: int) -> int:
+def stream(identity: str, seed: int) -> int:
     """Seed of a run's random stream, from the run's identity; even, so that stream + 1 is free."""
-    digest = hashlib.sha256(f"{setting}/seed-{seed}".encode()).digest()
+    digest = hashlib.sha256(f"{identity}/seed-{seed}".encode()).digest()
     return int.from_bytes(digest[:6], "big") * 2
-
-
-def _note_failures(failures: dict[int, str], losses: Tensor, seeds: list[int], iteration: int) -> bool:
-    """Add the seeds that diverged in this iteration; tell whether there were any."""
-    finite = losses.isfinite()
-    if finite.all():
-        return False
-    new = [seed for seed, ok in zip(seeds, finite.tolist(), strict=True) if not ok and seed not in failures]
-    failures.update(dict.fromkeys(new, f"loss not finite at iteration {iteration}"))
-    return bool(new)
-
-
-def _history_rows(
-    iteration: int, seeds: list[int], losses: Tensor, accuracies: Tensor, nfe: int, seconds: float
-) -> Iterator[dict[str, Any]]:
-    for seed, loss, accuracy in zip(seeds, losses.tolist(), accuracies.tolist(), strict=True):
-        row = {"iteration": iteration, "seed": seed, "loss": loss, "accuracy": accuracy}
-        yield {**row, "nfe": nfe, "seconds": seconds}
