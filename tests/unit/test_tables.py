@@ -15,6 +15,7 @@ COLUMNS = [
     "train_solver",
     "train_steps",
     "train_tolerance",
+    "controller",
     "adapted",
     "seed",
     "test_solver",
@@ -48,6 +49,7 @@ def evaluation(steps, seed, test_steps, accuracy, solver="euler", reason=None):
         "train_solver": solver,
         "train_steps": steps,
         "train_tolerance": None,
+        "controller": None,
         "adapted": False,
         "seed": seed,
         "test_solver": solver,
@@ -77,7 +79,7 @@ def written(folder, *cells, order=1):
     """The folder of the tables made of some cells."""
     paths = [folder / f"cell-{i}.csv" for i in range(len(cells))]
     for path, rows in zip(paths, cells, strict=True):
-        write_table(path, rows)
+        write_table(path, rows, COLUMNS)
     tabulate({"threshold": 0.1}, paths[::order], folder / "tables")
     return folder / "tables"
 
@@ -163,38 +165,38 @@ def test_drops_and_critical_steps_are_those_of_the_evaluations(tmp_path):
 @pytest.mark.parametrize(
     ("drops", "bracket", "seeds", "accuracy"),
     [
-        ({4: 0, 8: 0}, "up to 4: every setting is valid", "valid from 4", "96.9 ± 0.0 %"),
-        ({4: 0.5, 8: 0.5}, "above 8: no setting is valid", "2 of 2 never valid", "–"),
-        ({4: 0.5, 8: 0.0, 16: 0.0}, "4–8", "valid from 8", "96.9 ± 0.0 %"),
+        ({4: 0, 8: 0}, "all valid (coarsest: steps 4)", "valid from 4", "96.9 ± 0.0"),
+        ({4: 0.5, 8: 0.5}, "no setting valid (finest: steps 8)", "2 of 2 never valid", "–"),
+        ({4: 0.5, 8: 0.0, 16: 0.0}, "steps 4–8", "valid from 8", "96.9 ± 0.0"),
     ],
 )
 def test_the_readable_table_tells_the_bracket_in_words(tmp_path, drops, bracket, seeds, accuracy):
     row = readable(tmp_path, *[cell(n, drop) for n, drop in drops.items()])
     assert (row["task"], row["training solver"]) == ("toy", "euler")
-    assert row["critical bracket (steps)"] == bracket
+    assert row["critical bracket"] == bracket
     assert row["brackets of single seeds"] == seeds
-    assert row["accuracy at the valid end"] == accuracy
+    assert row["accuracy at the valid end (%)"] == accuracy
     assert row["failed runs"] == "0"
 
 
 def test_the_readable_table_tells_how_the_seeds_differ(tmp_path):
     cells = [cell(4, 0.0, seeds=[0]), cell(4, 0.5, seeds=[1, 2, 3]), cell(8, 0.0, seeds=[0, 1, 2])]
     row = readable(tmp_path, *cells, cell(8, 0.0, seeds=[3], reason="loss not finite at iteration 3"))
-    assert row["critical bracket (steps)"] == "4–8"
+    assert row["critical bracket"] == "steps 4–8"
     assert row["brackets of single seeds"] == "valid from 4 to 8; 1 of 4 never valid"
     assert row["failed runs"] == "1"
 
 
 def test_a_single_seed_has_an_accuracy_without_a_spread(tmp_path):
     row = readable(tmp_path, cell(4, 0.5, seeds=[0]), cell(8, 0.0, seeds=[0]))
-    assert row["accuracy at the valid end"].startswith("96.9")
-    assert "nan" not in row["accuracy at the valid end"]
+    assert row["accuracy at the valid end (%)"].startswith("96.9")
+    assert "nan" not in row["accuracy at the valid end (%)"]
 
 
 def test_a_study_of_failures_alone_has_tables(tmp_path):
     row = readable(tmp_path, cell(4, 0.0, reason="loss not finite at iteration 3"), cell(8, 0.0, reason="the same"))
-    assert row["critical bracket (steps)"] == "above 8: no setting is valid"
-    assert row["accuracy at the valid end"] == "–"
+    assert row["critical bracket"] == "no setting valid (finest: steps 8)"
+    assert row["accuracy at the valid end (%)"] == "–"
     assert row["failed runs"] == "4"
 
 

@@ -17,6 +17,7 @@ def run(tests, solver="euler", steps=8, seed=0, task="toy", status="ok"):
     return [
         {
             **train,
+            "controller": math.nan,
             "adapted": "false",
             "seed": seed,
             "test_solver": test_solver,

@@ -7,12 +7,12 @@ rule adapt:
         run=f"{RESULTS}/models/{{cell}}/run.json",
         checks=f"{RESULTS}/models/{{cell}}/checks.csv",
         probes=f"{RESULTS}/models/{{cell}}/probes.csv",
-    wildcard_constraints:
-        cell=r"[^/]+/[^/]+/(?!steps-|tolerance-)[^/]+/seeds-\d+-\d+",
     log:
         f"{RESULTS}/logs/adapt/{{cell}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/adapt/{{cell}}.tsv"
+    wildcard_constraints:
+        cell=r"[^/]+/[^/]+/(?!steps-|tolerance-)[^/]+/seeds-\d+-\d+",
     priority: lambda wildcards: study.training_work(config, CELLS[wildcards.cell])
     conda:
         "../../envs/solverproof.yaml"

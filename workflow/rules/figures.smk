@@ -1,10 +1,16 @@
 FLOW = study.flow(config)
 FIGURE = [f"{RESULTS}/figures/{{name}}.pdf", f"{RESULTS}/figures/{{name}}.png"]
+ADAPTED = study.adapted(config)
 NAMES = [
     "figure3_fan",
     *[f"figure4_accuracy_{task}" for task in config["select"]["tasks"]],
     *(["figure1_trajectories", "figure2_regions"] if FLOW else []),
+    *[f"figure5_adaptation_{name}" for name in ADAPTED],
 ]
+
+
+wildcard_constraints:
+    adapted="|".join(ADAPTED) or "none",
 
 
 rule fan:
@@ -116,6 +122,33 @@ if FLOW:
             code=code_hash("figures.regions"),
         shell:
             "python -m solverproof plot regions --spec {params.spec:q} --inputs {input:q} --out {output:q} > {log:q} 2>&1"
+
+
+rule adaptation:
+    input:
+        lambda wildcards: expand(
+            [rules.adapt.output.probes, rules.adapt.output.checks],
+            cell=[cell.path for cell in ADAPTED[wildcards.adapted]],
+        ),
+    output:
+        pdf=report(
+            f"{RESULTS}/figures/figure5_adaptation_{{adapted}}.pdf",
+            caption="../report/figure5.rst",
+            category="Figures",
+        ),
+        png=f"{RESULTS}/figures/figure5_adaptation_{{adapted}}.png",
+    log:
+        f"{RESULTS}/logs/figures/figure5_adaptation_{{adapted}}.log",
+    localrule: True
+    conda:
+        "../../envs/solverproof.yaml"
+    params:
+        spec=lambda wildcards: study.canonical(
+            {"solver": ADAPTED[wildcards.adapted][0].solver.name}
+        ),
+        code=code_hash("figures.adaptation"),
+    shell:
+        "python -m solverproof plot adaptation --spec {params.spec:q} --inputs {input:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule figures:

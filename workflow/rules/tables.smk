@@ -1,3 +1,4 @@
+CONTROLLED = [path for path, cell in CELLS.items() if not cell.setting]
 TABLES = [
     f"{RESULTS}/tables/{name}"
     for name in (
@@ -34,6 +35,36 @@ rule tabulate:
         "python -m solverproof tabulate --spec {params.spec:q} --evaluations {input:q} --out {params.out:q} > {log:q} 2>&1"
 
 
+if CONTROLLED:
+
+    rule compare:
+        input:
+            drops=rules.tabulate.output.drops,
+            critical=rules.tabulate.output.critical,
+            runs=expand(rules.adapt.output.run, cell=CONTROLLED),
+            checks=expand(rules.adapt.output.checks, cell=CONTROLLED),
+        output:
+            csv=report(
+                f"{RESULTS}/tables/comparison.csv",
+                caption="../report/comparison.rst",
+                category="Tables",
+            ),
+            md=f"{RESULTS}/tables/comparison.md",
+            tex=f"{RESULTS}/tables/comparison.tex",
+        log:
+            f"{RESULTS}/logs/compare.log",
+        localrule: True
+        conda:
+            "../../envs/solverproof.yaml"
+        params:
+            code=code_hash("comparison"),
+            out=subpath(output.csv, parent=True),
+        shell:
+            "python -m solverproof compare --drops {input.drops:q} --critical {input.critical:q} --runs {input.runs:q}"
+            " --checks {input.checks:q} --out {params.out:q} > {log:q} 2>&1"
+
+
 rule tables:
     input:
         TABLES,
+        rules.compare.output if CONTROLLED else [],

@@ -5,12 +5,12 @@ rule train:
         weights=f"{RESULTS}/models/{{cell}}/weights.safetensors",
         history=f"{RESULTS}/models/{{cell}}/history.csv",
         run=f"{RESULTS}/models/{{cell}}/run.json",
-    wildcard_constraints:
-        cell=r"[^/]+/[^/]+/(steps|tolerance)-[^/]+/seeds-\d+-\d+",
     log:
         f"{RESULTS}/logs/train/{{cell}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train/{{cell}}.tsv"
+    wildcard_constraints:
+        cell=r"[^/]+/[^/]+/(steps|tolerance)-[^/]+/seeds-\d+-\d+",
     # the longest jobs start first, so that none is left running alone at the end
     priority: lambda wildcards: study.training_work(config, CELLS[wildcards.cell])
     conda:

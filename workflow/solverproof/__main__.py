@@ -95,6 +95,13 @@ def tabulate(args: argparse.Namespace) -> None:
     write_tables(args.spec, args.evaluations, args.out)
 
 
+def compare(args: argparse.Namespace) -> None:
+    """Compare grid search with training that chooses its step as it goes."""
+    from solverproof.comparison import compare as write_comparison
+
+    write_comparison(args.drops, args.critical, args.runs, args.checks, args.out)
+
+
 def plot(args: argparse.Namespace) -> None:
     """Draw one figure, as PDF and PNG."""
     from solverproof.figures import draw
@@ -144,6 +151,9 @@ def _parser() -> argparse.ArgumentParser:
     verb(evaluate, "data", "weights", "run", "out")
     verb(trace, "data", "weights", "out")
     verb(tabulate, "out").add_argument("--evaluations", type=Path, nargs="+", required=True)
+    comparison = verb(compare, "drops", "critical", "out", spec=False)
+    comparison.add_argument("--runs", type=Path, nargs="+", required=True)
+    comparison.add_argument("--checks", type=Path, nargs="+", required=True)
     figure = verb(plot)
     figure.add_argument("figure", help="name of the figure")
     figure.add_argument("--inputs", type=Path, nargs="*", default=[])

@@ -30,7 +30,7 @@ CHECK_COLUMNS = (
     "iteration", "seed", "step_size", "tolerance", "steps", "train_accuracy", "test_solver", "test_steps",
     "test_tolerance", "test_accuracy", "larger_accuracy", "decision", "total_nfe", "monitoring_nfe",
 )  # fmt: skip
-PROBE_COLUMNS = ("iteration", "seed", *TEST_COLUMNS)
+PROBE_COLUMNS = ("iteration", "seed", "role", *TEST_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,8 @@ def probed(
         if batch.iteration % spec["controller"]["probe_every"] == 0:
             for test in _probes(schedule.deployed, spec["probe_solvers"]):
                 (result,) = results(batch.model, batch.parameters, x, y, test)
-                rows.append({"iteration": batch.iteration, "seed": seed, **result})
+                role = "deployed" if test == schedule.deployed else "finer"
+                rows.append({"iteration": batch.iteration, "seed": seed, "role": role, **result})
         return setting
 
     return choose

@@ -90,6 +90,15 @@ def flow(config: Mapping[str, Any]) -> Flow | None:
     return Flow(found[fine], found[coarse], chosen["seed"])
 
 
+def adapted(config: Mapping[str, Any]) -> dict[str, list[Cell]]:
+    """The cells of each adapted run of all seeds, under the name of its figure 5."""
+    found: dict[str, list[Cell]] = {}
+    for cell in cells(config):
+        if cell.setting is None and config["controllers"][cell.label]["family"] == "adaptation":
+            found.setdefault(cell.identity.replace("/", "_"), []).append(cell)
+    return found
+
+
 def training_work(config: Mapping[str, Any], cell: Cell) -> int:
     """Multiply-adds of a cell's forward passes in training, roughly: for ordering jobs, not for reports."""
     task = config["tasks"][cell.task]

@@ -5,9 +5,25 @@ from typing import Any
 
 import pandas as pd
 
-from solverproof.solvers import is_at_least_as_accurate
+from solverproof.solvers import SOLVERS, Setting, is_at_least_as_accurate
 
-RUN = ["task", "train_solver", "train_steps", "train_tolerance", "adapted", "seed"]
+RUN = ["task", "train_solver", "train_steps", "train_tolerance", "controller", "adapted", "seed"]
+DROP = [
+    "accuracy", "worst_accuracy", "worst_solver", "worst_steps", "worst_tolerance", "drop", "valid", "status", "reason",
+]  # fmt: skip
+MEASURES = ("steps", "tolerance")
+CRITICAL = [
+    "task",
+    "train_solver",
+    *(f"{end}_{measure}" for measure in MEASURES for end in ("invalid", "valid")),
+    "seeds",
+    "seeds_never_valid",
+    *(f"seeds_valid_{measure}_{name}" for measure in MEASURES for name in ("min", "median", "max")),
+    "failed_runs",
+    "accuracy_mean",
+    "accuracy_sd",
+]
+DECIMALS = 12  # of a drop: accuracies are shares of a count, so what lies beyond is rounding
 
 
 def drops(evaluations: pd.DataFrame, threshold: float) -> pd.DataFrame:
@@ -23,29 +39,30 @@ def drops(evaluations: pd.DataFrame, threshold: float) -> pd.DataFrame:
 
     Returns:
         One row per run (the `RUN` columns), with accuracy, drop, the worst test setting and its
-        accuracy, valid, and the run's status and reason. A failed run has no drop and is not valid.
+        accuracy, valid, and status and reason. A run that failed has no drop and is not valid; nor
+        has one with a test setting of smaller error under which the solver gave up, whose status it
+        takes.
     """
     groups = evaluations.groupby(RUN, dropna=False, sort=True)
-    return pd.DataFrame([_drop(group, threshold) for _, group in groups])
+    return pd.DataFrame([_drop(group, threshold) for _, group in groups], columns=[*RUN, *DROP])
 
 
 def _drop(run: pd.DataFrame, threshold: float) -> dict[str, Any]:
     first = run.iloc[0]
-    train = (first["train_solver"], int(first["train_steps"]))
-    tests = list(zip(run["test_solver"], run["test_steps"].astype(int), strict=True))
+    train = _setting(first, "train")
+    tests = [_setting(row, "test") for _, row in run.iterrows()]
     own = run[[test == train for test in tests]].iloc[0]
-    result = {name: first[name] for name in RUN}
-    if own["status"] == "diverged":
-        return {**result, "valid": False, "status": own["status"], "reason": own["reason"]}
-    finer = run[[is_at_least_as_accurate(test, train) for test in tests]]
-    worst = finer.sort_values("accuracy", kind="stable").iloc[0]
-    drop = own["accuracy"] - worst["accuracy"]
+    finer = run[[is_at_least_as_accurate(test, train) for test in tests]].sort_values("accuracy", kind="stable")
+    worst, unknown = finer.iloc[0], finer[finer["accuracy"].isna()]
+    result = {**first[RUN], "accuracy": own["accuracy"]}
+    if len(unknown):
+        failed = own if pd.isna(own["accuracy"]) else unknown.iloc[0]
+        return {**result, "valid": False, "status": failed["status"], "reason": failed["reason"]}
+    drop = round(own["accuracy"] - worst["accuracy"], DECIMALS)
     return {
         **result,
-        "accuracy": own["accuracy"],
+        **{f"worst_{name}": worst[f"test_{name}"] for name in ("solver", "steps", "tolerance")},
         "worst_accuracy": worst["accuracy"],
-        "worst_solver": worst["test_solver"],
-        "worst_steps": int(worst["test_steps"]),
         "drop": drop,
         "valid": bool(drop <= threshold),
         "status": own["status"],
@@ -53,62 +70,64 @@ def _drop(run: pd.DataFrame, threshold: float) -> dict[str, Any]:
     }
 
 
-def bracket(steps: Sequence[int], valid: Sequence[bool]) -> tuple[int | None, int | None]:
-    """The critical step bracket: (coarser neighbour, coarsest setting from which on all are valid).
+def _setting(row: pd.Series, role: str) -> Setting:
+    solver = SOLVERS[row[f"{role}_solver"]]
+    return Setting(solver, row[f"{role}_{solver.measure}"])
+
+
+def bracket(settings: Sequence[float], valid: Sequence[bool]) -> tuple[float | None, float | None]:
+    """The critical bracket: (coarser neighbour, coarsest setting from which on all are valid).
 
     Args:
-        steps: numbers of steps, ascending.
+        settings: numbers of steps or tolerances, from coarse to fine.
         valid: whether each setting is valid.
 
     Returns:
-        Two numbers of steps. The first is None when every setting is valid; the second is None
-        when the finest setting is not.
+        Two settings. The first is None when every setting is valid; the second is None when the
+        finest setting is not.
     """
-    coarsest = len(steps)
+    coarsest = len(settings)
     while coarsest > 0 and valid[coarsest - 1]:
         coarsest -= 1
     return (
-        steps[coarsest - 1] if coarsest > 0 else None,
-        steps[coarsest] if coarsest < len(steps) else None,
+        settings[coarsest - 1] if coarsest > 0 else None,
+        settings[coarsest] if coarsest < len(settings) else None,
     )
 
 
 def critical_steps(drops: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """The critical step bracket of every task and training solver.
+    """The critical bracket of every task and training solver: of steps, or of tolerances.
 
-    `invalid_steps` and `valid_steps` are the bracket of the mean drop over the seeds that trained;
-    the columns `seeds_valid_steps_*` tell the spread of the seeds' own brackets (empty where a
-    seed is not valid at any setting). `failed_runs` counts runs that failed to train, over all
-    settings. Accuracy is that of the coarsest valid setting, mean and standard deviation over seeds.
+    `invalid_steps` and `valid_steps` (or `_tolerance`) are the bracket of the mean drop over the
+    seeds that trained; the columns `seeds_valid_steps_*` tell the spread of the seeds' own brackets
+    (empty where a seed is not valid at any setting). `failed_runs` counts runs that have no drop,
+    over all settings. Accuracy is that of the coarsest valid setting, mean and standard deviation
+    over seeds. Runs whose setting a controller chose are left out.
     """
-    fixed = drops[drops["train_steps"].notna()]
-    groups = fixed.groupby(["task", "train_solver"], sort=True)
-    return pd.DataFrame([_critical(group, threshold) for _, group in groups])
+    groups = drops[drops["controller"].isna()].groupby(["task", "train_solver"], sort=True)
+    return pd.DataFrame([_critical(group, threshold) for _, group in groups], columns=CRITICAL)
 
 
 def _critical(group: pd.DataFrame, threshold: float) -> dict[str, Any]:
-    mean_drop = group.groupby("train_steps")["drop"].mean()
-    steps = [int(n) for n in mean_drop.index]
-    invalid, valid = bracket(steps, list(mean_drop <= threshold))
-    own = [_seed_bracket(runs) for _, runs in group.groupby("seed")]
+    solver = SOLVERS[group["train_solver"].iloc[0]]
+    train, coarse_first = f"train_{solver.measure}", not solver.is_adaptive
+    mean_drop = group.groupby(train)["drop"].mean().sort_index(ascending=coarse_first)
+    invalid, valid = bracket(list(mean_drop.index), list(mean_drop <= threshold))
+    ordered = group.sort_values(train, ascending=coarse_first)
+    own = [bracket(list(runs[train]), list(runs["valid"]))[1] for _, runs in ordered.groupby("seed")]
     found = pd.Series([n for n in own if n is not None], dtype="Float64")
-    best = group.loc[group["train_steps"] == valid, "accuracy"] if valid is not None else group["accuracy"].iloc[:0]
+    best = group.loc[group[train] == valid, "accuracy"] if valid is not None else group["accuracy"].iloc[:0]
     return {
         "task": group["task"].iloc[0],
-        "train_solver": group["train_solver"].iloc[0],
-        "invalid_steps": invalid,
-        "valid_steps": valid,
+        "train_solver": solver.name,
+        f"invalid_{solver.measure}": invalid,
+        f"valid_{solver.measure}": valid,
         "seeds": len(own),
         "seeds_never_valid": len(own) - len(found),
-        "seeds_valid_steps_min": found.min(),
-        "seeds_valid_steps_median": found.median(),
-        "seeds_valid_steps_max": found.max(),
-        "failed_runs": int((group["status"] == "diverged").sum()),
+        f"seeds_valid_{solver.measure}_min": found.min(),
+        f"seeds_valid_{solver.measure}_median": found.median(),
+        f"seeds_valid_{solver.measure}_max": found.max(),
+        "failed_runs": int(group["drop"].isna().sum()),
         "accuracy_mean": best.mean(),
         "accuracy_sd": best.std(),
     }
-
-
-def _seed_bracket(runs: pd.DataFrame) -> int | None:
-    ordered = runs.sort_values("train_steps")
-    return bracket([int(n) for n in ordered["train_steps"]], list(ordered["valid"]))[1]

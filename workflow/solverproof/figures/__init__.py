@@ -10,6 +10,7 @@ FIGURES = {
     "regions": "solverproof.figures.regions",
     "fan": "solverproof.figures.fan",
     "accuracy": "solverproof.figures.accuracy",
+    "adaptation": "solverproof.figures.adaptation",
 }
 
 

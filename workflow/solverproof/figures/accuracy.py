@@ -1,4 +1,4 @@
-"""Figure 4: test accuracy against the number of test steps, for every training setting."""
+"""Figure 4: test accuracy against the test setting, for every training setting."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +19,13 @@ from solverproof.figures.style import (
     SOLVER_NAMES,
     letter,
     steps_axis,
+    tolerance_axis,
 )
+from solverproof.solvers import SOLVERS
 
 
 def figure(spec: Mapping[str, Any], evaluations: Path) -> Figure:
-    """One panel per training solver of a task.
+    """One panel per training solver of a task, against steps for fixed-step solvers, tolerance for adaptive ones.
 
     A colour is a training setting, a marker a test solver, a dark marker the training setting
     itself; points are means over seeds, bars standard deviations.
@@ -33,40 +35,50 @@ def figure(spec: Mapping[str, Any], evaluations: Path) -> Figure:
         evaluations: the study's `evaluations.csv`.
     """
     table = pd.read_csv(evaluations)
-    table = table[(table["task"] == spec["task"]) & (table["adapted"] == False)]  # noqa: E712  pandas needs ==
+    table = table[(table["task"] == spec["task"]) & table["controller"].isna()]
     panels = len(spec["solvers"])
-    width = PAGE if panels > 1 else 0.62 * PAGE
-    fig, axes = plt.subplots(1, panels, figsize=(width, 2.9), sharey=True, squeeze=False)
-    for ax, solver in zip(axes[0], spec["solvers"], strict=True):
+    columns = min(2, panels)
+    rows = -(-panels // columns)
+    width = PAGE if columns > 1 else 0.62 * PAGE
+    fig, grid = plt.subplots(rows, columns, figsize=(width, 2.7 * rows), sharey=True, squeeze=False)
+    for ax, solver in zip(grid.flat, spec["solvers"], strict=False):
         _panel(ax, table[table["train_solver"] == solver], solver, spec["chance"])
-    axes[0, 0].set_ylabel("test accuracy (%)")
+    for ax in grid.flat[panels:]:
+        ax.remove()
+    for ax in grid[:, 0]:
+        ax.set_ylabel("test accuracy (%)")
     if panels > 1:
-        letter(axes[0])
+        letter(grid.flat[:panels])
     return fig
 
 
 def _panel(ax: Axes, table: pd.DataFrame, solver: str, chance: float) -> None:
-    colors = _setting_colors(sorted(table["train_steps"].unique()))
+    train, test = f"train_{SOLVERS[solver].measure}", f"test_{SOLVERS[solver].measure}"
+    colors = _setting_colors(sorted(table[train].unique(), reverse=SOLVERS[solver].is_adaptive))
     ax.axhline(100 * chance, color="0.7", linewidth=0.8, linestyle=":")
-    for steps, color in colors.items():
-        for test_solver, runs in table[table["train_steps"] == steps].groupby("test_solver"):
-            _line(ax, runs, str(test_solver), color)
-    own = table[(table["test_solver"] == solver) & (table["test_steps"] == table["train_steps"])]
-    accuracy = 100 * own.groupby("train_steps")["accuracy"].mean()
+    for fineness, color in colors.items():
+        for test_solver, runs in table[table[train] == fineness].groupby("test_solver"):
+            _line(ax, runs, test, str(test_solver), color)
+    own = table[(table["test_solver"] == solver) & (table[test] == table[train])]
+    accuracy = 100 * own.groupby(train)["accuracy"].mean()
     ax.plot(accuracy.index, accuracy, SOLVER_MARKERS[solver], color="black", markersize=5, zorder=5)
-    steps_axis(ax, "number of test steps $N$")
-    failed = own["status"].eq("diverged").sum()
-    ax.set_title(f"trained with {SOLVER_NAMES[solver]} ({failed} of {len(own)} runs failed)")
-    _legends(ax, colors, sorted(table["test_solver"].unique()))
+    if SOLVERS[solver].is_adaptive:
+        tolerance_axis(ax, "test tolerance")
+    else:
+        steps_axis(ax, "number of test steps $N$")
+    failed = int(own["accuracy"].isna().sum())
+    ax.set_title(f"trained with {SOLVER_NAMES[solver]}" + (f" ({failed} of {len(own)} runs failed)" if failed else ""))
+    _legends(ax, colors, sorted(table["test_solver"].unique()), SOLVERS[solver].measure)
 
 
-def _setting_colors(steps: list[int]) -> dict[int, Any]:
+def _setting_colors(finenesses: list[float]) -> dict[float, Any]:
+    """A colour for each training setting, from coarse to fine."""
     colormap: Colormap = mpl.colormaps[SETTINGS_COLORMAP]
-    return {n: colormap(0.12 + 0.88 * i / max(1, len(steps) - 1)) for i, n in enumerate(steps)}
+    return {n: colormap(0.12 + 0.88 * i / max(1, len(finenesses) - 1)) for i, n in enumerate(finenesses)}
 
 
-def _line(ax: Axes, runs: pd.DataFrame, test_solver: str, color: Any) -> None:
-    accuracy = 100 * runs.groupby("test_steps")["accuracy"].agg(["mean", "std"])
+def _line(ax: Axes, runs: pd.DataFrame, test: str, test_solver: str, color: Any) -> None:
+    accuracy = 100 * runs.groupby(test)["accuracy"].agg(["mean", "std"])
     ax.errorbar(
         accuracy.index,
         accuracy["mean"],
@@ -79,13 +91,14 @@ def _line(ax: Axes, runs: pd.DataFrame, test_solver: str, color: Any) -> None:
     )
 
 
-def _legends(ax: Axes, colors: Mapping[int, Any], test_solvers: list[str]) -> None:
-    settings = [Line2D([], [], color=color, label=str(n)) for n, color in colors.items()]
+def _legends(ax: Axes, colors: Mapping[float, Any], test_solvers: list[str], measure: str) -> None:
+    settings = [Line2D([], [], color=color, label=f"{n:g}") for n, color in colors.items()]
     shapes = [
         Line2D([], [], color="0.4", marker=SOLVER_MARKERS[s], markersize=4, linestyle="", label=SOLVER_NAMES[s])
         for s in test_solvers
     ]
     own = Line2D([], [], color="black", marker="o", markersize=5, linestyle="", label="test = train")
-    first = ax.legend(handles=settings, title="training steps", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    title = f"training\n{measure}"
+    first = ax.legend(handles=settings, title=title, loc="upper left", bbox_to_anchor=(1, 1.05), frameon=False)
     ax.add_artist(first)
-    ax.legend(handles=[*shapes, own], title="test solver", loc="lower left", bbox_to_anchor=(1, 0), frameon=False)
+    ax.legend(handles=[*shapes, own], title="test solver", loc="lower left", bbox_to_anchor=(1, -0.05), frameon=False)

@@ -22,9 +22,36 @@ SOLVER_COLORS = {
     "heun2": "#CC79A7",
     "heun3": "#56B4E9",
     "rk4": "#009E73",
+    "fehlberg2": "#0072B2",
+    "adaptive_heun": "#CC79A7",
+    "bosh3": "#E69F00",
+    "dopri5": "#009E73",
+    "dopri8": "#D55E00",
 }
-SOLVER_MARKERS = {"euler": "o", "midpoint": "s", "heun2": "P", "heun3": "X", "rk4": "^"}
-SOLVER_NAMES = {"euler": "Euler", "midpoint": "midpoint", "heun2": "Heun 2", "heun3": "Heun 3", "rk4": "RK4"}
+SOLVER_MARKERS = {
+    "euler": "o",
+    "midpoint": "s",
+    "heun2": "P",
+    "heun3": "X",
+    "rk4": "^",
+    "fehlberg2": "o",
+    "adaptive_heun": "P",
+    "bosh3": "s",
+    "dopri5": "^",
+    "dopri8": "D",
+}
+SOLVER_NAMES = {
+    "euler": "Euler",
+    "midpoint": "midpoint",
+    "heun2": "Heun 2",
+    "heun3": "Heun 3",
+    "rk4": "RK4",
+    "fehlberg2": "Fehlberg 2(1)",
+    "adaptive_heun": "Heun 2(1)",
+    "bosh3": "Bogacki–Shampine 3(2)",
+    "dopri5": "Dopri 5(4)",
+    "dopri8": "Dopri 8(7)",
+}
 CLASS_COLORS = ("#D55E00", "#0072B2")
 CLASS_TINTS = ("#F6D9C6", "#C9DFEE")
 SETTINGS_COLORMAP = "viridis_r"
@@ -71,4 +98,11 @@ def steps_axis(ax: Axes, label: str) -> None:
     """A logarithmic axis of numbers of steps, with the numbers written out."""
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.set_xlabel(label)
+
+
+def tolerance_axis(ax: Axes, label: str) -> None:
+    """A logarithmic axis of tolerances, coarse to fine from left to right, as steps are."""
+    ax.set_xscale("log")
+    ax.invert_xaxis()
     ax.set_xlabel(label)
