@@ -9,7 +9,10 @@ import pandas as pd
 from solverproof.files import write_text
 from solverproof.validity import critical_steps, drops
 
-WHOLE = ["train_steps", "test_steps", "worst_steps", "nfe", "seed", "invalid_steps", "valid_steps"]
+WHOLE = [
+    "train_steps", "test_steps", "worst_steps", "nfe", "seed", "invalid_steps", "valid_steps",
+    "seeds_valid_steps_min", "seeds_valid_steps_max",
+]  # fmt: skip
 ORDER = ["task", "train_solver", "train_steps", "seed", "test_solver", "test_steps"]
 
 
@@ -22,7 +25,6 @@ def tabulate(spec: Mapping[str, Any], evaluations: Sequence[Path], out: Path) ->
         out: folder of the tables.
     """
     table = pd.concat([pd.read_csv(path) for path in evaluations]).sort_values(ORDER, ignore_index=True)
-    table["adapted"] = table["adapted"].map({True: "true", False: "false"})
     write_csv(table, out / "evaluations.csv")
     dropped = drops(table, spec["threshold"])
     write_csv(dropped, out / "drops.csv")
@@ -32,9 +34,11 @@ def tabulate(spec: Mapping[str, Any], evaluations: Sequence[Path], out: Path) ->
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table atomically, floats in full precision, steps as whole numbers."""
-    whole = table.astype({name: "Int64" for name in WHOLE if name in table})
-    write_text(path, whole.to_csv(index=False, lineterminator="\n"))
+    """Write a table atomically, floats in full precision, steps as whole numbers, truth in lower case."""
+    written = table.astype({name: "Int64" for name in WHOLE if name in table})
+    for name in table.select_dtypes(bool):
+        written[name] = table[name].map({True: "true", False: "false"})
+    write_text(path, written.to_csv(index=False, lineterminator="\n"))
 
 
 def critical_markdown(critical: pd.DataFrame) -> str:
@@ -72,4 +76,5 @@ def _spread(row: pd.Series) -> str:
 def _accuracy(row: pd.Series) -> str:
     if pd.isna(row["accuracy_mean"]):
         return "–"
-    return f"{100 * row['accuracy_mean']:.1f} ± {100 * row['accuracy_sd']:.1f} %"
+    spread = "" if pd.isna(row["accuracy_sd"]) else f" ± {100 * row['accuracy_sd']:.1f}"
+    return f"{100 * row['accuracy_mean']:.1f}{spread} %"

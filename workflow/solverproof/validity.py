@@ -8,6 +8,7 @@ import pandas as pd
 from solverproof.solvers import is_at_least_as_accurate
 
 RUN = ["task", "train_solver", "train_steps", "train_tolerance", "adapted", "seed"]
+MEASURED = ["accuracy", "worst_accuracy", "worst_solver", "worst_steps", "drop", "valid", "status", "reason"]
 
 
 def drops(evaluations: pd.DataFrame, threshold: float) -> pd.DataFrame:
@@ -26,7 +27,17 @@ def drops(evaluations: pd.DataFrame, threshold: float) -> pd.DataFrame:
         accuracy, valid, and the run's status and reason. A failed run has no drop and is not valid.
     """
     groups = evaluations.groupby(RUN, dropna=False, sort=True)
-    return pd.DataFrame([_drop(group, threshold) for _, group in groups])
+    table = pd.DataFrame([_drop(group, threshold) for _, group in groups], columns=[*RUN, *MEASURED])
+    return table.astype({"accuracy": float, "drop": float})  # even when every run failed
+
+
+def is_valid(drop: Any, threshold: float) -> Any:
+    """Whether a drop, or each of a series of drops, is at most the threshold.
+
+    Accuracies are shares of samples, so a drop of a tenth is rarely the 0.1 that is written: 0.4 − 0.3
+    is more. The margin is far below one sample and far above such rounding. No drop is not valid.
+    """
+    return drop <= threshold + 1e-9
 
 
 def _drop(run: pd.DataFrame, threshold: float) -> dict[str, Any]:
@@ -47,7 +58,7 @@ def _drop(run: pd.DataFrame, threshold: float) -> dict[str, Any]:
         "worst_solver": worst["test_solver"],
         "worst_steps": int(worst["test_steps"]),
         "drop": drop,
-        "valid": bool(drop <= threshold),
+        "valid": bool(is_valid(drop, threshold)),
         "status": own["status"],
         "reason": own["reason"],
     }
@@ -89,7 +100,7 @@ def critical_steps(drops: pd.DataFrame, threshold: float) -> pd.DataFrame:
 def _critical(group: pd.DataFrame, threshold: float) -> dict[str, Any]:
     mean_drop = group.groupby("train_steps")["drop"].mean()
     steps = [int(n) for n in mean_drop.index]
-    invalid, valid = bracket(steps, list(mean_drop <= threshold))
+    invalid, valid = bracket(steps, list(is_valid(mean_drop, threshold)))
     own = [_seed_bracket(runs) for _, runs in group.groupby("seed")]
     found = pd.Series([n for n in own if n is not None], dtype="Float64")
     best = group.loc[group["train_steps"] == valid, "accuracy"] if valid is not None else group["accuracy"].iloc[:0]
