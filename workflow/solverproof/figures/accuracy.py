@@ -1,6 +1,6 @@
 """Figure 4: test accuracy against the number of test steps, for every training setting."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +34,21 @@ def figure(spec: Mapping[str, Any], evaluations: Path) -> Figure:
     """
     table = pd.read_csv(evaluations)
     table = table[(table["task"] == spec["task"]) & (table["adapted"] == False)]  # noqa: E712  pandas needs ==
+    colors = _setting_colors(sorted(table["train_steps"].unique()))
     panels = len(spec["solvers"])
     width = PAGE if panels > 1 else 0.62 * PAGE
     fig, axes = plt.subplots(1, panels, figsize=(width, 2.9), sharey=True, squeeze=False)
     for ax, solver in zip(axes[0], spec["solvers"], strict=True):
-        _panel(ax, table[table["train_solver"] == solver], solver, spec["chance"])
+        _panel(ax, table[table["train_solver"] == solver], solver, colors)
+        ax.axhline(100 * spec["chance"], color="0.7", linewidth=0.8, linestyle=":", zorder=0)
     axes[0, 0].set_ylabel("test accuracy (%)")
+    _legends(fig, colors, sorted(table["test_solver"].unique()))
     if panels > 1:
         letter(axes[0])
     return fig
 
 
-def _panel(ax: Axes, table: pd.DataFrame, solver: str, chance: float) -> None:
-    colors = _setting_colors(sorted(table["train_steps"].unique()))
-    ax.axhline(100 * chance, color="0.7", linewidth=0.8, linestyle=":")
+def _panel(ax: Axes, table: pd.DataFrame, solver: str, colors: Mapping[int, Any]) -> None:
     for steps, color in colors.items():
         for test_solver, runs in table[table["train_steps"] == steps].groupby("test_solver"):
             _line(ax, runs, str(test_solver), color)
@@ -57,10 +58,10 @@ def _panel(ax: Axes, table: pd.DataFrame, solver: str, chance: float) -> None:
     steps_axis(ax, "number of test steps $N$")
     failed = own["status"].eq("diverged").sum()
     ax.set_title(f"trained with {SOLVER_NAMES[solver]} ({failed} of {len(own)} runs failed)")
-    _legends(ax, colors, sorted(table["test_solver"].unique()))
 
 
-def _setting_colors(steps: list[int]) -> dict[int, Any]:
+def _setting_colors(steps: Sequence[int]) -> dict[int, Any]:
+    """A colour for every training setting, the same in all panels."""
     colormap: Colormap = mpl.colormaps[SETTINGS_COLORMAP]
     return {n: colormap(0.12 + 0.88 * i / max(1, len(steps) - 1)) for i, n in enumerate(steps)}
 
@@ -79,13 +80,13 @@ def _line(ax: Axes, runs: pd.DataFrame, test_solver: str, color: Any) -> None:
     )
 
 
-def _legends(ax: Axes, colors: Mapping[int, Any], test_solvers: list[str]) -> None:
+def _legends(fig: Figure, colors: Mapping[int, Any], test_solvers: Iterable[str]) -> None:
+    """What colours and markers mean, once for all panels and outside of them."""
     settings = [Line2D([], [], color=color, label=str(n)) for n, color in colors.items()]
     shapes = [
-        Line2D([], [], color="0.4", marker=SOLVER_MARKERS[s], markersize=4, linestyle="", label=SOLVER_NAMES[s])
+        Line2D([], [], color="0.5", marker=SOLVER_MARKERS[s], markersize=4, linestyle="", label=SOLVER_NAMES[s])
         for s in test_solvers
     ]
     own = Line2D([], [], color="black", marker="o", markersize=5, linestyle="", label="test = train")
-    first = ax.legend(handles=settings, title="training steps", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    ax.add_artist(first)
-    ax.legend(handles=[*shapes, own], title="test solver", loc="lower left", bbox_to_anchor=(1, 0), frameon=False)
+    fig.legend(handles=settings, title="training steps", loc="outside right upper")
+    fig.legend(handles=[*shapes, own], title="test solver", loc="outside right lower")

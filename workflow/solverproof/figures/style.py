@@ -1,4 +1,4 @@
-"""How figures look: sizes, colours, markers. Every solver looks the same in every figure."""
+"""How figures look: sizes, colours, markers. Every solver and every class looks the same in every figure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,21 +11,14 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from solverproof.files import write_atomically
 
-COLUMN, PAGE = 3.3, 6.8  # widths in inches of one column and of the page
-# Okabe, Ito (2008): told apart with any common colour blindness
-SOLVER_COLORS = {
-    "euler": "#0072B2",
-    "midpoint": "#E69F00",
-    "heun2": "#CC79A7",
-    "heun3": "#56B4E9",
-    "rk4": "#009E73",
-}
+PAGE = 6.8  # width in inches
 SOLVER_MARKERS = {"euler": "o", "midpoint": "s", "heun2": "P", "heun3": "X", "rk4": "^"}
 SOLVER_NAMES = {"euler": "Euler", "midpoint": "midpoint", "heun2": "Heun 2", "heun3": "Heun 3", "rk4": "RK4"}
-CLASS_COLORS = ("#D55E00", "#0072B2")
+CLASS_COLORS = ("#D55E00", "#0072B2")  # Okabe, Ito (2008): told apart with any common colour blindness
 CLASS_TINTS = ("#F6D9C6", "#C9DFEE")
 SETTINGS_COLORMAP = "viridis_r"
 
@@ -42,6 +35,7 @@ def styled() -> Iterator[None]:
         "ytick.labelsize": 7,
         "legend.fontsize": 7,
         "legend.title_fontsize": 7,
+        "legend.frameon": False,
         "lines.linewidth": 1,
         "figure.constrained_layout.use": True,
         "pdf.fonttype": 42,
@@ -65,6 +59,14 @@ def letter(axes: Iterable[Axes]) -> None:
         title = ax.get_title()
         ax.set_title("")
         ax.set_title(f"({chr(ord('a') + i)}) {title}", loc="left")
+
+
+def class_handles() -> list[Line2D]:
+    """One legend entry per class."""
+    return [
+        Line2D([], [], color=color, marker="o", markersize=4, linestyle="", label=f"class {label}")
+        for label, color in enumerate(CLASS_COLORS)
+    ]
 
 
 def steps_axis(ax: Axes, label: str) -> None:
