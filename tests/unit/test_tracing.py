@@ -5,7 +5,7 @@ from plain import PlainClassifier
 
 from solverproof.datasets.spheres import spheres
 from solverproof.networks import classifier
-from solverproof.tracing import POINTS_PER_CLASS, RESOLUTION, trace
+from solverproof.tracing import NO_CLASS, POINTS_PER_CLASS, RESOLUTION, trace
 
 SEEDS = [5, 6]
 SPEC = {
@@ -79,3 +79,22 @@ def test_other_seeds_of_the_block_leave_the_trace_alone(traced, data, parameters
     ruined = {name: torch.stack([p[0] * torch.nan, p[1]]) for name, p in parameters.items()}
     again = trace(SPEC, data, ruined)
     assert all(np.array_equal(traced[name], again[name]) for name in traced)
+
+
+def test_a_run_that_diverged_has_a_box_to_draw_and_no_regions_in_it(data, parameters):
+    ruined = {name: p * torch.nan for name, p in parameters.items()}
+    traced = trace(SPEC, data, ruined)
+    x_min, x_max, y_min, y_max = traced["box"]
+    assert np.isfinite(traced["box"]).all()
+    assert x_min < x_max
+    assert y_min < y_max
+    assert (traced["regions"] == NO_CLASS).all()
+
+
+def test_the_box_leaves_out_outputs_that_are_not_finite(data, parameters):
+    near = trace(SPEC, data, parameters)
+    far = {**data, "test_x": np.concatenate([data["test_x"], np.full((1, 1, 2), np.inf, dtype=np.float32)])}
+    far["test_y"] = np.append(data["test_y"], 0)
+    traced = trace(SPEC, far, parameters)
+    assert not np.isfinite(traced["ends"][-1]).all()
+    np.testing.assert_allclose(traced["box"], near["box"], rtol=1e-5)

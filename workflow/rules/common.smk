@@ -21,8 +21,10 @@ os.environ.update(
     )
 )
 
+# Snakemake lists the files of the command line first, though they win over the workflow's own.
+OVERLAYS = workflow.overwrite_configfiles
 try:
-    config = load(config, workflow.configfiles)
+    config = load(config, [*workflow.configfiles[len(OVERLAYS) :], *OVERLAYS])
 except InputError as error:
     sys.exit(f"solverproof: {error}")
 

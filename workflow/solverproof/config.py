@@ -1,6 +1,7 @@
 """Reading the configuration: defaults filled in, and every mistake told in one line."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> dict[st
 
     Args:
         config: the configuration, as merged from YAML files.
-        files: the files it was merged from, in order; used to say where a mistake is.
+        files: the files it was merged from, the last of which wins; used to say where a mistake is.
 
     Raises:
         InputError: on the first mistake, naming file, key and remedy.
@@ -84,7 +85,7 @@ def _problems(config: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _validator() -> Any:
-    """A JSON Schema validator that fills in defaults as it goes and takes 2.0 for no integer."""
+    """A JSON Schema validator that fills in defaults as it goes; 2.0 is no integer, NaN and infinity no number."""
     base = jsonschema.Draft202012Validator
 
     def fill_then_check(validator: Any, properties: Any, instance: Any, schema: Any) -> Iterator[Any]:
@@ -94,7 +95,12 @@ def _validator() -> Any:
                     instance.setdefault(key, _copy(subschema["default"]))
         yield from base.VALIDATORS["properties"](validator, properties, instance, schema)
 
-    types = base.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    types = base.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: type(value) is int,
+            "number": lambda _, value: type(value) is int or (type(value) is float and math.isfinite(value)),
+        }
+    )
     extend: Any = jsonschema.validators.extend
     checker = extend(base, {"properties": fill_then_check}, type_checker=types)
     return checker(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
@@ -141,10 +147,9 @@ def _wrong_type(value: Any, expected: str | list[str]) -> str:
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True
 
 
 def _yaml_number(text: str) -> str:

@@ -12,6 +12,7 @@ from solverproof.solvers import setting
 
 POINTS_PER_CLASS = 20
 RESOLUTION = 300
+NO_CLASS = -1
 
 
 @torch.no_grad()
@@ -27,7 +28,8 @@ def trace(spec: Mapping[str, Any], data: Mapping[str, np.ndarray], parameters: P
         `trajectories` (steps + 1, points, 2) with `trajectory_labels`, taken with the training
         solver and steps; `ends` (samples, 2) at the training steps and `ends_half` at half the
         step size, with `labels`; `regions` (rows, columns), the head's class at each point of a
-        grid over `box` (x_min, x_max, y_min, y_max).
+        grid over `box` (x_min, x_max, y_min, y_max), or `NO_CLASS` where its outputs are not
+        finite, as those of a run that diverged.
     """
     own, train = only(parameters, spec["index"]), setting(spec)
     x, labels = torch.from_numpy(data["test_x"]), data["test_y"]
@@ -48,8 +50,11 @@ def trace(spec: Mapping[str, Any], data: Mapping[str, np.ndarray], parameters: P
 
 
 def _box(points: Tensor) -> tuple[float, float, float, float]:
-    """Bounding box with a margin of 8 %."""
-    low, high = points.min(0).values, points.max(0).values
+    """Bounding box of the finite points with a margin of 8 %; a square when there are none."""
+    finite = points[points.isfinite().all(1)].double()  # float32 could overflow below
+    if not len(finite):
+        return -1.0, 1.0, -1.0, 1.0
+    low, high = finite.min(0).values, finite.max(0).values
     margin = 0.08 * (high - low)
     (x_min, y_min), (x_max, y_max) = (low - margin).tolist(), (high + margin).tolist()
     return x_min, x_max, y_min, y_max
@@ -60,4 +65,6 @@ def _regions(model: Classifier, parameters: Parameters, box: tuple[float, float,
     ys, xs = torch.linspace(y_min, y_max, RESOLUTION), torch.linspace(x_min, x_max, RESOLUTION)
     y, x = torch.meshgrid(ys, xs, indexing="ij")
     states = torch.stack([x, y], -1).reshape(1, -1, *model.shape)
-    return model.head(parameters, states).argmax(2).view(RESOLUTION, RESOLUTION).numpy()
+    logits = model.head(parameters, states)
+    classes = torch.where(logits.isfinite().all(2), logits.argmax(2), NO_CLASS)
+    return classes.view(RESOLUTION, RESOLUTION).numpy()

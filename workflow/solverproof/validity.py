@@ -23,7 +23,6 @@ CRITICAL = [
     "accuracy_mean",
     "accuracy_sd",
 ]
-DECIMALS = 12  # of a drop: accuracies are shares of a count, so what lies beyond is rounding
 
 
 def drops(evaluations: pd.DataFrame, threshold: float) -> pd.DataFrame:
@@ -44,7 +43,17 @@ def drops(evaluations: pd.DataFrame, threshold: float) -> pd.DataFrame:
         takes.
     """
     groups = evaluations.groupby(RUN, dropna=False, sort=True)
-    return pd.DataFrame([_drop(group, threshold) for _, group in groups], columns=[*RUN, *DROP])
+    table = pd.DataFrame([_drop(group, threshold) for _, group in groups], columns=[*RUN, *DROP])
+    return table.astype({"accuracy": float, "drop": float})  # even when every run failed
+
+
+def is_valid(drop: Any, threshold: float) -> Any:
+    """Whether a drop, or each of a series of drops, is at most the threshold.
+
+    Accuracies are shares of samples, so a drop of a tenth is rarely the 0.1 that is written: 0.4 − 0.3
+    is more. The margin is far below one sample and far above such rounding. No drop is not valid.
+    """
+    return drop <= threshold + 1e-9
 
 
 def _drop(run: pd.DataFrame, threshold: float) -> dict[str, Any]:
@@ -58,13 +67,13 @@ def _drop(run: pd.DataFrame, threshold: float) -> dict[str, Any]:
     if len(unknown):
         failed = own if pd.isna(own["accuracy"]) else unknown.iloc[0]
         return {**result, "valid": False, "status": failed["status"], "reason": failed["reason"]}
-    drop = round(own["accuracy"] - worst["accuracy"], DECIMALS)
+    drop = own["accuracy"] - worst["accuracy"]
     return {
         **result,
         **{f"worst_{name}": worst[f"test_{name}"] for name in ("solver", "steps", "tolerance")},
         "worst_accuracy": worst["accuracy"],
         "drop": drop,
-        "valid": bool(drop <= threshold),
+        "valid": bool(is_valid(drop, threshold)),
         "status": own["status"],
         "reason": own["reason"],
     }
@@ -112,7 +121,7 @@ def _critical(group: pd.DataFrame, threshold: float) -> dict[str, Any]:
     solver = SOLVERS[group["train_solver"].iloc[0]]
     train, coarse_first = f"train_{solver.measure}", not solver.is_adaptive
     mean_drop = group.groupby(train)["drop"].mean().sort_index(ascending=coarse_first)
-    invalid, valid = bracket(list(mean_drop.index), list(mean_drop <= threshold))
+    invalid, valid = bracket(list(mean_drop.index), list(is_valid(mean_drop, threshold)))
     ordered = group.sort_values(train, ascending=coarse_first)
     own = [bracket(list(runs[train]), list(runs["valid"]))[1] for _, runs in ordered.groupby("seed")]
     found = pd.Series([n for n in own if n is not None], dtype="Float64")

@@ -1,8 +1,8 @@
 """Figure 4: test accuracy against the test setting, for every training setting."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -23,6 +23,9 @@ from solverproof.figures.style import (
 )
 from solverproof.solvers import SOLVERS
 
+Place = Literal["outside right upper", "outside right center"]
+PLACES: dict[str, Place] = {"steps": "outside right upper", "tolerance": "outside right center"}
+
 
 def figure(spec: Mapping[str, Any], evaluations: Path) -> Figure:
     """One panel per training solver of a task, against steps for fixed-step solvers, tolerance for adaptive ones.
@@ -36,26 +39,28 @@ def figure(spec: Mapping[str, Any], evaluations: Path) -> Figure:
     """
     table = pd.read_csv(evaluations)
     table = table[(table["task"] == spec["task"]) & table["controller"].isna()]
+    measures: list[str] = [SOLVERS[solver].measure for solver in spec["solvers"]]
+    colors = {measure: _setting_colors(table, measure) for measure in dict.fromkeys(measures)}
     panels = len(spec["solvers"])
     columns = min(2, panels)
     rows = -(-panels // columns)
     width = PAGE if columns > 1 else 0.62 * PAGE
     fig, grid = plt.subplots(rows, columns, figsize=(width, 2.7 * rows), sharey=True, squeeze=False)
-    for ax, solver in zip(grid.flat, spec["solvers"], strict=False):
-        _panel(ax, table[table["train_solver"] == solver], solver, spec["chance"])
+    for ax, solver, measure in zip(grid.flat, spec["solvers"], measures, strict=False):
+        _panel(ax, table[table["train_solver"] == solver], solver, colors[measure])
+        ax.axhline(100 * spec["chance"], color="0.7", linewidth=0.8, linestyle=":", zorder=0)
     for ax in grid.flat[panels:]:
         ax.remove()
     for ax in grid[:, 0]:
         ax.set_ylabel("test accuracy (%)")
+    _legends(fig, colors, table["test_solver"].unique())
     if panels > 1:
         letter(grid.flat[:panels])
     return fig
 
 
-def _panel(ax: Axes, table: pd.DataFrame, solver: str, chance: float) -> None:
+def _panel(ax: Axes, table: pd.DataFrame, solver: str, colors: Mapping[float, Any]) -> None:
     train, test = f"train_{SOLVERS[solver].measure}", f"test_{SOLVERS[solver].measure}"
-    colors = _setting_colors(sorted(table[train].unique(), reverse=SOLVERS[solver].is_adaptive))
-    ax.axhline(100 * chance, color="0.7", linewidth=0.8, linestyle=":")
     for fineness, color in colors.items():
         for test_solver, runs in table[table[train] == fineness].groupby("test_solver"):
             _line(ax, runs, test, str(test_solver), color)
@@ -66,13 +71,13 @@ def _panel(ax: Axes, table: pd.DataFrame, solver: str, chance: float) -> None:
         tolerance_axis(ax, "test tolerance")
     else:
         steps_axis(ax, "number of test steps $N$")
-    failed = int(own["accuracy"].isna().sum())
-    ax.set_title(f"trained with {SOLVER_NAMES[solver]}" + (f" ({failed} of {len(own)} runs failed)" if failed else ""))
-    _legends(ax, colors, sorted(table["test_solver"].unique()), SOLVERS[solver].measure)
+    failed = own["accuracy"].isna().sum()
+    ax.set_title(f"trained with {SOLVER_NAMES[solver]} ({failed} of {len(own)} runs failed)")
 
 
-def _setting_colors(finenesses: list[float]) -> dict[float, Any]:
-    """A colour for each training setting, from coarse to fine."""
+def _setting_colors(table: pd.DataFrame, measure: str) -> dict[float, Any]:
+    """A colour for every training setting, coarse to fine, the same in all panels."""
+    finenesses = sorted(table[f"train_{measure}"].dropna().unique(), reverse=measure == "tolerance")
     colormap: Colormap = mpl.colormaps[SETTINGS_COLORMAP]
     return {n: colormap(0.12 + 0.88 * i / max(1, len(finenesses) - 1)) for i, n in enumerate(finenesses)}
 
@@ -91,14 +96,14 @@ def _line(ax: Axes, runs: pd.DataFrame, test: str, test_solver: str, color: Any)
     )
 
 
-def _legends(ax: Axes, colors: Mapping[float, Any], test_solvers: list[str], measure: str) -> None:
-    settings = [Line2D([], [], color=color, label=f"{n:g}") for n, color in colors.items()]
+def _legends(fig: Figure, colors: Mapping[str, Mapping[float, Any]], test_solvers: Iterable[str]) -> None:
+    """What colours and markers mean, once for all panels and outside of them."""
+    for measure, settings in colors.items():
+        handles = [Line2D([], [], color=color, label=f"{n:g}") for n, color in settings.items()]
+        fig.legend(handles=handles, title=f"training {measure}", loc=PLACES[measure])
     shapes = [
-        Line2D([], [], color="0.4", marker=SOLVER_MARKERS[s], markersize=4, linestyle="", label=SOLVER_NAMES[s])
-        for s in test_solvers
+        Line2D([], [], color="0.5", marker=SOLVER_MARKERS[s], markersize=4, linestyle="", label=SOLVER_NAMES[s])
+        for s in sorted(test_solvers)
     ]
     own = Line2D([], [], color="black", marker="o", markersize=5, linestyle="", label="test = train")
-    title = f"training\n{measure}"
-    first = ax.legend(handles=settings, title=title, loc="upper left", bbox_to_anchor=(1, 1.05), frameon=False)
-    ax.add_artist(first)
-    ax.legend(handles=[*shapes, own], title="test solver", loc="lower left", bbox_to_anchor=(1, -0.05), frameon=False)
+    fig.legend(handles=[*shapes, own], title="test solver", loc="outside right lower")

@@ -1,4 +1,4 @@
-"""How figures look: sizes, colours, markers. Every solver looks the same in every figure."""
+"""How figures look: sizes, colours, markers. Every solver and every class looks the same in every figure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,10 +11,11 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from solverproof.files import write_atomically
 
-COLUMN, PAGE = 3.3, 6.8  # widths in inches of one column and of the page
+PAGE = 6.8  # width in inches
 # Okabe, Ito (2008): told apart with any common colour blindness
 SOLVER_COLORS = {
     "euler": "#0072B2",
@@ -69,6 +70,7 @@ def styled() -> Iterator[None]:
         "ytick.labelsize": 7,
         "legend.fontsize": 7,
         "legend.title_fontsize": 7,
+        "legend.frameon": False,
         "lines.linewidth": 1,
         "figure.constrained_layout.use": True,
         "pdf.fonttype": 42,
@@ -92,6 +94,14 @@ def letter(axes: Iterable[Axes]) -> None:
         title = ax.get_title()
         ax.set_title("")
         ax.set_title(f"({chr(ord('a') + i)}) {title}", loc="left")
+
+
+def class_handles() -> list[Line2D]:
+    """One legend entry per class."""
+    return [
+        Line2D([], [], color=color, marker="o", markersize=4, linestyle="", label=f"class {label}")
+        for label, color in enumerate(CLASS_COLORS)
+    ]
 
 
 def steps_axis(ax: Axes, label: str) -> None:

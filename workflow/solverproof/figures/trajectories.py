@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from solverproof.figures.style import (
     CLASS_COLORS,
     PAGE,
-    SOLVER_COLORS,
     SOLVER_MARKERS,
     SOLVER_NAMES,
+    class_handles,
     letter,
     steps_axis,
 )
@@ -33,13 +34,14 @@ def figure(spec: Mapping[str, Any], fine: Path, coarse: Path, evaluations: Path)
     """
     table = pd.read_csv(evaluations)
     own = table[(table["task"] == spec["task"]) & (table["train_solver"] == spec["solver"])]
-    own = own[own["test_solver"] == spec["solver"]]
-    fig, axes = plt.subplots(2, 2, figsize=(PAGE, 5.4), height_ratios=(3, 2))
+    own = own[(own["test_solver"] == spec["solver"]) & own["controller"].isna()]
+    fig, axes = plt.subplots(2, 2, figsize=(PAGE, 5.6), height_ratios=(3, 2))
     for column, (trace, steps) in enumerate(((fine, spec["fine"]), (coarse, spec["coarse"]))):
         title = f"trained with {SOLVER_NAMES[spec['solver']]}, $N$ = {steps}"
         _trajectories(axes[0, column], read_arrays(trace), title)
         _accuracy(axes[1, column], own[own["train_steps"] == steps], spec["solver"], steps)
     axes[1, 0].sharey(axes[1, 1])
+    fig.legend(handles=_handles(spec["solver"]), loc="outside lower center", ncols=5)
     letter(axes.flat)
     return fig
 
@@ -51,19 +53,23 @@ def _trajectories(ax: Axes, trace: Mapping[str, np.ndarray], title: str) -> None
         ax.plot(*path.T, color=color, linewidth=0.6, marker="." if few else "", markersize=2.5, alpha=0.7)
         ax.plot(*path[0], "o", color=color, markersize=3, fillstyle="none", markeredgewidth=0.6)
         ax.plot(*path[-1], "o", color=color, markersize=3)
-    for label, color in enumerate(CLASS_COLORS):
-        ax.plot([], [], color=color, marker="o", markersize=3, label=f"class {label}")
     ax.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
-    ax.set_aspect("equal", adjustable="datalim")
-    ax.legend(frameon=False, loc="upper right")
 
 
 def _accuracy(ax: Axes, runs: pd.DataFrame, solver: str, train_steps: int) -> None:
     accuracy = 100 * runs.groupby("test_steps")["accuracy"].agg(["mean", "std"])
-    marker, color = SOLVER_MARKERS[solver], SOLVER_COLORS[solver]
-    ax.errorbar(accuracy.index, accuracy["mean"], yerr=accuracy["std"], color=color, marker=marker, markersize=4)
-    at_training = accuracy["mean"][train_steps]
-    ax.plot(train_steps, at_training, marker, color="black", markersize=6, zorder=5, label="training setting")
+    marker = SOLVER_MARKERS[solver]
+    ax.errorbar(accuracy.index, accuracy["mean"], yerr=accuracy["std"], color="0.5", marker=marker, markersize=4)
+    ax.plot(train_steps, accuracy["mean"][train_steps], marker, color="black", markersize=6, zorder=5)
     steps_axis(ax, f"number of {SOLVER_NAMES[solver]} test steps $N$")
-    ax.set_ylabel("test accuracy (%)")
-    ax.legend(frameon=False, loc="lower left")
+    own = runs[runs["test_steps"] == train_steps]
+    ax.set(title=f"{own['accuracy'].isna().sum()} of {len(own)} runs failed", ylabel="test accuracy (%)")
+
+
+def _handles(solver: str) -> list[Line2D]:
+    start = Line2D([], [], color="0.5", marker="o", markersize=4, fillstyle="none", linestyle="", label="input")
+    end = Line2D([], [], color="0.5", marker="o", markersize=4, linestyle="", label="output")
+    training = Line2D(
+        [], [], color="black", marker=SOLVER_MARKERS[solver], markersize=6, linestyle="", label="training setting"
+    )
+    return [*class_handles(), start, end, training]
