@@ -269,7 +269,7 @@ def _unusable_seeds(entries: Sequence[int | str]) -> Iterator[Problem]:
 
 
 def _unusable_flow(flow: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Problem]:
-    trained = config["steps"][flow["task"]].get(flow["solver"], [])
+    trained = config["steps"].get(flow["task"], {}).get(flow["solver"], [])
     for role in ("fine", "coarse"):
         if flow[role] not in trained or flow["solver"] not in config["select"]["solvers"]:
             where = f"steps.{flow['task']}.{flow['solver']}"
