@@ -18,14 +18,23 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 GENERATED = {".git", ".venv", ".snakemake", "results", "__pycache__"}
 TARGETS = {"study", "all", "tables", "figures"}
-# Two tasks, three cells: two of spheres, whose training takes long enough to be interrupted, one of digits.
+# Two tasks, six cells: of spheres two that take long enough to be interrupted, one with an adaptive
+# solver and two with a controller; of digits one.
 TINY = """
 results: results
-select: {tasks: [sphere2, digits], solvers: [euler], seeds: [0-1]}
+select: {tasks: [sphere2, digits], solvers: [euler, fehlberg2], seeds: [0-1]}
 steps:
   sphere2: {euler: [2, 4]}
   digits: {euler: [1]}
-test: {ratios: [1, 0.5]}
+tolerances:
+  sphere2: {fehlberg2: [0.1]}
+  digits: {fehlberg2: []}
+controlled:
+  sphere2: {euler: [adapt_midpoint]}
+  digits: {euler: []}
+controllers:
+  adapt_midpoint: {initial: 0.5, most_steps: 8, interval: 20, probe_every: 100}
+test: {ratios: [1, 0.5], tolerance_ratios: [1]}
 tasks:
   sphere2: {data: {train: 200, test: 100}}
 protocols:

@@ -6,9 +6,12 @@ pytestmark = pytest.mark.workflow
 
 DEFAULT = {
     "prepare": 2,
-    "train": 18,
-    "evaluate": 18,
+    "train": 24,
+    "adapt": 15,
+    "evaluate": 39,
     "tabulate": 1,
+    "compare": 1,
+    "adaptation": 2,
     "trace": 2,
     "trajectories": 1,
     "regions": 1,
@@ -27,6 +30,28 @@ def test_the_workflow_is_complete_without_the_snakefile_at_the_root(clone):
 
 def test_the_smoke_study_has_the_rules_of_the_default_study(clone):
     assert clone.plan("--configfile", "config/smoke.yaml").jobs.keys() == DEFAULT.keys()
+
+
+SUPPLEMENT = {
+    "adjoint": {"train": 4},
+    "sphere900": {"train": 30},
+    "spheres": {"train": 13, "adapt": 10},
+    "test_solvers": {"train": 5, "adapt": 15},
+    "tolerance_adaptation": {"adapt": 20},
+    "tolerances": {"train": 23},
+}
+
+
+@pytest.mark.parametrize(("overlay", "trained"), SUPPLEMENT.items(), ids=SUPPLEMENT.keys())
+def test_every_overlay_of_the_supplement_implies_its_cells(clone, overlay, trained):
+    jobs = clone.plan("--configfile", "config/config.yaml", f"config/{overlay}.yaml").jobs
+    assert {rule: count for rule, count in jobs.items() if rule in ("train", "adapt")} == trained
+    assert jobs["evaluate"] == sum(trained.values())
+
+
+def test_every_overlay_is_tested(clone):
+    overlays = {file.stem for file in (clone.folder / "config").glob("*.yaml")}
+    assert overlays == {"config", "smoke", *SUPPLEMENT}
 
 
 def test_the_linter_has_nothing_to_say(clone):

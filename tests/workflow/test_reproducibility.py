@@ -10,14 +10,20 @@ FIGURES = [
     "figure3_fan",
     "figure4_accuracy_digits",
     "figure4_accuracy_sphere2",
+    "figure5_adaptation_sphere2_euler_adapt_midpoint",
 ]
-CELLS = ["digits/euler/steps-1/seeds-0-1", "sphere2/euler/steps-2/seeds-0-1", "sphere2/euler/steps-4/seeds-0-1"]
+FLOW = ["sphere2/euler/steps-2/seeds-0-1", "sphere2/euler/steps-4/seeds-0-1"]
+TRAINED = ["digits/euler/steps-1/seeds-0-1", *FLOW, "sphere2/fehlberg2/tolerance-0.1/seeds-0-1"]
+ADAPTED = [f"sphere2/euler/adapt_midpoint/seeds-{seed}-{seed}" for seed in (0, 1)]
 
 
 def test_a_finished_study_has_all_tables(finished):
     tables = finished.contents("tables")
     assert tables.keys() == {
-        f"tables/{name}" for name in ("evaluations.csv", "drops.csv", "critical_steps.csv", "critical_steps.md")
+        "tables/evaluations.csv",
+        "tables/drops.csv",
+        *(f"tables/critical_steps.{kind}" for kind in ("csv", "md")),
+        *(f"tables/comparison.{kind}" for kind in ("csv", "md", "tex")),
     }
     assert all(text.count(b"\n") > 1 for text in tables.values())
 
@@ -31,11 +37,11 @@ def test_a_finished_study_has_all_figures_as_pdf_and_png(finished):
 
 
 def test_a_finished_study_has_a_log_of_every_job(finished):
-    per_cell = [f"logs/{stage}/{cell}.log" for stage in ("train", "evaluate") for cell in CELLS]
-    traces = [f"logs/trace/{cell}/seed-0.log" for cell in CELLS if cell.startswith("sphere2")]
-    single = ["logs/prepare/sphere2.log", "logs/prepare/digits.log", "logs/tabulate.log"]
+    jobs = {"train": TRAINED, "adapt": ADAPTED, "evaluate": TRAINED + ADAPTED}
+    traces = [f"logs/trace/{cell}/seed-0.log" for cell in FLOW]
+    single = ["logs/prepare/sphere2.log", "logs/prepare/digits.log", "logs/tabulate.log", "logs/compare.log"]
     assert finished.contents("logs").keys() == {
-        *per_cell,
+        *(f"logs/{rule}/{cell}.log" for rule, cells in jobs.items() for cell in cells),
         *traces,
         *single,
         *(f"logs/figures/{name}.log" for name in FIGURES),
@@ -46,9 +52,12 @@ def test_two_runs_from_scratch_on_different_cores_give_the_same_bytes(fresh, fin
     outcome = fresh.run(cores=1)
     assert outcome.jobs == {
         "prepare": 2,
-        "train": 3,
-        "evaluate": 3,
+        "train": 4,
+        "adapt": 2,
+        "evaluate": 6,
         "tabulate": 1,
+        "compare": 1,
+        "adaptation": 1,
         "trace": 2,
         "trajectories": 1,
         "regions": 1,

@@ -8,7 +8,8 @@ import yaml
 pytestmark = pytest.mark.workflow
 
 TRAINING = "workflow/solverproof/training.py"
-FROM_TABLES = {"tabulate": 1, "accuracy": 2, "trajectories": 1}
+FROM_TABLES = {"tabulate": 1, "compare": 1, "accuracy": 2, "trajectories": 1}
+SETTINGS = ("digits/euler/steps-1", "sphere2/euler/steps-2", "sphere2/euler/steps-4", "sphere2/fehlberg2/tolerance-0.1")
 
 
 def touch(study, *paths):
@@ -67,6 +68,9 @@ def test_definitions_that_nothing_selects_rerun_nothing(study):
         networks: {wide: {family: conv, channels: 64}}
         protocols: {short: {iterations: 1, batch: 1, learning_rate: 0.1}}
         steps: {other: {heun2: [3]}, sphere2: {heun3: [5]}}
+        tolerances: {other: {fehlberg2: [0.1]}, sphere2: {bosh3: [0.1]}}
+        controlled: {other: {euler: [slow]}, sphere2: {midpoint: [slow]}}
+        controllers: {slow: {family: adaptation, test_solver: rk4}}
         test: {solvers: {heun2: [heun2, heun3]}}
     """)
     assert study.plan().jobs == {}
@@ -84,12 +88,40 @@ def test_an_edited_plot_is_drawn_again_alone(study):
 
 def test_an_edited_style_draws_all_figures_again_and_no_more(study):
     study.edit("workflow/solverproof/figures/style.py", with_another_statement)
-    assert study.plan().jobs == {"fan": 1, "accuracy": 2, "trajectories": 1, "regions": 1}
+    assert study.plan().jobs == {"fan": 1, "accuracy": 2, "trajectories": 1, "regions": 1, "adaptation": 1}
 
 
 def test_edited_training_code_trains_all_cells_again_on_the_same_data(study):
     study.edit(TRAINING, with_another_statement)
-    assert study.plan().jobs == {"train": 3, "evaluate": 3, "trace": 2, "regions": 1, **FROM_TABLES}
+    all_cells = {"train": 4, "adapt": 2, "evaluate": 6}
+    assert study.plan().jobs == {**all_cells, "trace": 2, "regions": 1, "adaptation": 1, **FROM_TABLES}
+
+
+def test_edited_code_of_the_controllers_trains_only_what_they_control(study):
+    study.edit("workflow/solverproof/adaptation.py", with_another_statement)
+    assert study.plan().jobs == {"adapt": 2, "evaluate": 2, "adaptation": 1, **FROM_TABLES}
+
+
+def test_another_controller_trains_its_own_cells_and_no_other(study):
+    study.change("""
+        controllers: {quick: {family: random, steps: [1, 2]}}
+        controlled: {sphere2: {euler: [adapt_midpoint, quick]}}
+    """)
+    outcome = study.plan()
+    assert outcome.jobs == {"adapt": 2, "evaluate": 2, **FROM_TABLES}
+    assert outcome.cells("adapt") == {f"sphere2/euler/quick/seeds-{seed}-{seed}" for seed in (0, 1)}
+
+
+def test_adaptation_added_to_a_fixed_step_study_trains_nothing_of_that_again(study):
+    study.change("controllers: {adapt_midpoint: {threshold: 0.2}}")
+    assert study.plan().jobs == {"adapt": 2, "evaluate": 2, "adaptation": 1, **FROM_TABLES}
+
+
+def test_one_more_tolerance_trains_one_cell(study):
+    study.change("tolerances: {sphere2: {fehlberg2: [0.1, 0.01]}}")
+    outcome = study.plan()
+    assert outcome.jobs == {"train": 1, "evaluate": 1, **FROM_TABLES}
+    assert outcome.cells("train") == {"sphere2/fehlberg2/tolerance-0.01/seeds-0-1"}
 
 
 def test_one_more_step_size_trains_one_cell_and_leaves_the_others_alone(study):
@@ -106,19 +138,21 @@ def test_one_more_step_size_trains_one_cell_and_leaves_the_others_alone(study):
 def test_one_more_block_of_seeds_trains_one_cell_per_setting_and_none_again(study):
     study.change("select: {seeds: [0-1, 2-3]}")
     outcome = study.plan()
-    settings = ("digits/euler/steps-1", "sphere2/euler/steps-2", "sphere2/euler/steps-4")
-    assert outcome.jobs == {"train": 3, "evaluate": 3, **FROM_TABLES}
-    assert outcome.cells("train") == outcome.cells("evaluate") == {f"{setting}/seeds-2-3" for setting in settings}
+    adapted = {f"sphere2/euler/adapt_midpoint/seeds-{seed}-{seed}" for seed in (2, 3)}
+    assert outcome.jobs == {"train": 4, "adapt": 2, "evaluate": 6, "adaptation": 1, **FROM_TABLES}
+    assert outcome.cells("train") == {f"{setting}/seeds-2-3" for setting in SETTINGS}
+    assert outcome.cells("adapt") == adapted
+    assert outcome.cells("evaluate") == adapted | outcome.cells("train")
 
 
 def test_one_more_test_solver_evaluates_again_without_training(study):
-    study.change("test: {solvers: {euler: [euler, midpoint, rk4, heun2]}}")
-    assert study.plan().jobs == {"evaluate": 3, **FROM_TABLES}
+    study.change("test: {solvers: {fehlberg2: [fehlberg2, dopri5, bosh3]}}")
+    assert study.plan().jobs == {"evaluate": 1, **FROM_TABLES}
 
 
 def test_one_more_test_ratio_evaluates_again_without_training(study):
     study.change("test: {ratios: [1, 0.5, 0.25]}")
-    assert study.plan().jobs == {"evaluate": 3, **FROM_TABLES}
+    assert study.plan().jobs == {"evaluate": 5, **FROM_TABLES}
 
 
 def test_another_threshold_tabulates_again_without_evaluating(study):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from solverproof.config import seed_blocks
+from solverproof.config import has_flow, seed_blocks
 from solverproof.datasets import shape as sample_shape
 from solverproof.solvers import SOLVERS, Setting, Solver
 
@@ -80,10 +80,10 @@ class Flow:
 
 
 def flow(config: Mapping[str, Any]) -> Flow | None:
-    """The models of `figures.flow`; None when that is not set or its task not selected."""
-    chosen = config["figures"].get("flow")
-    if not chosen or chosen["task"] not in config["select"]["tasks"]:
+    """The models of `figures.flow`; None when figures 1 and 2 are not drawn."""
+    if not has_flow(config):
         return None
+    chosen = config["figures"]["flow"]
     solver = SOLVERS[chosen["solver"]]
     found = {c.identity: c for c in cells(config) if chosen["seed"] in c.seeds}
     fine, coarse = (f"{chosen['task']}/{solver.name}/{Setting(solver, chosen[n]).label}" for n in ("fine", "coarse"))

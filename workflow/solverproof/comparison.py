@@ -16,6 +16,11 @@ PUBLISHED = {
     ("sphere2", "euler"): {"grid": ("65–129", "98.7 ± 1.0"), "adaptation": ("100.5", "98.9 ± 0.6")},
     ("cifar10", "euler"): {"grid": ("17–33", "54.7 ± 0.3"), "adaptation": ("21.9", "55.0 ± 0.8")},
 }
+COLUMNS = [
+    "task", "train_solver", "method", "nfe_invalid", "nfe_valid", "nfe_training", "nfe_monitored", "accuracy_mean",
+    "accuracy_sd", "drop_mean", "drop_max", "seeds", "seeds_valid", "seeds_failed", "invalid_checks", "oscillation",
+    "published_nfe", "published_accuracy",
+]  # fmt: skip
 HEADINGS = {
     "task": "task",
     "train_solver": "solver",
@@ -45,7 +50,7 @@ def compare(drops: Path, critical: Path, runs: Sequence[Path], checks: Sequence[
     dropped = pd.read_csv(drops)
     controlled = [_efforts(read_json(run), pd.read_csv(check)) for run, check in zip(runs, checks, strict=True)]
     rows = [*_grid_rows(dropped, pd.read_csv(critical)), *_controlled_rows(dropped, pd.DataFrame(controlled))]
-    table = pd.DataFrame(rows).sort_values(["task", "train_solver", "method"], kind="stable", ignore_index=True)
+    table = pd.DataFrame(rows, columns=COLUMNS).sort_values(["task", "train_solver", "method"], kind="stable", ignore_index=True)
     write_csv(table, out / "comparison.csv")
     readable = _readable(table)
     write_text(out / "comparison.md", str(readable.to_markdown(index=False, disable_numparse=True)) + "\n")

@@ -65,6 +65,14 @@ def _seed_block(entry: int | str) -> tuple[int, ...]:
     return tuple(range(first, last + 1))
 
 
+def has_flow(config: Mapping[str, Any]) -> bool:
+    """Whether figures 1 and 2 are drawn: the task and solver of their models are selected, with steps to train."""
+    flow, select = config["figures"].get("flow"), config["select"]
+    if not flow or flow["task"] not in select["tasks"] or flow["solver"] not in select["solvers"]:
+        return False
+    return bool(config["steps"].get(flow["task"], {}).get(flow["solver"]))
+
+
 def _copy(value: Any) -> Any:
     """Plain dicts and lists all the way down (Snakemake hands over its own kinds)."""
     if isinstance(value, Mapping):
@@ -212,9 +220,8 @@ def _unusable_selection(config: Mapping[str, Any]) -> Iterator[Problem]:
             yield ("steps", task), f"no training steps for any selected solver; write for example {wanted}"
     yield from _unusable_kinds(config)
     yield from _unusable_controllers(config)
-    flow = config["figures"].get("flow")
-    if flow and flow["task"] in select["tasks"]:
-        yield from _unusable_flow(flow, config)
+    if has_flow(config):
+        yield from _unusable_flow(config["figures"]["flow"], config)
 
 
 def _unusable_kinds(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -271,7 +278,7 @@ def _unusable_seeds(entries: Sequence[int | str]) -> Iterator[Problem]:
 def _unusable_flow(flow: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Problem]:
     trained = config["steps"].get(flow["task"], {}).get(flow["solver"], [])
     for role in ("fine", "coarse"):
-        if flow[role] not in trained or flow["solver"] not in config["select"]["solvers"]:
+        if flow[role] not in trained:
             where = f"steps.{flow['task']}.{flow['solver']}"
             yield ("figures", "flow", role), f"{flow[role]} is not trained; write one of {where} = {trained}"
     if not any(flow["seed"] in block for block in seed_blocks(config["select"]["seeds"])):
