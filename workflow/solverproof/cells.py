@@ -13,8 +13,10 @@ from typing import Any
 
 from solverproof.config import has_flow, seed_blocks
 from solverproof.datasets import shape as sample_shape
+from solverproof.fingerprint import module_hash
 from solverproof.solvers import SOLVERS, Setting, Solver
 
+UNKNOWN_WIDTHS = (64, 64)  # a guess of the size of a user's own network
 UNKNOWN_NFE = 128  # a guess of the evaluations of a forward pass whose steps are chosen as it goes
 
 
@@ -114,15 +116,18 @@ def _field_work(network: Mapping[str, Any], shape: tuple[int, ...]) -> int:
     if network["family"] == "conv":
         spatial = shape[1:]
         return math.prod(spatial) * int(3 ** len(spatial)) * int(network["channels"]) ** 2
-    ends = (math.prod(shape), *network["widths"], math.prod(shape))
+    ends = (math.prod(shape), *network.get("widths", UNKNOWN_WIDTHS), math.prod(shape))
     return sum(inputs * outputs for inputs, outputs in pairwise(ends))
 
 
 def model_spec(config: Mapping[str, Any], task: str) -> dict[str, Any]:
-    """What defines the model of a task: network, head, horizon."""
+    """What defines the model of a task: network (with the code of a user's own), head, horizon."""
     definition = config["tasks"][task]
+    network = config["networks"][definition["network"]]
+    if network["family"] == "module":
+        network = {**network, "code": module_hash(network["path"].partition(":")[0])}
     return {
-        "network": config["networks"][definition["network"]],
+        "network": network,
         "classes": definition["classes"],
         "horizon": definition["horizon"],
     }

@@ -50,7 +50,9 @@ def compare(drops: Path, critical: Path, runs: Sequence[Path], checks: Sequence[
     dropped = pd.read_csv(drops)
     controlled = [_efforts(read_json(run), pd.read_csv(check)) for run, check in zip(runs, checks, strict=True)]
     rows = [*_grid_rows(dropped, pd.read_csv(critical)), *_controlled_rows(dropped, pd.DataFrame(controlled))]
-    table = pd.DataFrame(rows, columns=COLUMNS).sort_values(["task", "train_solver", "method"], kind="stable", ignore_index=True)
+    table = pd.DataFrame(rows, columns=COLUMNS).sort_values(
+        ["task", "train_solver", "method"], kind="stable", ignore_index=True
+    )
     write_csv(table, out / "comparison.csv")
     readable = _readable(table)
     write_text(out / "comparison.md", str(readable.to_markdown(index=False, disable_numparse=True)) + "\n")

@@ -12,6 +12,7 @@ import yaml
 
 from solverproof.datasets import CLASSES
 from solverproof.errors import InputError
+from solverproof.fingerprint import module_hash
 from solverproof.solvers import SOLVERS, Solver
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
@@ -90,6 +91,7 @@ def _problems(config: dict[str, Any]) -> Iterator[Problem]:
     yield from _unknown_names(config)
     yield from _unusable_selection(config)
     yield from _unusable_heads(config)
+    yield from _unknown_modules(config)
 
 
 def _validator() -> Any:
@@ -141,6 +143,8 @@ def _explain(error: Any) -> Problem:
                 "exclusiveMaximum": "less than",
             }
             return key, f"{value!r} is out of range; write a value of {bound[error.validator]} {limit}"
+        case "pattern" if isinstance(value, str):
+            return key, f"{value!r} is not of the form wanted here; write {error.schema['description']}"
     return key, error.message
 
 
@@ -297,6 +301,16 @@ def _unusable_heads(config: Mapping[str, Any]) -> Iterator[Problem]:
                 ("tasks", task, "classes"),
                 f"the data set has {classes} classes, the head {few} outputs; write {classes}",
             )
+
+
+def _unknown_modules(config: Mapping[str, Any]) -> Iterator[Problem]:
+    for name, network in config["networks"].items():
+        if network["family"] == "module":
+            try:
+                module_hash(network["path"].partition(":")[0])
+            except (ModuleNotFoundError, SyntaxError) as error:
+                message = f"{error}; write module:Class of a module that Python finds from the working directory"
+                yield ("networks", name, "path"), message
 
 
 def _dotted(key: Key) -> str:

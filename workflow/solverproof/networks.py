@@ -16,6 +16,7 @@ import torch.nn.functional as F  # noqa: N812  the name all of PyTorch's documen
 from torch import Generator, Tensor
 
 from solverproof.integration import Solution, SolverError, VectorField, solve, trajectory
+from solverproof.modules import ModuleField
 from solverproof.solvers import Setting
 
 Parameters = dict[str, Tensor]
@@ -231,13 +232,16 @@ class Classifier:
 
 def classifier(model: Mapping[str, Any], shape: tuple[int, ...]) -> Classifier:
     """The classifier that a model specification describes, for samples of the given shape."""
-    network = model["network"]
-    field: Field
-    if network["family"] == "conv":
-        field = ConvField(shape, network["channels"])
-    else:
-        field = MLPField(shape, tuple(network["widths"]))
-    return Classifier(field, shape, model["classes"], model["horizon"])
+    return Classifier(_field(model["network"], shape), shape, model["classes"], model["horizon"])
+
+
+def _field(network: Mapping[str, Any], shape: tuple[int, ...]) -> Field:
+    match network["family"]:
+        case "conv":
+            return ConvField(shape, network["channels"])
+        case "mlp":
+            return MLPField(shape, tuple(network["widths"]))
+    return ModuleField(shape, network["path"], network["options"])
 
 
 def _of_field(parameters: Parameters) -> Parameters:
