@@ -70,7 +70,7 @@ def solve(
     Raises:
         SolverError: if an adaptive solver cannot go on.
     """
-    counted = _Counted(field)
+    counted = (_CountedAdaptive if setting.solver.is_adaptive else _Counted)(field)
     ends = torch.tensor([0.0, horizon], dtype=torch.float64)
     how = _options(setting, ends)
     integrate = odeint
@@ -136,6 +136,10 @@ class _Counted:
 
     def callback_step(self, *_: Tensor) -> None:
         self.steps += 1
+
+
+class _CountedAdaptive(_Counted):
+    """Likewise, for adaptive methods, the only ones that call `callback_reject_step`."""
 
     def callback_reject_step(self, *_: Tensor) -> None:
         self.rejected += 1
