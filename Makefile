@@ -2,6 +2,7 @@
 CORES ?= all
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 STUDY := .venv/study-installed
 TOOLS := .venv/tools-installed
@@ -15,7 +16,7 @@ smoke: $(STUDY)
 	$(SNAKEMAKE) --configfile config/smoke.yaml
 
 bench: $(STUDY)
-	PYTHONPATH=workflow $(BIN)/python -m solverproof bench
+	$(BIN)/python -m solverproof bench
 
 # after a run was killed, Snakemake asks for this
 unlock: $(STUDY)
@@ -38,9 +39,10 @@ format: $(TOOLS)
 
 $(STUDY): envs/requirements.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	$(PIP) -r $<
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(TOOLS): envs/requirements-dev.txt $(STUDY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	$(PIP) -r $<
 	touch $@

@@ -109,6 +109,13 @@ def plot(args: argparse.Namespace) -> None:
     draw(args.figure, args.spec, args.inputs, args.out)
 
 
+def keys(_: argparse.Namespace) -> None:
+    """Print every key of the configuration as a Markdown table."""
+    from solverproof.reference import reference
+
+    print(reference(), end="")
+
+
 def bench(args: argparse.Namespace) -> None:
     """Measure the speed of training against its floor and against plain torchdiffeq."""
     from solverproof.benchmark import report
@@ -158,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     figure.add_argument("figure", help="name of the figure")
     figure.add_argument("--inputs", type=Path, nargs="*", default=[])
     figure.add_argument("--out", type=Path, nargs="+", required=True)
+    verb(keys, spec=False)
     verb(bench, spec=False).add_argument("--repeats", type=int, default=15)
     return parser
 

@@ -15,9 +15,8 @@ from matplotlib.lines import Line2D
 from solverproof.figures.style import (
     PAGE,
     SETTINGS_COLORMAP,
-    SOLVER_MARKERS,
-    SOLVER_NAMES,
     letter,
+    look,
     steps_axis,
     tolerance_axis,
 )
@@ -66,13 +65,13 @@ def _panel(ax: Axes, table: pd.DataFrame, solver: str, colors: Mapping[float, An
             _line(ax, runs, test, str(test_solver), color)
     own = table[(table["test_solver"] == solver) & (table[test] == table[train])]
     accuracy = 100 * own.groupby(train)["accuracy"].mean()
-    ax.plot(accuracy.index, accuracy, SOLVER_MARKERS[solver], color="black", markersize=5, zorder=5)
+    ax.plot(accuracy.index, accuracy, look(solver).marker, color="black", markersize=5, zorder=5)
     if SOLVERS[solver].is_adaptive:
         tolerance_axis(ax, "test tolerance")
     else:
         steps_axis(ax, "number of test steps $N$")
     failed = own["accuracy"].isna().sum()
-    ax.set_title(f"trained with {SOLVER_NAMES[solver]} ({failed} of {len(own)} runs failed)")
+    ax.set_title(f"trained with {look(solver).name} ({failed} of {len(own)} runs failed)")
 
 
 def _setting_colors(table: pd.DataFrame, measure: str) -> dict[float, Any]:
@@ -89,7 +88,7 @@ def _line(ax: Axes, runs: pd.DataFrame, test: str, test_solver: str, color: Any)
         accuracy["mean"],
         yerr=accuracy["std"],
         color=color,
-        marker=SOLVER_MARKERS[test_solver],
+        marker=look(test_solver).marker,
         markersize=3,
         linewidth=0.7,
         elinewidth=0.5,
@@ -102,7 +101,7 @@ def _legends(fig: Figure, colors: Mapping[str, Mapping[float, Any]], test_solver
         handles = [Line2D([], [], color=color, label=f"{n:g}") for n, color in settings.items()]
         fig.legend(handles=handles, title=f"training {measure}", loc=PLACES[measure])
     shapes = [
-        Line2D([], [], color="0.5", marker=SOLVER_MARKERS[s], markersize=4, linestyle="", label=SOLVER_NAMES[s])
+        Line2D([], [], color="0.5", marker=look(s).marker, markersize=4, linestyle="", label=look(s).name)
         for s in sorted(test_solvers)
     ]
     own = Line2D([], [], color="black", marker="o", markersize=5, linestyle="", label="test = train")

@@ -13,10 +13,8 @@ from matplotlib.figure import Figure
 from solverproof.figures.style import (
     PAGE,
     SETTINGS_COLORMAP,
-    SOLVER_COLORS,
-    SOLVER_MARKERS,
-    SOLVER_NAMES,
     letter,
+    look,
 )
 
 MARKED = 10  # times at which the finer solvers of panel (c) are marked
@@ -41,7 +39,7 @@ def figure(spec: Mapping[str, Any], *inputs: Path) -> Figure:
         _sizes(axes[1, 0], chosen, color)
         if seed == seeds[0]:
             _finer(axes[0, 1], own, spec["solver"])
-            _sizes(axes[1, 1], chosen, SOLVER_COLORS[spec["solver"]])
+            _sizes(axes[1, 1], chosen, look(spec["solver"]).color)
     _label(axes, seeds[0])
     return fig
 
@@ -64,16 +62,16 @@ def _sizes(ax: Axes, checks: pd.DataFrame, color: Any) -> None:
 def _finer(ax: Axes, probes: pd.DataFrame, solver: str) -> None:
     """Accuracy with the training solver as a line, with finer ones as marks."""
     deployed, finer = probes[probes["role"] == "deployed"], probes[probes["role"] == "finer"]
-    color = SOLVER_COLORS[solver]
-    ax.plot(deployed["iteration"], 100 * deployed["accuracy"], color=color, label=f"{SOLVER_NAMES[solver]} (training)")
+    color = look(solver).color
+    ax.plot(deployed["iteration"], 100 * deployed["accuracy"], color=color, label=f"{look(solver).name} (training)")
     times = sorted(finer["iteration"].unique())
     marked = finer[finer["iteration"].isin(times[:: max(1, len(times) // MARKED)])]
     for name in marked["test_solver"].unique():
         rows = marked[marked["test_solver"] == name]
-        label = f"{SOLVER_NAMES[name]}, finer" if name == solver else SOLVER_NAMES[name]
+        label = f"{look(name).name}, finer" if name == solver else look(name).name
         ax.plot(
-            rows["iteration"], 100 * rows["accuracy"], SOLVER_MARKERS[name],
-            color=SOLVER_COLORS[name], markersize=4, fillstyle="none", label=label,
+            rows["iteration"], 100 * rows["accuracy"], look(name).marker,
+            color=look(name).color, markersize=4, fillstyle="none", label=label,
         )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from solverproof.figures.style import CLASS_COLORS, CLASS_TINTS, PAGE, SOLVER_NAMES, class_handles, letter
+from solverproof.figures.style import CLASS_COLORS, CLASS_TINTS, PAGE, class_handles, letter, look
 from solverproof.files import read_arrays
 
 
@@ -32,7 +32,7 @@ def figure(spec: Mapping[str, Any], coarse: Path) -> Figure:
             ax.plot(*ends[trace["labels"] == label].T, ".", color=color, markersize=2)
         _note_missing(ax, ends)
         where = "training step" if tested == steps else "half the training step"
-        ax.set(title=f"{SOLVER_NAMES[spec['solver']]}, $N$ = {tested} ({where})", xlabel="$z_1(T)$")
+        ax.set(title=f"{look(spec['solver']).name}, $N$ = {tested} ({where})", xlabel="$z_1(T)$")
     axes[0].set_ylabel("$z_2(T)$")
     fig.legend(handles=class_handles(), loc="outside lower center", ncols=2)
     letter(axes)

@@ -1,10 +1,11 @@
 """How figures look: sizes, colours, markers. Every solver and every class looks the same in every figure."""
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -16,46 +17,41 @@ from matplotlib.lines import Line2D
 from solverproof.files import write_atomically
 
 PAGE = 6.8  # width in inches
+
+
+class Look(NamedTuple):
+    """How a solver looks in every figure."""
+
+    name: str
+    color: str
+    marker: str
+
+
 # Okabe, Ito (2008): told apart with any common colour blindness
-SOLVER_COLORS = {
-    "euler": "#0072B2",
-    "midpoint": "#E69F00",
-    "heun2": "#CC79A7",
-    "heun3": "#56B4E9",
-    "rk4": "#009E73",
-    "fehlberg2": "#0072B2",
-    "adaptive_heun": "#CC79A7",
-    "bosh3": "#E69F00",
-    "dopri5": "#009E73",
-    "dopri8": "#D55E00",
+BLUE, ORANGE, GREEN, PINK, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
+LOOKS = {
+    "euler": Look("Euler", BLUE, "o"),
+    "midpoint": Look("midpoint", ORANGE, "s"),
+    "heun2": Look("Heun 2", PINK, "P"),
+    "heun3": Look("Heun 3", SKY, "X"),
+    "rk4": Look("RK4", GREEN, "^"),
+    "fehlberg2": Look("Fehlberg 2(1)", BLUE, "o"),
+    "adaptive_heun": Look("Heun 2(1)", PINK, "P"),
+    "bosh3": Look("Bogacki–Shampine 3(2)", ORANGE, "s"),
+    "dopri5": Look("Dopri 5(4)", GREEN, "^"),
+    "dopri8": Look("Dopri 8(7)", RED, "D"),
 }
-SOLVER_MARKERS = {
-    "euler": "o",
-    "midpoint": "s",
-    "heun2": "P",
-    "heun3": "X",
-    "rk4": "^",
-    "fehlberg2": "o",
-    "adaptive_heun": "P",
-    "bosh3": "s",
-    "dopri5": "^",
-    "dopri8": "D",
-}
-SOLVER_NAMES = {
-    "euler": "Euler",
-    "midpoint": "midpoint",
-    "heun2": "Heun 2",
-    "heun3": "Heun 3",
-    "rk4": "RK4",
-    "fehlberg2": "Fehlberg 2(1)",
-    "adaptive_heun": "Heun 2(1)",
-    "bosh3": "Bogacki–Shampine 3(2)",
-    "dopri5": "Dopri 5(4)",
-    "dopri8": "Dopri 8(7)",
-}
-CLASS_COLORS = ("#D55E00", "#0072B2")
+OTHER_COLORS, OTHER_MARKERS = (RED, SKY, PINK, "black"), "vDhX<>p*"
+CLASS_COLORS = (RED, BLUE)
 CLASS_TINTS = ("#F6D9C6", "#C9DFEE")
 SETTINGS_COLORMAP = "viridis_r"
+
+
+def look(solver: str) -> Look:
+    """The look of a solver; one that is not in `LOOKS` has one that follows from its name alone."""
+    chance = zlib.crc32(solver.encode())
+    other = Look(solver, OTHER_COLORS[chance % len(OTHER_COLORS)], OTHER_MARKERS[chance // 7 % len(OTHER_MARKERS)])
+    return LOOKS.get(solver, other)
 
 
 @contextmanager

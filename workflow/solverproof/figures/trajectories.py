@@ -14,10 +14,9 @@ from matplotlib.lines import Line2D
 from solverproof.figures.style import (
     CLASS_COLORS,
     PAGE,
-    SOLVER_MARKERS,
-    SOLVER_NAMES,
     class_handles,
     letter,
+    look,
     steps_axis,
 )
 from solverproof.files import read_arrays
@@ -37,7 +36,7 @@ def figure(spec: Mapping[str, Any], fine: Path, coarse: Path, evaluations: Path)
     own = own[(own["test_solver"] == spec["solver"]) & own["controller"].isna()]
     fig, axes = plt.subplots(2, 2, figsize=(PAGE, 5.6), height_ratios=(3, 2))
     for column, (trace, steps) in enumerate(((fine, spec["fine"]), (coarse, spec["coarse"]))):
-        title = f"trained with {SOLVER_NAMES[spec['solver']]}, $N$ = {steps}"
+        title = f"trained with {look(spec['solver']).name}, $N$ = {steps}"
         _trajectories(axes[0, column], read_arrays(trace), title)
         _accuracy(axes[1, column], own[own["train_steps"] == steps], spec["solver"], steps)
     axes[1, 0].sharey(axes[1, 1])
@@ -58,10 +57,10 @@ def _trajectories(ax: Axes, trace: Mapping[str, np.ndarray], title: str) -> None
 
 def _accuracy(ax: Axes, runs: pd.DataFrame, solver: str, train_steps: int) -> None:
     accuracy = 100 * runs.groupby("test_steps")["accuracy"].agg(["mean", "std"])
-    marker = SOLVER_MARKERS[solver]
+    marker = look(solver).marker
     ax.errorbar(accuracy.index, accuracy["mean"], yerr=accuracy["std"], color="0.5", marker=marker, markersize=4)
     ax.plot(train_steps, accuracy["mean"][train_steps], marker, color="black", markersize=6, zorder=5)
-    steps_axis(ax, f"number of {SOLVER_NAMES[solver]} test steps $N$")
+    steps_axis(ax, f"number of {look(solver).name} test steps $N$")
     own = runs[runs["test_steps"] == train_steps]
     ax.set(title=f"{own['accuracy'].isna().sum()} of {len(own)} runs failed", ylabel="test accuracy (%)")
 
@@ -70,6 +69,6 @@ def _handles(solver: str) -> list[Line2D]:
     start = Line2D([], [], color="0.5", marker="o", markersize=4, fillstyle="none", linestyle="", label="input")
     end = Line2D([], [], color="0.5", marker="o", markersize=4, linestyle="", label="output")
     training = Line2D(
-        [], [], color="black", marker=SOLVER_MARKERS[solver], markersize=6, linestyle="", label="training setting"
+        [], [], color="black", marker=look(solver).marker, markersize=6, linestyle="", label="training setting"
     )
     return [*class_handles(), start, end, training]
