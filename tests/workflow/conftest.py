@@ -94,14 +94,14 @@ class Study:
         assert change(before) != before
         file.write_text(change(before), encoding="utf-8")
 
-    def command(self, *arguments):
-        overlays = [name for name in ("tiny.yaml", "change.yaml") if (self.folder / name).exists()]
-        options = ["--configfile", *overlays] if overlays else []
+    def command(self, *arguments, overlays=()):
+        own = [name for name in ("tiny.yaml", "change.yaml") if (self.folder / name).exists()]
+        options = ["--configfile", *own, *overlays] if own or overlays else []
         return [sys.executable, "-m", "snakemake", *map(str, arguments), *options]
 
-    def snakemake(self, *arguments):
+    def snakemake(self, *arguments, overlays=()):
         done = subprocess.run(
-            self.command(*arguments),
+            self.command(*arguments, overlays=overlays),
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -111,15 +111,15 @@ class Study:
         )
         return Outcome(done.returncode, done.stdout)
 
-    def plan(self, *arguments):
+    def plan(self, *arguments, overlays=()):
         """A dry run."""
-        return self._succeed("--dry-run", *arguments)
+        return self._succeed("--dry-run", *arguments, overlays=overlays)
 
     def run(self, *arguments, cores=2):
         return self._succeed("--cores", cores, *arguments)
 
-    def _succeed(self, *arguments):
-        outcome = self.snakemake(*arguments)
+    def _succeed(self, *arguments, overlays=()):
+        outcome = self.snakemake(*arguments, overlays=overlays)
         assert outcome.code == 0, outcome.text
         return outcome
 

@@ -1,0 +1,74 @@
+"""Every recipe of docs/recipes.md, carried out as it stands on a finished tiny study."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
+RECIPES = {
+    part.partition("\n")[0]: re.findall(r"^```(\w+)\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)
+    for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]
+}
+MADE = ("prepare", "train", "adapt", "evaluate")
+EXPECTED = {
+    "Add a training solver": {"train": 2, "evaluate": 2},
+    "Add a test solver": {"evaluate": 1},
+    "Add a solver by its Butcher tableau": {"train": 1, "evaluate": 1},
+    "Add a data set": {"prepare": 1, "train": 2, "evaluate": 2},
+    "Add a network": {"prepare": 1, "train": 1, "evaluate": 1},
+    "Add seeds": {"train": 4, "adapt": 2, "evaluate": 6},
+    "Run a sub-study": {},
+    "Resume": {},
+    "Train one cell again": {"train": 1, "evaluate": 1},
+}
+
+
+def carry_out(study, recipe):
+    """Write the recipe's files, type its commands; the last outcome."""
+    for kind, block in RECIPES[recipe]:
+        if kind == "console":
+            outcomes = [typed(study, command) for command in block.splitlines()]
+        else:
+            name, _, text = block.partition("\n")
+            (study.folder / name.removeprefix("# ")).write_text(text, encoding="utf-8")
+    return outcomes[-1]
+
+
+def typed(study, command):
+    """What a command does, with the tiny study in place of the default one."""
+    words = shlex.split(command)
+    if words[0] == "snakemake":
+        overlays = words[words.index("config/config.yaml") + 1 :] if "config/config.yaml" in words else []
+        options = words[1 : words.index("--configfile")] if overlays else words[1:]
+        outcome = study.snakemake(*options, overlays=overlays)
+        assert outcome.code == 0, outcome.text
+        return outcome
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return subprocess.run(words, cwd=study.folder, env={**os.environ, "PATH": path}, check=True)
+
+
+def test_every_recipe_has_an_expectation():
+    assert RECIPES.keys() == EXPECTED.keys()
+
+
+@pytest.mark.parametrize("recipe", EXPECTED)
+def test_a_recipe_runs_what_it_says_and_no_more(study, recipe):
+    jobs = carry_out(study, recipe).jobs
+    assert {rule: count for rule, count in jobs.items() if rule in MADE} == EXPECTED[recipe]
+
+
+def test_editing_a_network_of_ones_own_trains_its_cells_again_and_only_these(study):
+    carry_out(study, "Add a network")
+    study.edit("my_fields.py", lambda code: "# edited\n" + code)
+    assert study.plan(overlays=["my.yaml"]).jobs == {}
+    study.edit("my_fields.py", lambda code: code.replace("Tanh", "Softplus"))
+    outcome = study.plan(overlays=["my.yaml"])
+    assert outcome.cells("train") == outcome.cells("evaluate") == {"smooth_sphere2/euler/steps-2/seeds-0-1"}
+    assert "adapt" not in outcome.jobs
