@@ -28,7 +28,7 @@ rule tabulate:
     conda:
         "../../envs/solverproof.yaml"
     params:
-        spec=study.canonical(config["validity"]),
+        spec=study.canonical(study.tables_spec(config)),
         code=code_hash("tables"),
         out=subpath(output.evaluations, parent=True),
     shell:
@@ -57,10 +57,11 @@ if CONTROLLED:
         conda:
             "../../envs/solverproof.yaml"
         params:
+            spec=study.canonical(study.tables_spec(config)),
             code=code_hash("comparison"),
             out=subpath(output.csv, parent=True),
         shell:
-            "python -m solverproof compare --drops {input.drops:q} --critical {input.critical:q} --runs {input.runs:q}"
+            "python -m solverproof compare --spec {params.spec:q} --drops {input.drops:q} --critical {input.critical:q} --runs {input.runs:q}"
             " --checks {input.checks:q} --out {params.out:q} > {log:q} 2>&1"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solverproof.errors import InputError
+from solverproof.solvers import define
 
 if TYPE_CHECKING:
     from solverproof.solvers import Setting
@@ -109,6 +110,13 @@ def plot(args: argparse.Namespace) -> None:
     draw(args.figure, args.spec, args.inputs, args.out)
 
 
+def solvers(_: argparse.Namespace) -> None:
+    """Print the solvers one can train with: order, stages, kind, source."""
+    from solverproof.solvers import table
+
+    print(table())
+
+
 def keys(_: argparse.Namespace) -> None:
     """Print every key of the configuration as a Markdown table."""
     from solverproof.reference import reference
@@ -158,13 +166,14 @@ def _parser() -> argparse.ArgumentParser:
     verb(evaluate, "data", "weights", "run", "out")
     verb(trace, "data", "weights", "out")
     verb(tabulate, "out").add_argument("--evaluations", type=Path, nargs="+", required=True)
-    comparison = verb(compare, "drops", "critical", "out", spec=False)
+    comparison = verb(compare, "drops", "critical", "out")
     comparison.add_argument("--runs", type=Path, nargs="+", required=True)
     comparison.add_argument("--checks", type=Path, nargs="+", required=True)
     figure = verb(plot)
     figure.add_argument("figure", help="name of the figure")
     figure.add_argument("--inputs", type=Path, nargs="*", default=[])
     figure.add_argument("--out", type=Path, nargs="+", required=True)
+    verb(solvers, spec=False)
     verb(keys, spec=False)
     verb(bench, spec=False).add_argument("--repeats", type=int, default=15)
     return parser
@@ -173,6 +182,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; 0 on success, 2 with one line on standard error when the input is wrong."""
     args = _parser().parse_args(arguments)
+    define(getattr(args, "spec", {}).get("tableaux", {}))
     try:
         args.run_verb(args)
     except InputError as error:

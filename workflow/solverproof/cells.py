@@ -144,9 +144,10 @@ def train_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
         "seeds": list(cell.seeds),
     }
     if cell.setting:
-        return {**spec, **cell.setting.spec}
-    options = config["controllers"][cell.label]
-    return {**spec, "solver": cell.solver.name, "controller": options, "probe_solvers": _test_solvers(config, cell)}
+        return {**spec, **cell.setting.spec, **_tableaux(config, cell.solver.name)}
+    options, probes = config["controllers"][cell.label], _test_solvers(config, cell)
+    tableaux = _tableaux(config, cell.solver.name, options.get("test_solver", cell.solver.name), *probes)
+    return {**spec, "solver": cell.solver.name, "controller": options, "probe_solvers": probes, **tableaux}
 
 
 def evaluation_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
@@ -159,6 +160,7 @@ def evaluation_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
         "adapted": controller is not None and config["controllers"][controller]["family"] == "adaptation",
         "seeds": list(cell.seeds),
         "solvers": _test_solvers(config, cell),
+        **_tableaux(config, cell.solver.name, *_test_solvers(config, cell)),
         "ratios": config["test"]["tolerance_ratios" if cell.solver.kind == "adaptive" else "ratios"],
     }
 
@@ -168,11 +170,29 @@ def _test_solvers(config: Mapping[str, Any], cell: Cell) -> list[str]:
     return solvers
 
 
+def tables_spec(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What defines the tables, beside the evaluations."""
+    return {"threshold": config["validity"]["threshold"], **_selected_tableaux(config)}
+
+
+def _tableaux(config: Mapping[str, Any], *solvers: str) -> dict[str, Any]:
+    """The tableaux of those solvers that the configuration defines, under a key that is absent if there are none."""
+    own = {name: config["solvers"][name] for name in solvers if name in config["solvers"]}
+    tableaux = {name: {key: value for key, value in own[name].items() if key != "source"} for name in own}
+    return {"tableaux": tableaux} if tableaux else {}
+
+
+def _selected_tableaux(config: Mapping[str, Any]) -> dict[str, Any]:
+    tested = [name for cell in cells(config) for name in _test_solvers(config, cell)]
+    return _tableaux(config, *config["select"]["solvers"], *tested)
+
+
 def trace_spec(config: Mapping[str, Any], cell: Cell, seed: int) -> dict[str, Any]:
     """What defines the trace of one seed of a cell with a setting of its own."""
     if cell.setting is None:
         raise ValueError(f"{cell.path} has no setting of its own")
-    return {"model": model_spec(config, cell.task), **cell.setting.spec, "index": cell.seeds.index(seed)}
+    spec = {"model": model_spec(config, cell.task), **cell.setting.spec, "index": cell.seeds.index(seed)}
+    return {**spec, **_tableaux(config, cell.solver.name)}
 
 
 def flow_spec(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,6 +207,7 @@ def accuracy_spec(config: Mapping[str, Any], task: str) -> dict[str, Any]:
         "task": task,
         "solvers": [name for name in config["select"]["solvers"] if name in with_setting],
         "chance": 1 / config["tasks"][task]["classes"],
+        **_selected_tableaux(config),
     }
 
 

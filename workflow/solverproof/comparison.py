@@ -84,7 +84,7 @@ def _controlled_rows(drops: pd.DataFrame, efforts: pd.DataFrame) -> Iterable[dic
             "nfe_monitored": group["nfe_monitored"].mean(),
             "invalid_checks": group["invalid_checks"].mean(),
             "oscillation": group["oscillation"].mean(),
-            **_published(str(task), str(solver), group["family"].iloc[0] if method == "adapt_midpoint" else ""),
+            **_published(str(task), str(solver), group["published"].iloc[0]),
         }
 
 
@@ -123,7 +123,7 @@ def _efforts(run: Mapping[str, Any], checks: pd.DataFrame) -> dict[str, Any]:
         "task": task,
         "train_solver": solver,
         "controller": name,
-        "family": spec["controller"]["family"],
+        "published": "adaptation" if spec["controller"].get("test_solver") == "midpoint" else "",
         "nfe": nfe,
         "nfe_monitored": nfe + monitoring,
         "invalid_checks": checks["decision"].isin(["shrink", "finest"]).mean() if len(checks) else np.nan,

@@ -13,7 +13,8 @@ import yaml
 from solverproof.datasets import CLASSES
 from solverproof.errors import InputError
 from solverproof.fingerprint import module_hash
-from solverproof.solvers import SOLVERS, Solver
+from solverproof.solvers import METHODS, SOLVERS, Solver, define
+from solverproof.tableaux import TableauError
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 Key = tuple[str | int, ...]
@@ -88,6 +89,7 @@ def _problems(config: dict[str, Any]) -> Iterator[Problem]:
     schema_errors.sort(key=lambda error: error.validator != "additionalProperties")
     for error in schema_errors:
         yield _explain(error)
+    yield from _unusable_tableaux(config)
     yield from _unknown_names(config)
     yield from _unusable_selection(config)
     yield from _unusable_heads(config)
@@ -177,6 +179,17 @@ def _suggest(name: object, known: Iterable[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else f"; known are: {', '.join(names)}"
 
 
+def _unusable_tableaux(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Mistakes in solvers given by their tableaux; those without any are defined as a side effect."""
+    for name, definition in config["solvers"].items():
+        if name in METHODS:
+            yield ("solvers", name), f"torchdiffeq has a method '{name}'; write another name"
+        try:
+            define({name: definition})
+        except TableauError as error:
+            yield ("solvers", name, *error.key), error.message
+
+
 def _unknown_names(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Names that point to no definition."""
     references: list[Reference] = []
@@ -229,18 +242,21 @@ def _unusable_selection(config: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _unusable_kinds(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Steps for adaptive solvers, tolerances for fixed-step ones, tests of the other kind."""
-    for selection, kind, other in (("steps", "fixed", "tolerances"), ("tolerances", "adaptive", "steps")):
+    """Steps for adaptive solvers, tolerances for others, tests that cannot be compared."""
+    for selection, measure, other in (("steps", "steps", "tolerances"), ("tolerances", "tolerance", "steps")):
         for task, settings in config[selection].items():
             for solver in settings:
-                if SOLVERS[solver].kind != kind:
+                if SOLVERS[solver].measure != measure:
                     message = f"{solver} is of kind '{SOLVERS[solver].kind}'; write its settings under {other}"
                     yield (selection, task, solver), message
     for train, tests in config["test"]["solvers"].items():
         for i, test in enumerate(tests):
-            if SOLVERS[test].kind != SOLVERS[train].kind:
-                kinds = f"{test} is of kind '{SOLVERS[test].kind}', {train} of kind '{SOLVERS[train].kind}'"
-                yield ("test", "solvers", train, i), f"{kinds}; write a solver of the same kind"
+            if SOLVERS[test].measure != SOLVERS[train].measure:
+                measures = f"{test} takes a {SOLVERS[test].measure}, {train} a {SOLVERS[train].measure}"
+                yield (
+                    ("test", "solvers", train, i),
+                    f"{measures.replace('a steps', 'steps')}; write one that takes the same",
+                )
 
 
 def _unusable_controllers(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -257,12 +273,12 @@ def _unusable_controllers(config: Mapping[str, Any]) -> Iterator[Problem]:
 def _unusable_pair(train: Solver, options: Mapping[str, Any]) -> str | None:
     """Why a controller cannot choose the settings of a training solver."""
     if options["family"] == "random":
-        return None if train.kind == "fixed" else f"{train.name} has no steps to draw; write a fixed-step solver"
+        return f"{train.name} has no steps to draw; write a fixed-step solver" if train.is_adaptive else None
     test = SOLVERS[options["test_solver"]]
-    if test.kind != train.kind:
-        return f"its test solver {test.name} is not of the kind of {train.name}; write a solver of kind '{train.kind}'"
-    better = test.order > train.order or (train.kind == "adaptive" and test == train)
-    wanted = f"order above {train.order}" + (f", or {train.name} itself" if train.kind == "adaptive" else "")
+    if test.measure != train.measure:
+        return f"its test solver {test.name} is not of the kind of {train.name}; write one of kind '{train.kind}'"
+    better = test.order > train.order or (train.is_adaptive and test == train)
+    wanted = f"order above {train.order}" + (f", or {train.name} itself" if train.is_adaptive else "")
     return None if better else f"its test solver {test.name} is no better than {train.name}; write one of {wanted}"
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torchdiffeq import odeint, odeint_adjoint
 
+from solverproof.runge_kutta import register
 from solverproof.solvers import Setting
 
 VectorField = Callable[[Tensor], Tensor]
@@ -70,6 +71,8 @@ def solve(
     Raises:
         SolverError: if an adaptive solver cannot go on.
     """
+    if setting.solver.tableau:
+        register(setting.solver.name, setting.solver.tableau)
     counted = (_CountedAdaptive if setting.solver.is_adaptive else _Counted)(field)
     ends = torch.tensor([0.0, horizon], dtype=torch.float64)
     how = _options(setting, ends)
@@ -102,6 +105,8 @@ def _complaint(message: str) -> tuple[str, str]:
 
 def trajectory(field: VectorField, state: Tensor, setting: Setting, *, horizon: float) -> Solution:
     """Like `solve` with a fixed-step solver, but the solution's state holds all steps + 1 states along the way."""
+    if setting.solver.tableau:
+        register(setting.solver.name, setting.solver.tableau)
     counted = _Counted(field)
     grid = _grid(int(setting.fineness))(None, None, torch.tensor([0.0, horizon], dtype=torch.float64))
     states = odeint(counted, state, grid, method=setting.solver.name)

@@ -193,8 +193,8 @@ class Classifier:
     def __call__(self, parameters: Parameters, x: Tensor, setting: Setting, *, adjoint: bool = False) -> Forward:
         """Carry a batch of every seed through the model.
 
-        A fixed-step solver carries all seeds together. With an adaptive one each seed is solved
-        alone, because a common error norm would make its steps depend on its neighbours; a seed
+        A fixed-step solver carries all seeds together. With an adaptive or multistep one each seed is
+        solved alone, because a common error norm would make its steps depend on its neighbours; a seed
         whose solver fails gets states and logits that are NaN.
 
         Args:
@@ -203,7 +203,7 @@ class Classifier:
             setting: the solver and its number of steps or tolerance.
             adjoint: get gradients from the adjoint equation instead of through the solver's operations.
         """
-        if not setting.solver.is_adaptive:
+        if setting.solver.kind == "fixed":
             solution = self._solve(parameters, x, setting, adjoint=adjoint)
             return Forward(self.head(parameters, solution.state), solution.state, [solution] * len(x))
         solved = [self._try(only(parameters, i), x[i : i + 1], setting, adjoint=adjoint) for i in range(len(x))]

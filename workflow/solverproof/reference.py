@@ -10,6 +10,7 @@ from solverproof.config import SCHEMA
 
 NAMES = {
     "steps": "<task>", "tolerances": "<task>", "controlled": "<task>", "controllers": "<controller>",
+    "solvers": "<solver>",
     "tasks": "<task>", "networks": "<network>", "protocols": "<protocol>",
 }  # fmt: skip
 

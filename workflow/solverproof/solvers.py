@@ -6,26 +6,34 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
+from solverproof.tableaux import Tableau, parse
+
+Kind = Literal["fixed", "multistep", "adaptive"]
+
 
 @dataclass(frozen=True)
 class Solver:
-    """A one-step method.
+    """A numerical method.
 
     Attributes:
         name: its name in torchdiffeq, in config and in every table.
-        order: order of convergence p; the global error falls as h^p.
-        stages: vector-field evaluations per step (of an adaptive method, whose next step reuses the
-            last stage, after the first).
-        kind: `fixed` takes equal steps, `adaptive` chooses them by a tolerance.
+        order: order of convergence p; the global error falls as h^p. Of an adaptive method that of the
+            solution it goes on with; of a multistep method that of its starting steps.
+        stages: vector-field evaluations per step. Of an adaptive method, whose next step reuses the
+            last one, after the first; of a multistep method after its starting steps, at least.
+        kind: `fixed` takes equal steps, each from the last state alone; `multistep` equal steps, from
+            several states; `adaptive` chooses its steps by a tolerance.
         source: where the method is defined. HNW is Hairer, Nørsett, Wanner,
             Solving Ordinary Differential Equations I (2nd edition, 1993).
+        tableau: the Butcher tableau of a method that the configuration defines.
     """
 
     name: str
     order: int
     stages: int
     source: str
-    kind: Literal["fixed", "adaptive"] = "fixed"
+    kind: Kind = "fixed"
+    tableau: Tableau | None = None
 
     @property
     def is_adaptive(self) -> bool:
@@ -46,6 +54,20 @@ SOLVERS = {
         Solver("heun2", order=2, stages=2, source="explicit trapezoidal rule; HNW II.1"),
         Solver("heun3", order=3, stages=3, source="Heun 1900; HNW II.1, table 1.1"),
         Solver("rk4", order=4, stages=4, source="Kutta's 3/8 rule; HNW II.1, table 1.2"),
+        Solver(
+            "explicit_adams",
+            order=4,
+            stages=1,
+            source="Adams-Bashforth up to order 12, started by rk4; HNW III.1",
+            kind="multistep",
+        ),
+        Solver(
+            "implicit_adams",
+            order=4,
+            stages=2,
+            source="Adams-Moulton up to order 12, started by rk4; HNW III.1",
+            kind="multistep",
+        ),
         Solver("fehlberg2", order=2, stages=2, source="Fehlberg 1969, RK1(2); HNW II.4", kind="adaptive"),
         Solver("adaptive_heun", order=2, stages=1, source="Heun-Euler 2(1); HNW II.4", kind="adaptive"),
         Solver("bosh3", order=3, stages=3, source="Bogacki, Shampine 1989, 3(2)", kind="adaptive"),
@@ -53,6 +75,31 @@ SOLVERS = {
         Solver("dopri8", order=8, stages=13, source="Prince, Dormand 1981, 8(7); HNW II.5", kind="adaptive"),
     )
 }
+METHODS = frozenset(SOLVERS)  # those of torchdiffeq
+
+
+def table() -> str:
+    """All solvers, by kind, as a table for a terminal."""
+    rows = [(s.name, s.kind, str(s.order), str(s.stages), s.source) for s in SOLVERS.values()]
+    rows.insert(0, ("name", "kind", "order", "stages", "source"))
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    return "\n".join("  ".join([*map(str.ljust, row, widths), row[-1]]) for row in rows)
+
+
+def define(definitions: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add methods given by their Butcher tableaux to `SOLVERS`.
+
+    Args:
+        definitions: name to the keys of `solvers` in the configuration.
+
+    Raises:
+        TableauError: if a tableau is not that of a method of the stated order.
+    """
+    for name, definition in definitions.items():
+        tableau = parse(definition)
+        kind: Kind = "adaptive" if tableau.b_embedded else "fixed"
+        stages = tableau.evaluations_per_step
+        SOLVERS[name] = Solver(name, tableau.order, stages, definition.get("source", ""), kind, tableau)
 
 
 @dataclass(frozen=True)
@@ -95,7 +142,7 @@ class Setting:
         return Setting(self.solver, steps_at_ratio(int(self.fineness), ratio))
 
     def with_solver(self, solver: Solver) -> "Setting":
-        """The same fineness with another solver of the same kind."""
+        """The same fineness with another solver that is measured in the same way."""
         return Setting(solver, self.fineness)
 
 
@@ -118,11 +165,11 @@ def steps_at_ratio(train_steps: int, ratio: float) -> int:
 def is_at_least_as_accurate(test: Setting, train: Setting) -> bool:
     """Whether `test` has a numerical error equal to or below that of `train`.
 
-    True for the same solver at an equal or smaller step (or tolerance), and for a solver of the same
-    kind and higher order at an equal or smaller step or tolerance (a claim about small steps: orders
+    True for the same solver at an equal or smaller step (or tolerance), and for a solver of higher
+    order that is measured in the same way (both by steps, or both by tolerance) at an equal or smaller step or tolerance (a claim about small steps: orders
     say nothing about one large step).
     """
-    if test.solver.kind != train.solver.kind:
+    if test.solver.measure != train.solver.measure:
         return False
     better = test.solver == train.solver or test.solver.order > train.solver.order
     finer = test.fineness <= train.fineness if train.solver.is_adaptive else test.fineness >= train.fineness

@@ -1,0 +1,183 @@
+"""Runge-Kutta methods given by their Butcher tableau, with their order conditions checked."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from itertools import combinations_with_replacement
+from typing import Any
+
+ROUNDING = Fraction(1, 10**13)  # of conditions: coefficients printed to 16 digits leave a few 1e-16
+
+Tree = tuple[Any, ...]
+"""A rooted tree: the sorted tuple of the trees on its root."""
+
+
+class TableauError(ValueError):
+    """A mistake in the definition of a method.
+
+    Attributes:
+        key: where, as a path in the definition.
+        message: what is wrong and what to write instead, in one line.
+    """
+
+    def __init__(self, key: tuple[str | int, ...], message: str) -> None:
+        super().__init__(f"{'.'.join(map(str, key))}: {message}")
+        self.key, self.message = key, message
+
+
+@dataclass(frozen=True)
+class Tableau:
+    """An explicit Runge-Kutta method, with an embedded one where `b_embedded` is not empty.
+
+    Attributes:
+        c: nodes.
+        a: rows of the matrix, each with the entries left of the diagonal.
+        b: weights.
+        order: order of convergence.
+        b_embedded: weights of the embedded method, whose difference estimates the error.
+    """
+
+    c: tuple[Fraction, ...]
+    a: tuple[tuple[Fraction, ...], ...]
+    b: tuple[Fraction, ...]
+    order: int
+    b_embedded: tuple[Fraction, ...] = ()
+
+    @property
+    def is_fsal(self) -> bool:
+        """Whether the last stage is the field at the new point ("first same as last"; HNW II.5)."""
+        return self.b[-1] == 0 and self.a[-1] == self.b[:-1]
+
+    @property
+    def evaluations_per_step(self) -> int:
+        """Evaluations of a step; of an embedded pair, which has the field at the old point, after the first."""
+        return len(self.b) - (1 if self.b_embedded and self.is_fsal else 0)
+
+
+def parse(definition: Mapping[str, Any]) -> Tableau:
+    """Read and check the definition of a method, as under `solvers` in the configuration.
+
+    Source: Hairer, Nørsett, Wanner, Solving ODEs I (2nd ed. 1993), II.1 (row sums) and theorem
+    II.2.13 (order conditions).
+
+    Raises:
+        TableauError: if its shape, its row sums or an order condition is wrong.
+    """
+    order, c, b = definition["order"], _numbers(definition, "c"), _numbers(definition, "b")
+    a = tuple(_numbers(definition["a"], i, "a") for i in range(len(definition["a"])))
+    b_embedded = _numbers(definition, "b_embedded") if "b_embedded" in definition else ()
+    _check_shape(a, {"c": c, "b": b, **({"b_embedded": b_embedded} if b_embedded else {})})
+    for i, (row, node) in enumerate(zip(a, c, strict=True)):
+        if abs(sum(row) - node) > ROUNDING:
+            raise TableauError(("c", i), f"{_plain(node)} is not the sum of its row of a; write {_plain(sum(row))}")
+    _check_order(a, b, order, "order")
+    if b_embedded:
+        _check_order(a, b_embedded, definition["embedded_order"], "embedded_order")
+        if definition["embedded_order"] == order:
+            raise TableauError(("embedded_order",), f"it is the order itself, {order}; write weights of another order")
+    return Tableau(c, a, b, order, b_embedded)
+
+
+def _numbers(owner: Any, key: str | int, *path: str) -> tuple[Fraction, ...]:
+    return tuple(_number(value, (*path, key, i)) for i, value in enumerate(owner[key]))
+
+
+def _number(value: float | str, key: tuple[str | int, ...]) -> Fraction:
+    """The exact value of a number as it is written."""
+    try:
+        return Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        raise TableauError(key, f"{value!r} is not a number; write one, such as 0.5 or '1/3'") from None
+
+
+def _check_shape(a: Sequence[Sequence[Fraction]], vectors: Mapping[str, Sequence[Fraction]]) -> None:
+    for i, row in enumerate(a):
+        if len(row) != i:
+            raise TableauError(("a", i), f"the row has {len(row)} entries; write the {i} left of the diagonal")
+    for name, vector in vectors.items():
+        if len(vector) != len(a):
+            raise TableauError((name,), f"there are {len(vector)} entries for {len(a)} stages; write {len(a)}")
+
+
+def _check_order(a: Sequence[Sequence[Fraction]], b: Sequence[Fraction], order: int, key: str) -> None:
+    for condition in order_conditions(order):
+        residual = _weight(condition, a, b) - Fraction(1, _density(condition))
+        if abs(residual) > ROUNDING:
+            wanted = f"sum b_i {_describe(condition)} = 1/{_density(condition)}".replace("  ", " ")
+            reached = order_of(a, b)
+            message = f"the condition {wanted} fails by {float(residual):.2g}; the method has order {reached}"
+            raise TableauError((key,), f"{message}: write that, or mend the coefficients")
+
+
+def order_of(a: Sequence[Sequence[Fraction]], b: Sequence[Fraction]) -> int:
+    """Order of a method: the largest one all of whose conditions hold, up to the number of its stages."""
+    order = 0
+    while order < len(b) and all(
+        abs(_weight(tree, a, b) - Fraction(1, _density(tree))) <= ROUNDING for tree in trees(order + 1)
+    ):
+        order += 1
+    return order
+
+
+def order_conditions(order: int) -> Iterator[Tree]:
+    """The trees whose conditions a method of this order meets."""
+    for size in range(1, order + 1):
+        yield from trees(size)
+
+
+@cache
+def trees(size: int) -> tuple[Tree, ...]:
+    """All rooted trees with `size` vertices."""
+    return tuple(_forests(size - 1, size - 1))
+
+
+def _forests(size: int, largest: int) -> Iterator[Tree]:
+    """All multisets of trees of at most `largest` vertices each, with `size` vertices together."""
+    if size == 0:
+        yield ()
+        return
+    if largest == 0:
+        return
+    for count in range(size // largest + 1):
+        for chosen in combinations_with_replacement(trees(largest), count):
+            for rest in _forests(size - count * largest, largest - 1):
+                yield (*chosen, *rest)
+
+
+def _size(tree: Tree) -> int:
+    return 1 + sum(_size(branch) for branch in tree)
+
+
+def _density(tree: Tree) -> int:
+    """gamma(t): the product of the sizes of all subtrees (HNW definition II.2.10)."""
+    return _size(tree) * math.prod(_density(branch) for branch in tree)
+
+
+def _weight(tree: Tree, a: Sequence[Sequence[Fraction]], b: Sequence[Fraction]) -> Fraction:
+    """Elementary weight of a tree (HNW definition II.2.9)."""
+    return sum((weight * value for weight, value in zip(b, _stages(tree, a), strict=True)), Fraction())
+
+
+def _stages(tree: Tree, a: Sequence[Sequence[Fraction]]) -> list[Fraction]:
+    """For every stage, the product over the branches of what its row of `a` makes of them."""
+    branches = [_stages(branch, a) for branch in tree]
+    return [math.prod((_dot(row, values) for values in branches), start=Fraction(1)) for row in a]
+
+
+def _dot(row: Sequence[Fraction], values: Sequence[Fraction]) -> Fraction:
+    return sum((entry * value for entry, value in zip(row, values, strict=False)), Fraction())
+
+
+def _describe(tree: Tree, indices: str = "ijklmnopqr") -> str:
+    """The sum of a tree, as it is written in textbooks: c for a leaf, a for a branch."""
+    index, rest = indices[0], indices[1:]
+    leaves = sum(1 for branch in tree if not branch)
+    power = {0: "", 1: f"c_{index} "}.get(leaves, f"c_{index}^{leaves} ")
+    inner = " ".join(f"a_{index}{rest[0]} {_describe(branch, rest)}" for branch in tree if branch)
+    return f"{power}{inner}".strip()
+
+
+def _plain(value: Fraction) -> str:
+    return str(value) if value.denominator < 10**6 else f"{float(value)!r}"
