@@ -196,7 +196,7 @@ def test_a_missing_key_is_told_with_the_place_where_to_add_it(key, study):
     assert message == f"{parent or '(top level)'}: the key '{name}' is missing; add it"
 
 
-@pytest.mark.parametrize("key", ["tasks.sphere2.data.family", "networks.conv32.family"])
+@pytest.mark.parametrize("key", ["tasks.sphere2.data.family", "networks.conv32.family", "controllers.random.family"])
 def test_a_missing_family_is_told_as_such_and_no_other_key_blamed(key, study):
     parent, _, name = key.rpartition(".")
     assert complaint(changed(study, key, MISSING)) == f"{parent}: the key '{name}' is missing; add it"

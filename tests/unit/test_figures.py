@@ -3,35 +3,31 @@ import math
 import numpy as np
 import pytest
 
-from solverproof.figures import accuracy, draw, regions
+from solverproof.adaptation import CHECK_COLUMNS, PROBE_COLUMNS
+from solverproof.evaluation import COLUMNS
+from solverproof.figures import accuracy, adaptation, draw, regions
 from solverproof.figures.style import styled
 from solverproof.files import write_arrays, write_table
+from solverproof.solvers import SOLVERS
 
+TRAINED = {"euler": [2, 4], "rk4": [4], "dopri5": [0.1, 0.01]}
+ACCURACY = {"task": "toy", "solvers": ["euler", "rk4", "dopri5"], "chance": 0.5}
 FLOW = {"task": "toy", "solver": "euler", "fine": 4, "coarse": 2}
 
 
-def evaluations(path, status):
-    failed = status == "diverged"
+def evaluations(path, trained, accuracy=0.5):
+    """Evaluations of two seeds; `trained` maps solvers to numbers of steps or tolerances."""
     rows = [
-        {
-            "task": "toy",
-            "train_solver": "euler",
-            "train_steps": steps,
-            "train_tolerance": math.nan,
-            "controller": None,
-            "seed": seed,
-            "test_solver": solver,
-            "test_steps": ratio * steps,
-            "test_tolerance": math.nan,
-            "accuracy": math.nan if failed else 0.5,
-            "status": status,
-        }
-        for steps in (2, 4)
+        dict.fromkeys(COLUMNS)
+        | {"task": "toy", "adapted": False, "seed": seed, "accuracy": accuracy, "status": "ok"}
+        | {"train_solver": solver, f"train_{SOLVERS[solver].measure}": fineness}
+        | {"test_solver": solver, f"test_{SOLVERS[solver].measure}": ratio * fineness}
+        for solver, finenesses in trained.items()
+        for fineness in finenesses
         for seed in (0, 1)
-        for solver in ("euler", "rk4")
-        for ratio in (1, 2)
+        for ratio in (1, 4)
     ]
-    write_table(path, rows, list(rows[0]))
+    write_table(path, rows, COLUMNS)
     return path
 
 
@@ -72,34 +68,39 @@ def test_regions_of_a_sound_model_carry_no_note(tmp_path):
 
 
 @pytest.mark.parametrize("spoilt", [0, 1, 12])
-@pytest.mark.parametrize("status", ["ok", "diverged"])
-def test_every_figure_of_a_study_is_drawn_whatever_failed(tmp_path, status, spoilt):
-    table = evaluations(tmp_path / "evaluations.csv", status)
+@pytest.mark.parametrize("accuracy", [0.5, math.nan])
+def test_every_figure_of_a_study_is_drawn_whatever_failed(tmp_path, accuracy, spoilt):
+    table = evaluations(tmp_path / "evaluations.csv", TRAINED, accuracy)
     traced = trace(tmp_path / "trace.safetensors", spoilt)
-    inputs = {"trajectories": [traced, traced, table], "regions": [traced], "accuracy": [table]}
-    specs = {"accuracy": {"task": "toy", "solvers": ["euler"], "chance": 0.5}}
-    for name, files in inputs.items():
-        draw(name, specs.get(name, FLOW), files, [tmp_path / f"{name}.png"])
+    for name, spec, inputs in (
+        ("trajectories", FLOW, [traced, traced, table]),
+        ("regions", FLOW, [traced]),
+        ("accuracy", ACCURACY, [table]),
+    ):
+        draw(name, spec, inputs, [tmp_path / f"{name}.png"])
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_figures_count_the_runs_that_failed(tmp_path):
-    table = evaluations(tmp_path / "evaluations.csv", "diverged")
-    drawn = figure_of(accuracy, {"task": "toy", "solvers": ["euler"], "chance": 0.5}, table)
-    assert drawn.axes[0].get_title() == "trained with Euler (4 of 4 runs failed)"
+@pytest.mark.parametrize(("value", "note"), [(0.5, ""), (math.nan, ", 4 of 4 failed")])
+def test_figures_count_the_runs_that_failed(tmp_path, value, note):
+    table = evaluations(tmp_path / "evaluations.csv", {"euler": [2, 4]}, value)
+    drawn = figure_of(accuracy, {**ACCURACY, "solvers": ["euler"]}, table)
+    assert drawn.axes[0].get_title() == f"trained with Euler{note}"
 
 
 def test_a_training_setting_has_one_colour_in_all_panels(tmp_path):
-    table = evaluations(tmp_path / "evaluations.csv", "ok")
-    text = table.read_text(encoding="utf-8")
-    rk4 = [
-        line.replace("toy,euler,", "toy,rk4,") for line in text.splitlines()[1:] if not line.startswith("toy,euler,2")
-    ]
-    table.write_text("\n".join([*text.splitlines(), *rk4]) + "\n", encoding="utf-8")
-    drawn = figure_of(accuracy, {"task": "toy", "solvers": ["euler", "rk4"], "chance": 0.5}, table)
-    ours = [{line.get_color() for line in ax.lines} for ax in drawn.axes]
-    assert ours[1] < ours[0]
-    assert len(ours[0]) - len(ours[1]) == 1
+    drawn = figure_of(accuracy, ACCURACY, evaluations(tmp_path / "evaluations.csv", TRAINED))
+    euler, rk4 = ({tuple(line.get_xdata()): line.get_color() for line in ax.lines} for ax in drawn.axes[:2])
+    assert euler[2, 8] != euler[4, 16]
+    assert euler[4, 16] == rk4[4, 16]
+
+
+def test_the_adaptation_of_seeds_that_all_failed_at_once_is_drawn_empty(tmp_path):
+    probes, checks = tmp_path / "probes.csv", tmp_path / "checks.csv"
+    write_table(probes, [], PROBE_COLUMNS)
+    write_table(checks, [], CHECK_COLUMNS)
+    drawn = figure_of(adaptation, {"solver": "euler"}, probes, checks)
+    assert "no seed" in drawn.axes[1].get_title(loc="left")
 
 
 def test_the_same_figure_gives_the_same_bytes(tmp_path):

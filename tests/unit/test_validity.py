@@ -107,6 +107,11 @@ def test_a_drop_of_ten_points_is_valid_whatever_its_binary_rounding(accuracy):
     assert drop_of({("euler", 8): accuracy, ("euler", 16): finer}, threshold=0.1)["valid"]
 
 
+@pytest.mark.parametrize("seeds", [1, 2, 3, 5, 7])
+def test_a_mean_drop_of_ten_points_is_valid_whatever_its_binary_rounding(seeds):
+    assert ends(critical_of({seed: {8: 0.1} for seed in range(seeds)})) == (None, 8)
+
+
 def test_a_failed_run_that_comes_first_does_not_change_the_columns():
     failed, trained = run({("euler", 4): 0.5}, steps=4, status="diverged"), run({("euler", 8): 0.5})
     assert list(drops(pd.DataFrame([*failed, *trained]), 0.1)) == list(drops(pd.DataFrame(trained), 0.1))

@@ -1,20 +1,21 @@
 """Figure 4: test accuracy against the test setting, for every training setting."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from solverproof.figures.style import (
     PAGE,
     SETTINGS_COLORMAP,
+    count_failures,
     letter,
     look,
     steps_axis,
@@ -22,8 +23,7 @@ from solverproof.figures.style import (
 )
 from solverproof.solvers import SOLVERS
 
-Place = Literal["outside right upper", "outside right center"]
-PLACES: dict[str, Place] = {"steps": "outside right upper", "tolerance": "outside right center"}
+MEASURES = ("steps", "tolerance")  # one row of panels each
 
 
 def figure(spec: Mapping[str, Any], evaluations: Path) -> Figure:
@@ -38,24 +38,32 @@ def figure(spec: Mapping[str, Any], evaluations: Path) -> Figure:
     """
     table = pd.read_csv(evaluations)
     table = table[(table["task"] == spec["task"]) & table["controller"].isna()]
-    measures: list[str] = [SOLVERS[solver].measure for solver in spec["solvers"]]
-    colors = {measure: _setting_colors(table, measure) for measure in dict.fromkeys(measures)}
-    panels = len(spec["solvers"])
-    columns = min(2, panels)
-    rows = -(-panels // columns)
-    width = PAGE if columns > 1 else 0.62 * PAGE
-    fig, grid = plt.subplots(rows, columns, figsize=(width, 2.7 * rows), sharey=True, squeeze=False)
-    for ax, solver, measure in zip(grid.flat, spec["solvers"], measures, strict=False):
-        _panel(ax, table[table["train_solver"] == solver], solver, colors[measure])
+    rows = {measure: [s for s in spec["solvers"] if SOLVERS[s].measure == measure] for measure in MEASURES}
+    rows = {measure: solvers for measure, solvers in rows.items() if solvers}
+    width = PAGE if max(map(len, rows.values())) > 1 else 0.62 * PAGE
+    fig = plt.figure(figsize=(width, 2.7 * len(rows)))
+    subfigures = fig.subfigures(len(rows), 1, squeeze=False)[:, 0]
+    panels = [
+        panel
+        for part, (measure, solvers) in zip(subfigures, rows.items(), strict=True)
+        for panel in _row(part, table[table["train_solver"].isin(solvers)], measure, solvers)
+    ]
+    for ax in panels:
         ax.axhline(100 * spec["chance"], color="0.7", linewidth=0.8, linestyle=":", zorder=0)
-    for ax in grid.flat[panels:]:
-        ax.remove()
-    for ax in grid[:, 0]:
-        ax.set_ylabel("test accuracy (%)")
-    _legends(fig, colors, table["test_solver"].unique())
-    if panels > 1:
-        letter(grid.flat[:panels])
+    if len(panels) > 1:
+        letter(panels)
     return fig
+
+
+def _row(part: SubFigure, table: pd.DataFrame, measure: str, solvers: Sequence[str]) -> Iterable[Axes]:
+    """The panels of all training solvers of a kind, with one legend for all of them."""
+    colors = _setting_colors(sorted(table[f"train_{measure}"].unique(), reverse=measure == "tolerance"))
+    axes = part.subplots(1, len(solvers), sharey=True, squeeze=False)[0]
+    for ax, solver in zip(axes, solvers, strict=True):
+        _panel(ax, table[table["train_solver"] == solver], solver, colors)
+    axes[0].set_ylabel("test accuracy (%)")
+    _legends(part, colors, sorted(table["test_solver"].unique()), measure)
+    return list(axes)
 
 
 def _panel(ax: Axes, table: pd.DataFrame, solver: str, colors: Mapping[float, Any]) -> None:
@@ -70,13 +78,11 @@ def _panel(ax: Axes, table: pd.DataFrame, solver: str, colors: Mapping[float, An
         tolerance_axis(ax, "test tolerance")
     else:
         steps_axis(ax, "number of test steps $N$")
-    failed = own["accuracy"].isna().sum()
-    ax.set_title(f"trained with {look(solver).name} ({failed} of {len(own)} runs failed)")
+    ax.set_title(f"trained with {look(solver).name}{count_failures(own)}")
 
 
-def _setting_colors(table: pd.DataFrame, measure: str) -> dict[float, Any]:
-    """A colour for every training setting, coarse to fine, the same in all panels."""
-    finenesses = sorted(table[f"train_{measure}"].dropna().unique(), reverse=measure == "tolerance")
+def _setting_colors(finenesses: Sequence[float]) -> dict[float, Any]:
+    """A colour for each training setting, from coarse to fine, the same in all panels of a row."""
     colormap: Colormap = mpl.colormaps[SETTINGS_COLORMAP]
     return {n: colormap(0.12 + 0.88 * i / max(1, len(finenesses) - 1)) for i, n in enumerate(finenesses)}
 
@@ -95,14 +101,12 @@ def _line(ax: Axes, runs: pd.DataFrame, test: str, test_solver: str, color: Any)
     )
 
 
-def _legends(fig: Figure, colors: Mapping[str, Mapping[float, Any]], test_solvers: Iterable[str]) -> None:
-    """What colours and markers mean, once for all panels and outside of them."""
-    for measure, settings in colors.items():
-        handles = [Line2D([], [], color=color, label=f"{n:g}") for n, color in settings.items()]
-        fig.legend(handles=handles, title=f"training {measure}", loc=PLACES[measure])
+def _legends(part: SubFigure, colors: Mapping[float, Any], test_solvers: Iterable[str], measure: str) -> None:
+    settings = [Line2D([], [], color=color, label=f"{n:g}") for n, color in colors.items()]
     shapes = [
         Line2D([], [], color="0.5", marker=look(s).marker, markersize=4, linestyle="", label=look(s).name)
-        for s in sorted(test_solvers)
+        for s in test_solvers
     ]
     own = Line2D([], [], color="black", marker="o", markersize=5, linestyle="", label="test = train")
-    fig.legend(handles=[*shapes, own], title="test solver", loc="outside right lower")
+    part.legend(handles=settings, title=f"training {measure}", loc="outside right upper")
+    part.legend(handles=[*shapes, own], title="test solver", loc="outside right lower")

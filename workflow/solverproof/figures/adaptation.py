@@ -29,7 +29,7 @@ def figure(spec: Mapping[str, Any], *inputs: Path) -> Figure:
     """
     half = len(inputs) // 2
     probes, checks = _read(inputs[:half]), _read(inputs[half:])
-    fig, axes = plt.subplots(2, 2, figsize=(PAGE, 4.2), sharex=True, height_ratios=(3, 2))
+    fig, axes = plt.subplots(2, 2, figsize=(PAGE, 4.4), sharex=True, height_ratios=(3, 2))
     seeds = sorted(probes["seed"].unique())
     colors = [mpl.colormaps[SETTINGS_COLORMAP](0.12 + 0.88 * i / max(1, len(seeds) - 1)) for i in range(len(seeds))]
     for seed, color in zip(seeds, colors, strict=True):
@@ -40,7 +40,7 @@ def figure(spec: Mapping[str, Any], *inputs: Path) -> Figure:
         if seed == seeds[0]:
             _finer(axes[0, 1], own, spec["solver"])
             _sizes(axes[1, 1], chosen, look(spec["solver"]).color)
-    _label(axes, seeds[0])
+    _label(axes, f"seed {seeds[0]}" if seeds else "no seed was trained far enough")
     return fig
 
 
@@ -54,9 +54,7 @@ def _sizes(ax: Axes, checks: pd.DataFrame, color: Any) -> None:
     sizes = checks["tolerance"] if adaptive else checks["steps"]
     ax.plot(checks["iteration"], sizes, color=color, drawstyle="steps-post", linewidth=0.8)
     ax.set_ylabel("tolerance" if adaptive else "number of steps $N$")
-    ax.set_yscale("log", base=10 if adaptive else 2)
-    if not adaptive:
-        ax.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.set_yscale("log" if adaptive else "linear")
 
 
 def _finer(ax: Axes, probes: pd.DataFrame, solver: str) -> None:
@@ -75,12 +73,12 @@ def _finer(ax: Axes, probes: pd.DataFrame, solver: str) -> None:
         )  # fmt: skip
 
 
-def _label(axes: Any, shown: int) -> None:
-    for ax in axes[0]:
-        ax.set_ylabel("test accuracy (%)")
-        ax.legend(loc="lower right", frameon=False)
-    for ax in axes[1]:
-        ax.set_xlabel("iteration")
+def _label(axes: Any, shown: str) -> None:
+    for above, below in axes.T:
+        above.set_ylabel("test accuracy (%)")
+        below.set_xlabel("iteration")
+        # under the column, where it covers no data
+        below.legend(*above.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=3)
     axes[0, 0].set_title("all seeds")
-    axes[0, 1].set_title(f"seed {shown}")
+    axes[0, 1].set_title(shown)
     letter([axes[0, 0], axes[1, 0], axes[0, 1], axes[1, 1]])

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -90,6 +91,12 @@ def letter(axes: Iterable[Axes]) -> None:
         title = ax.get_title()
         ax.set_title("")
         ax.set_title(f"({chr(ord('a') + i)}) {title}", loc="left")
+
+
+def count_failures(runs: pd.DataFrame) -> str:
+    """How many runs have no accuracy, in words to append to a title; nothing when all have one."""
+    failed = int(runs["accuracy"].isna().sum())
+    return f", {failed} of {len(runs)} failed" if failed else ""
 
 
 def class_handles() -> list[Line2D]:

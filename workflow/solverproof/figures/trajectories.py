@@ -15,6 +15,7 @@ from solverproof.figures.style import (
     CLASS_COLORS,
     PAGE,
     class_handles,
+    count_failures,
     letter,
     look,
     steps_axis,
@@ -62,7 +63,7 @@ def _accuracy(ax: Axes, runs: pd.DataFrame, solver: str, train_steps: int) -> No
     ax.plot(train_steps, accuracy["mean"][train_steps], marker, color="black", markersize=6, zorder=5)
     steps_axis(ax, f"number of {look(solver).name} test steps $N$")
     own = runs[runs["test_steps"] == train_steps]
-    ax.set(title=f"{own['accuracy'].isna().sum()} of {len(own)} runs failed", ylabel="test accuracy (%)")
+    ax.set(title=f"mean over seeds{count_failures(own)}", ylabel="test accuracy (%)")
 
 
 def _handles(solver: str) -> list[Line2D]:
