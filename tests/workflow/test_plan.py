@@ -51,7 +51,7 @@ def test_every_overlay_of_the_supplement_implies_its_cells(clone, overlay, train
 
 def test_every_overlay_is_tested(clone):
     overlays = {file.stem for file in (clone.folder / "config").glob("*.yaml")}
-    assert overlays == {"config", "smoke", *SUPPLEMENT}
+    assert overlays == {"config", "smoke", "solvers", *SUPPLEMENT}
 
 
 def test_the_linter_has_nothing_to_say(clone):

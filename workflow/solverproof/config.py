@@ -252,11 +252,8 @@ def _unusable_kinds(config: Mapping[str, Any]) -> Iterator[Problem]:
     for train, tests in config["test"]["solvers"].items():
         for i, test in enumerate(tests):
             if SOLVERS[test].measure != SOLVERS[train].measure:
-                measures = f"{test} takes a {SOLVERS[test].measure}, {train} a {SOLVERS[train].measure}"
-                yield (
-                    ("test", "solvers", train, i),
-                    f"{measures.replace('a steps', 'steps')}; write one that takes the same",
-                )
+                kinds = f"{test} is of kind '{SOLVERS[test].kind}', {train} of kind '{SOLVERS[train].kind}'"
+                yield ("test", "solvers", train, i), f"{kinds}; write a solver of the same kind"
 
 
 def _unusable_controllers(config: Mapping[str, Any]) -> Iterator[Problem]:

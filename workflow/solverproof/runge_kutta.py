@@ -18,16 +18,16 @@ def register(name: str, tableau: Tableau) -> None:
     METHODS[name] = _adaptive(tableau) if tableau.b_embedded else _fixed(tableau)
 
 
-def _fixed(tableau: Tableau) -> type:
-    rows, weights = [[float(x) for x in row] for row in tableau.a], [float(x) for x in tableau.b]
+def _fixed(method: Tableau) -> type:
+    rows, weights = [[float(x) for x in row] for row in method.a], [float(x) for x in method.b]
 
     class Fixed(FixedGridODESolver):  # type: ignore[misc]
-        order = tableau.order
+        order = method.order
 
         def _step_func(self, func: Any, t0: Tensor, dt: Tensor, t1: Tensor, y0: Tensor) -> tuple[Tensor, Tensor]:
             del t1
             slopes: list[Tensor] = []
-            for row, node in zip(rows, tableau.c, strict=True):
+            for row, node in zip(rows, method.c, strict=True):
                 slopes.append(func(t0 + float(node) * dt, y0 + dt * _combine(row, slopes) if slopes else y0))
             return dt * _combine(weights, slopes), slopes[0]
 
@@ -40,15 +40,15 @@ def _combine(weights: list[float], slopes: list[Tensor]) -> Tensor:
     return sum(terms[1:], terms[0]) if terms else torch.zeros_like(slopes[0])
 
 
-def _adaptive(tableau: Tableau) -> type:
+def _adaptive(method: Tableau) -> type:
     """A pair whose last stage is the field at the new point, as torchdiffeq takes it to be: one is added if needed."""
-    a, b, embedded = tableau.a, tableau.b, tableau.b_embedded
-    if not tableau.is_fsal:
+    a, b, embedded = method.a, method.b, method.b_embedded
+    if not method.is_fsal:
         a, b, embedded = (*a, b), (*b, b[0] * 0), (*embedded, b[0] * 0)
     nodes = [sum(row) for row in a]
 
     class Adaptive(RKAdaptiveStepsizeODESolver):  # type: ignore[misc]
-        order = tableau.order
+        order = method.order
         tableau = _ButcherTableau(
             alpha=_tensor(nodes[1:]),
             beta=[_tensor(row) for row in a[1:]],

@@ -46,6 +46,7 @@ class Solver:
         return "tolerance" if self.is_adaptive else "steps"
 
 
+ADAMS = "orders up to 12, started by rk4; HNW III.1"
 SOLVERS = {
     solver.name: solver
     for solver in (
@@ -54,20 +55,8 @@ SOLVERS = {
         Solver("heun2", order=2, stages=2, source="explicit trapezoidal rule; HNW II.1"),
         Solver("heun3", order=3, stages=3, source="Heun 1900; HNW II.1, table 1.1"),
         Solver("rk4", order=4, stages=4, source="Kutta's 3/8 rule; HNW II.1, table 1.2"),
-        Solver(
-            "explicit_adams",
-            order=4,
-            stages=1,
-            source="Adams-Bashforth up to order 12, started by rk4; HNW III.1",
-            kind="multistep",
-        ),
-        Solver(
-            "implicit_adams",
-            order=4,
-            stages=2,
-            source="Adams-Moulton up to order 12, started by rk4; HNW III.1",
-            kind="multistep",
-        ),
+        Solver("explicit_adams", order=4, stages=1, source=f"Adams-Bashforth, {ADAMS}", kind="multistep"),
+        Solver("implicit_adams", order=4, stages=2, source=f"Adams-Moulton, {ADAMS}", kind="multistep"),
         Solver("fehlberg2", order=2, stages=2, source="Fehlberg 1969, RK1(2); HNW II.4", kind="adaptive"),
         Solver("adaptive_heun", order=2, stages=1, source="Heun-Euler 2(1); HNW II.4", kind="adaptive"),
         Solver("bosh3", order=3, stages=3, source="Bogacki, Shampine 1989, 3(2)", kind="adaptive"),
@@ -75,13 +64,14 @@ SOLVERS = {
         Solver("dopri8", order=8, stages=13, source="Prince, Dormand 1981, 8(7); HNW II.5", kind="adaptive"),
     )
 }
-METHODS = frozenset(SOLVERS)  # those of torchdiffeq
+# names of torchdiffeq: fixed_adams is implicit_adams again, and one cannot train through scipy_solver
+METHODS = frozenset([*SOLVERS, "fixed_adams", "scipy_solver"])
 
 
 def table() -> str:
     """All solvers, by kind, as a table for a terminal."""
-    rows = [(s.name, s.kind, str(s.order), str(s.stages), s.source) for s in SOLVERS.values()]
-    rows.insert(0, ("name", "kind", "order", "stages", "source"))
+    rows = [["name", "kind", "order", "stages", "source"]]
+    rows += [[s.name, s.kind, str(s.order), str(s.stages), s.source] for s in SOLVERS.values()]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     return "\n".join("  ".join([*map(str.ljust, row, widths), row[-1]]) for row in rows)
 
@@ -166,8 +156,8 @@ def is_at_least_as_accurate(test: Setting, train: Setting) -> bool:
     """Whether `test` has a numerical error equal to or below that of `train`.
 
     True for the same solver at an equal or smaller step (or tolerance), and for a solver of higher
-    order that is measured in the same way (both by steps, or both by tolerance) at an equal or smaller step or tolerance (a claim about small steps: orders
-    say nothing about one large step).
+    order that is measured in the same way (both by steps, or both by tolerance) at an equal or
+    smaller one: a claim about small steps, since orders say nothing about one large step.
     """
     if test.solver.measure != train.solver.measure:
         return False

@@ -69,9 +69,10 @@ def parse(definition: Mapping[str, Any]) -> Tableau:
     a = tuple(_numbers(definition["a"], i, "a") for i in range(len(definition["a"])))
     b_embedded = _numbers(definition, "b_embedded") if "b_embedded" in definition else ()
     _check_shape(a, {"c": c, "b": b, **({"b_embedded": b_embedded} if b_embedded else {})})
-    for i, (row, node) in enumerate(zip(a, c, strict=True)):
-        if abs(sum(row) - node) > ROUNDING:
-            raise TableauError(("c", i), f"{_plain(node)} is not the sum of its row of a; write {_plain(sum(row))}")
+    for i, (entries, node) in enumerate(zip(a, c, strict=True)):
+        row = sum(entries, Fraction())
+        if abs(row - node) > ROUNDING:
+            raise TableauError(("c", i), f"{_plain(node)} is not the sum of its row of a; write {_plain(row)}")
     _check_order(a, b, order, "order")
     if b_embedded:
         _check_order(a, b_embedded, definition["embedded_order"], "embedded_order")
