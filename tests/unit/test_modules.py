@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -46,6 +48,7 @@ def module(tmp_path, monkeypatch):
     """A file of the user's own, in the working directory."""
     (tmp_path / "my_fields.py").write_text(SOURCE, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_fields", raising=False)  # that of another test
     return tmp_path / "my_fields.py"
 
 

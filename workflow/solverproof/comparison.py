@@ -134,8 +134,8 @@ def _efforts(run: Mapping[str, Any], checks: pd.DataFrame) -> dict[str, Any]:
 def _readable(table: pd.DataFrame) -> pd.DataFrame:
     """Cells as text, under the headings of `HEADINGS`."""
     grid = table["nfe_valid"].notna()
-    low = table["nfe_invalid"].map(lambda n: f"{n:.0f}", na_action="ignore").fillna("")
-    bracket = low + "–" + table["nfe_valid"].map("{:.0f}".format)
+    low = table["nfe_invalid"].map(lambda n: f"{n:.0f}–", na_action="ignore").fillna("at most ")
+    bracket = low + table["nfe_valid"].map("{:.0f}".format)
     text = {
         **{name: table[name] for name in ("task", "train_solver", "method", "published_nfe", "published_accuracy")},
         "nfe": bracket.where(grid, table["nfe_training"].map("{:.1f}".format)),
