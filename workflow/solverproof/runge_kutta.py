@@ -12,10 +12,14 @@ from torchdiffeq._impl.solvers import FixedGridODESolver
 from solverproof.tableaux import Tableau
 
 
-@cache
 def register(name: str, tableau: Tableau) -> None:
     """Let torchdiffeq's `odeint` and `odeint_adjoint` know a method by this name."""
-    METHODS[name] = _adaptive(tableau) if tableau.b_embedded else _fixed(tableau)
+    METHODS[name] = _method(tableau)
+
+
+@cache
+def _method(tableau: Tableau) -> type:
+    return _adaptive(tableau) if tableau.b_embedded else _fixed(tableau)
 
 
 def _fixed(method: Tableau) -> type:

@@ -1,0 +1,146 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.integrate import solve_ivp
+from test_tableaux import BOGACKI_SHAMPINE, SHIPPED
+from torchdiffeq._impl.odeint import SOLVERS as TORCHDIFFEQ
+
+from solverproof.integration import solve, trajectory
+from solverproof.solvers import METHODS, SOLVERS, Setting, define, table
+
+FIXED = [name for name, definition in SHIPPED.items() if "b_embedded" not in definition]
+PAIRS = [name for name, definition in SHIPPED.items() if "b_embedded" in definition]
+START = torch.tensor([[1.0, -0.5], [0.3, 0.8]], dtype=torch.float64)
+
+
+@pytest.fixture(autouse=True)
+def defined():
+    """The shipped methods, and bosh3 from a tableau, defined for one test; fixed-step twins of the pairs."""
+    weights_alone = {
+        f"fixed_{name}": {k: v for k, v in SHIPPED[name].items() if not k.startswith("b_emb")} for name in PAIRS
+    }
+    define({**SHIPPED, **weights_alone, "my_bosh3": BOGACKI_SHAMPINE})
+    yield
+    for registry in (SOLVERS, TORCHDIFFEQ):
+        for name in set(registry) - METHODS:
+            del registry[name]
+
+
+def bent(state):
+    return torch.tanh(state @ torch.tensor([[0.4, -1.1], [0.9, 0.2]], dtype=state.dtype)) - 0.2 * state**2
+
+
+def turning(state):
+    x, y = state.T
+    return (x**2 + y**2).unsqueeze(1) * torch.stack([-y, x], 1)
+
+
+def turned(radius, angle):
+    return radius.unsqueeze(1) * torch.stack([(angle + radius**2).cos(), (angle + radius**2).sin()], 1)
+
+
+@pytest.mark.parametrize("name", [*FIXED, *(f"fixed_{name}" for name in PAIRS)])
+def test_the_error_falls_with_the_stated_order(name):
+    radius, angle = torch.tensor([0.6, 0.9, 1.2]).double(), torch.tensor([0.0, 1.0, 2.5]).double()
+    start, end = radius.unsqueeze(1) * torch.stack([angle.cos(), angle.sin()], 1), turned(radius, angle)
+    steps = [48, 64, 96, 128, 192]
+    errors = [(solve(turning, start, Setting(SOLVERS[name], n), horizon=1.0).state - end).abs().max() for n in steps]
+    slope = np.polyfit(np.log(steps), np.log(errors), 1)[0]
+    assert -slope == pytest.approx(SOLVERS[name].order, abs=0.1)
+
+
+@pytest.mark.parametrize("name", FIXED)
+@pytest.mark.parametrize("steps", [1, 7, 64])
+def test_evaluations_are_stages_times_steps(name, steps):
+    solution = solve(bent, START, Setting(SOLVERS[name], steps), horizon=0.7)
+    assert (solution.steps, solution.nfe) == (steps, steps * SOLVERS[name].stages)
+    assert torch.equal(solution.state, trajectory(bent, START, Setting(SOLVERS[name], steps), horizon=0.7).state[-1])
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-5, 1e-8])
+def test_bosh3_from_its_tableau_takes_the_steps_of_torchdiffeq_s_own(tolerance):
+    ours, theirs = (
+        solve(bent, START, Setting(SOLVERS[name], tolerance), horizon=2.0) for name in ("my_bosh3", "bosh3")
+    )
+    assert (ours.nfe, ours.steps, ours.rejected) == (theirs.nfe, theirs.steps, theirs.rejected)
+    torch.testing.assert_close(ours.state, theirs.state, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_evaluations_of_a_pair_are_those_of_its_steps_and_two_to_begin_with(name):
+    solution = solve(bent, START, Setting(SOLVERS[name], 1e-4), horizon=2.0)
+    assert solution.nfe == 2 + SOLVERS[name].stages * (solution.steps + solution.rejected)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_error_of_a_pair_falls_with_its_tolerance(name):
+    def field(_, z):
+        return bent(torch.from_numpy(z).view(2, 2)).flatten().numpy()
+
+    exact = solve_ivp(field, (0, 2), START.flatten().numpy(), method="DOP853", rtol=1e-12, atol=1e-13).y[:, -1]
+    errors = [
+        np.abs(solve(bent, START, Setting(SOLVERS[name], t), horizon=2.0).state.flatten().numpy() - exact).max()
+        for t in (1e-2, 1e-4, 1e-6)
+    ]
+    assert errors[0] > 5 * errors[1] > 25 * errors[2]
+    assert errors[2] < 1e-5
+
+
+@pytest.mark.parametrize("name", [*FIXED, *PAIRS])
+def test_gradients_are_those_of_finite_differences(name):
+    # a pair's own steps change with the field and carry no gradient, so they must be fine enough not to matter
+    setting = Setting(SOLVERS[name], 1e-8 if name in PAIRS else 3)
+
+    def end(scale):
+        return solve(lambda z: scale * bent(z), START, setting, horizon=0.5).state.sum()
+
+    scale = torch.tensor(0.9, dtype=torch.float64, requires_grad=True)
+    end(scale).backward()
+    h = 1e-6
+    with torch.no_grad():
+        difference = (end(scale + h) - end(scale - h)) / (2 * h)
+    assert scale.grad.item() == pytest.approx(difference.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", [*FIXED, *PAIRS])
+def test_a_state_keeps_its_precision(name, dtype):
+    setting = Setting(SOLVERS[name], 1e-3 if name in PAIRS else 4)
+    assert solve(bent, START.to(dtype), setting, horizon=1.0).state.dtype == dtype
+
+
+def test_another_definition_of_a_name_takes_its_place():
+    define({"mine": SHIPPED["ralston2"]})
+    first = solve(bent, START, Setting(SOLVERS["mine"], 2), horizon=1.0)
+    define({"mine": SHIPPED["classic_rk4"]})
+    second = solve(bent, START, Setting(SOLVERS["mine"], 2), horizon=1.0)
+    assert (first.nfe, second.nfe) == (4, 8)
+
+
+def test_every_method_of_torchdiffeq_is_known_or_known_not_to_be_trained_through():
+    assert set(TORCHDIFFEQ) == METHODS
+    assert set(SOLVERS) & {"scipy_solver", "fixed_adams"} == set()
+
+
+def test_the_table_has_a_line_for_every_solver():
+    lines = table().splitlines()
+    assert len(lines) == len(SOLVERS) + 1
+    for line, solver in zip(lines[1:], SOLVERS.values(), strict=True):
+        assert line.split()[:4] == [solver.name, solver.kind, str(solver.order), str(solver.stages)]
+
+
+@pytest.mark.parametrize("name", [solver.name for solver in SOLVERS.values() if solver.kind == "multistep"])
+def test_a_multistep_method_takes_its_steps_and_has_at_least_the_order_of_its_start(name):
+    # slow enough for the small stability region of Adams-Bashforth methods of high order
+    steps = [6, 8, 12, 16]
+    errors = []
+    for n in steps:
+        solution = solve(lambda z: -0.1 * z**2, torch.ones(1).double(), Setting(SOLVERS[name], n), horizon=1.0)
+        assert solution.steps == n
+        assert solution.nfe >= 4 * 2 + (n - 2) * SOLVERS[name].stages
+        errors.append(abs(solution.state.item() - 1 / 1.1))
+    slope = -np.polyfit(np.log(steps), np.log(np.maximum(errors, 1e-16)), 1)[0]
+    assert math.isfinite(slope)
+    assert slope > 3.5
