@@ -37,16 +37,17 @@ def turning(state):
     return (x**2 + y**2).unsqueeze(1) * torch.stack([-y, x], 1)
 
 
-def turned(radius, angle):
-    return radius.unsqueeze(1) * torch.stack([(angle + radius**2).cos(), (angle + radius**2).sin()], 1)
+def turned(radius, angle, time):
+    later = angle + radius**2 * time
+    return radius.unsqueeze(1) * torch.stack([later.cos(), later.sin()], 1)
 
 
 @pytest.mark.parametrize("name", [*FIXED, *(f"fixed_{name}" for name in PAIRS)])
 def test_the_error_falls_with_the_stated_order(name):
     radius, angle = torch.tensor([0.6, 0.9, 1.2]).double(), torch.tensor([0.0, 1.0, 2.5]).double()
-    start, end = radius.unsqueeze(1) * torch.stack([angle.cos(), angle.sin()], 1), turned(radius, angle)
-    steps = [48, 64, 96, 128, 192]
-    errors = [(solve(turning, start, Setting(SOLVERS[name], n), horizon=1.0).state - end).abs().max() for n in steps]
+    start, end = turned(radius, angle, 0.0), turned(radius, angle, 3.0)
+    steps = [192, 256, 384, 512]
+    errors = [(solve(turning, start, Setting(SOLVERS[name], n), horizon=3.0).state - end).abs().max() for n in steps]
     slope = np.polyfit(np.log(steps), np.log(errors), 1)[0]
     assert -slope == pytest.approx(SOLVERS[name].order, abs=0.1)
 
