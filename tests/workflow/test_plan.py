@@ -34,6 +34,7 @@ def test_the_smoke_study_has_the_rules_of_the_default_study(clone):
 
 SUPPLEMENT = {
     "adjoint": {"train": 4},
+    "minima": {"train": 12, "adapt": 5},
     "sphere900": {"train": 30},
     "spheres": {"train": 13, "adapt": 10},
     "test_solvers": {"train": 5, "adapt": 15},

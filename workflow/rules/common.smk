@@ -6,7 +6,10 @@ from pathlib import Path
 PACKAGE = str(
     Path(str(workflow.current_basedir)).parent
 )  # the folder of the package solverproof
-sys.path[:0] = [PACKAGE, os.getcwd()]  # the working directory may hold networks of the user's own
+sys.path[:0] = [
+    PACKAGE,
+    os.getcwd(),
+]  # the working directory may hold networks of the user's own
 from solverproof import cells as study
 from solverproof.config import load
 from solverproof.errors import InputError

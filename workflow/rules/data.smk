@@ -6,7 +6,7 @@ rule prepare:
     conda:
         "../../envs/solverproof.yaml"
     params:
-        spec=lambda wildcards: study.canonical(config["tasks"][wildcards.task]["data"]),
+        spec=lambda wildcards: study.canonical(study.data_spec(config, wildcards.task)),
         code=lambda wildcards: code_hash(
             f"datasets.{config['tasks'][wildcards.task]['data']['family']}"
         ),

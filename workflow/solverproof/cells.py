@@ -8,14 +8,18 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from solverproof.config import has_flow, seed_blocks
 from solverproof.datasets import shape as sample_shape
+from solverproof.files import sha256_of
 from solverproof.fingerprint import module_hash
 from solverproof.solvers import SOLVERS, Setting, Solver
 
+UNKNOWN_SHAPE = (1, 64)  # a guess of the size of the user's own samples
 UNKNOWN_WIDTHS = (64, 64)  # a guess of the size of a user's own network
 UNKNOWN_NFE = 128  # a guess of the evaluations of a forward pass whose steps are chosen as it goes
 
@@ -108,7 +112,7 @@ def training_work(config: Mapping[str, Any], cell: Cell) -> int:
     steps = cell.setting.steps if cell.setting else None
     nfe = steps * cell.solver.stages if steps else UNKNOWN_NFE
     samples: int = protocol["iterations"] * protocol["batch"] * len(cell.seeds)
-    return samples * nfe * _field_work(network, sample_shape(task["data"]))
+    return samples * nfe * _field_work(network, sample_shape(task["data"]) or UNKNOWN_SHAPE)
 
 
 def _field_work(network: Mapping[str, Any], shape: tuple[int, ...]) -> int:
@@ -118,6 +122,17 @@ def _field_work(network: Mapping[str, Any], shape: tuple[int, ...]) -> int:
         return math.prod(spatial) * int(3 ** len(spatial)) * int(network["channels"]) ** 2
     ends = (math.prod(shape), *network.get("widths", UNKNOWN_WIDTHS), math.prod(shape))
     return sum(inputs * outputs for inputs, outputs in pairwise(ends))
+
+
+def data_spec(config: Mapping[str, Any], task: str) -> dict[str, Any]:
+    """What defines the data set of a task; a file counts by its content."""
+    data: dict[str, Any] = config["tasks"][task]["data"]
+    return {**data, "sha256": _checksum(Path(data["path"]))} if data["family"] == "file" else data
+
+
+@cache
+def _checksum(path: Path) -> str:
+    return sha256_of(path)
 
 
 def model_spec(config: Mapping[str, Any], task: str) -> dict[str, Any]:
@@ -138,7 +153,7 @@ def train_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
     definition = config["tasks"][cell.task]
     spec = {
         "identity": cell.identity,
-        "data": definition["data"],
+        "data": data_spec(config, cell.task),
         "model": model_spec(config, cell.task),
         "protocol": config["protocols"][definition["protocol"]],
         "seeds": list(cell.seeds),

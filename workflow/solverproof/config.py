@@ -10,8 +10,9 @@ from typing import Any
 import jsonschema
 import yaml
 
-from solverproof.datasets import CLASSES
+from solverproof.datasets import classes
 from solverproof.errors import InputError
+from solverproof.files import sha256_of
 from solverproof.fingerprint import module_hash
 from solverproof.solvers import METHODS, SOLVERS, Solver, define
 from solverproof.tableaux import TableauError
@@ -93,6 +94,7 @@ def _problems(config: dict[str, Any]) -> Iterator[Problem]:
     yield from _unknown_names(config)
     yield from _unusable_selection(config)
     yield from _unusable_heads(config)
+    yield from _unusable_files(config)
     yield from _unknown_modules(config)
 
 
@@ -307,13 +309,27 @@ def _unusable_flow(flow: Mapping[str, Any], config: Mapping[str, Any]) -> Iterat
 
 def _unusable_heads(config: Mapping[str, Any]) -> Iterator[Problem]:
     for task, definition in config["tasks"].items():
-        classes = CLASSES[definition["data"]["family"]]
-        if definition.setdefault("classes", classes) < classes:
+        number = classes(definition["data"])
+        if definition.setdefault("classes", number) < number:
             few = definition["classes"]
             yield (
                 ("tasks", task, "classes"),
-                f"the data set has {classes} classes, the head {few} outputs; write {classes}",
+                f"the data set has {number} classes, the head {few} outputs; write {number}",
             )
+
+
+def _unusable_files(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Files of selected data sets that are missing or not the expected ones."""
+    for task in config["select"]["tasks"]:
+        data = config["tasks"][task]["data"]
+        if data["family"] == "file":
+            key, path = ("tasks", task, "data"), Path(data["path"])
+            if not path.is_file():
+                yield (*key, "path"), f"there is no file '{path}'; write a path from the working directory"
+            elif "sha256" in data and data["sha256"] != sha256_of(path):
+                yield (*key, "sha256"), f"'{path}' has the checksum {sha256_of(path)}; write that, or another file"
+            elif path.suffix == ".csv" and "label" not in data:
+                yield (*key, "label"), "a CSV file has its labels in a column; write its name"
 
 
 def _unknown_modules(config: Mapping[str, Any]) -> Iterator[Problem]:

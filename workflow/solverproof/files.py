@@ -1,6 +1,7 @@
 """Reading and writing files so that a reader never meets half of one."""
 
 import csv
+import hashlib
 import io
 import json
 import math
@@ -52,6 +53,12 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read named arrays from a safetensors file."""
     return load_file(path)
+
+
+def sha256_of(path: Path) -> str:
+    """Checksum of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:

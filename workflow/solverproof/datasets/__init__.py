@@ -10,12 +10,24 @@ from typing import Any
 
 import numpy as np
 
-CLASSES = {"spheres": 2, "digits": 10}
+CLASSES = {"spheres": 2, "minima": 3, "digits": 10}
 
 
-def shape(data: Mapping[str, Any]) -> tuple[int, ...]:
-    """Shape (channels, *spatial) of a sample, known without making the data set."""
-    return (1, data["dimension"]) if data["family"] == "spheres" else (1, 8, 8)
+def classes(data: Mapping[str, Any]) -> int:
+    """How many classes a data set has."""
+    return int(data["classes"]) if data["family"] == "file" else CLASSES[data["family"]]
+
+
+def shape(data: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Shape (channels, *spatial) of a sample where it is known without making the data set."""
+    match data["family"]:
+        case "spheres":
+            return (1, data["dimension"])
+        case "minima":
+            return (1, 2)
+        case "digits":
+            return (1, 8, 8)
+    return None
 
 
 def make(data: Mapping[str, Any]) -> dict[str, np.ndarray]:
