@@ -8,11 +8,13 @@ from scipy import stats
 from torch import nn
 
 from solverproof.networks import ConvField, MLPField, classifier, stack
+from solverproof.solvers import SOLVERS, Setting
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
 SEEDS = [3, 1, 4]
 BATCH = 5
+MIDPOINT = Setting(SOLVERS["midpoint"], 3)
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 LINES = [(1, 1), (1, 2), (1, 3), (2, 3), (1, 4), (3, 2), (2, 10)]
 IMAGES = [(1, 8, 8), (2, 5, 3), (3, 1, 4)]
@@ -58,7 +60,7 @@ def model_of(name):
 
 def losses_and_gradients(model, parameters, x):
     parameters, x = with_gradients(parameters), x.clone().requires_grad_()
-    logits, _ = model(parameters, x, solver="midpoint", steps=3)
+    logits = model(parameters, x, MIDPOINT).logits
     logits.pow(2).sum().backward()
     return logits.detach(), {**{name: p.grad for name, p in parameters.items()}, "x": x.grad}
 
@@ -127,12 +129,12 @@ def test_the_classifier_is_the_flow_of_the_field_and_then_a_linear_layer(name):
     parameters = model.initial(SEEDS)
     parameters["head.bias"] = torch.randn(len(SEEDS), 3)
     x = torch.randn(len(SEEDS), BATCH, *shape)
-    logits, solution = model(parameters, x, solver="rk4", steps=5)
-    assert (solution.steps, solution.nfe) == (5, 20)
+    forward = model(parameters, x, Setting(SOLVERS["rk4"], 5))
+    assert [(solution.steps, solution.nfe) for solution in forward.solutions] == [(5, 20)] * len(SEEDS)
     for i in range(len(SEEDS)):
         plain = PlainClassifier(model, parameters, i)
-        torch.testing.assert_close(model.field.unpack(solution.state)[i], plain.final_state(x[i], "rk4", 5), **EXACT)
-        torch.testing.assert_close(logits[i], plain(x[i], "rk4", 5), **EXACT)
+        torch.testing.assert_close(forward.state[i], plain.final_state(x[i], "rk4", 5), **EXACT)
+        torch.testing.assert_close(forward.logits[i], plain(x[i], "rk4", 5), **EXACT)
 
 
 @every_network
@@ -215,7 +217,7 @@ def test_states_of_one_seed_have_no_gradient_in_the_parameters_of_another(name):
     model = model_of(name)
     parameters = with_gradients(model.initial(SEEDS))
     x = torch.randn(len(SEEDS), BATCH, *model.shape)
-    model(parameters, x, solver="euler", steps=2)[0][1].pow(2).sum().backward()
+    model(parameters, x, Setting(SOLVERS["euler"], 2)).logits[1].pow(2).sum().backward()
     for p in parameters.values():
         assert not p.grad[[0, 2]].any()
         assert p.grad[1].any()
