@@ -39,7 +39,7 @@ def test_a_particle_at_rest_in_a_minimum_stays_there():
 
 def test_a_start_on_the_border_between_two_basins_has_no_clear_label():
     on_top = np.stack([MAXIMA, np.zeros(2)], axis=1)
-    beside = on_top + [[0.01, 0], [-0.01, 0]]
+    beside = on_top + np.array([[0.01, 0], [-0.01, 0]])
     assert _clear_labels(on_top).tolist() == [-1, -1]
     assert (_clear_labels(beside) >= 0).all()
 
