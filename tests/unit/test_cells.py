@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from solverproof.cells import (
     Cell,
     accuracy_spec,
+    adapted,
     canonical,
     cells,
+    data_spec,
     evaluation_spec,
     flow,
     flow_spec,
@@ -19,7 +21,7 @@ from solverproof.cells import (
     training_work,
 )
 from solverproof.config import load
-from solverproof.solvers import SOLVERS, steps_at_ratio
+from solverproof.solvers import SOLVERS, Setting
 
 
 @pytest.fixture
@@ -48,22 +50,40 @@ def backwards(value):
     return [backwards(item) for item in value] if isinstance(value, list) else value
 
 
-def test_a_cell_is_one_task_solver_number_of_steps_and_block_of_seeds(config):
-    expected = {
-        (task, solver, n)
+def cell_of(task, solver, steps, seeds):
+    setting = Setting(SOLVERS[solver], steps)
+    return Cell(task, setting.solver, setting.label, seeds, setting)
+
+
+def identities(config, selection):
+    """The identities that a selection of settings implies, by its own names for them."""
+    prefix = {"steps": "steps-", "tolerances": "tolerance-", "controlled": ""}[selection]
+    return {
+        f"{task}/{solver}/{prefix}{name}"
         for task in config["select"]["tasks"]
         for solver in config["select"]["solvers"]
-        for n in config["steps"][task].get(solver, [])
+        for name in config[selection].get(task, {}).get(solver, [])
     }
-    found = cells(config)
-    assert {(cell.task, cell.solver, cell.steps) for cell in found} == expected
+
+
+def test_a_cell_is_one_task_solver_setting_and_block_of_seeds(config):
+    found = [cell for cell in cells(config) if cell.setting]
+    assert {cell.identity for cell in found} == identities(config, "steps") | identities(config, "tolerances")
     assert {cell.seeds for cell in found} == {(0, 1, 2, 3, 4)}
 
 
+def test_every_seed_of_a_controller_is_a_cell_of_its_own(config):
+    found = [cell for cell in cells(config) if not cell.setting]
+    assert {cell.identity for cell in found} == identities(config, "controlled")
+    for identity in identities(config, "controlled"):
+        assert [cell.seeds for cell in found if cell.identity == identity] == [(0,), (1,), (2,), (3,), (4,)]
+
+
 def test_the_path_tells_the_cell():
-    assert Cell("sphere2", "euler", 64, (0, 1, 2)).path == "sphere2/euler/steps-64/seeds-0-2"
-    assert Cell("sphere2", "euler", 64, (7,)).path == "sphere2/euler/steps-64/seeds-7-7"
-    assert Cell("sphere2", "euler", 64, (7,)).setting == "sphere2/euler/steps-64"
+    assert cell_of("sphere2", "euler", 64, (0, 1, 2)).path == "sphere2/euler/steps-64/seeds-0-2"
+    assert cell_of("sphere2", "dopri5", 0.001, (7,)).path == "sphere2/dopri5/tolerance-0.001/seeds-7-7"
+    assert Cell("sphere2", SOLVERS["euler"], "paper", (7,), None).path == "sphere2/euler/paper/seeds-7-7"
+    assert cell_of("sphere2", "euler", 64, (7,)).identity == "sphere2/euler/steps-64"
 
 
 blocks = st.permutations(["0-4", 5, "6-6", "10-12", 13])
@@ -72,15 +92,17 @@ blocks = st.permutations(["0-4", 5, "6-6", "10-12", 13])
 @given(
     blocks,
     st.sets(st.integers(1, 200), min_size=1, max_size=4),
-    st.sets(st.sampled_from(sorted(SOLVERS)), min_size=1),
+    st.sets(st.sampled_from(["euler", "midpoint", "rk4"]), min_size=1),
 )
 def test_paths_are_unique(seeds, steps, solvers):
     config = {
         "select": {"tasks": ["one", "two"], "solvers": sorted(solvers), "seeds": seeds},
         "steps": {task: {solver: sorted(steps) for solver in solvers} for task in ("one", "two")},
+        "tolerances": {},
+        "controlled": {task: {name: ["paper", "random"] for name in solvers} for task in ("one", "two")},
     }
     paths = [cell.path for cell in cells(config)]
-    assert len(set(paths)) == len(paths) == 2 * len(solvers) * len(steps) * 5
+    assert len(set(paths)) == len(paths) == 2 * len(solvers) * (len(steps) * 5 + 2 * 11)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +115,20 @@ def test_paths_are_unique(seeds, steps, solvers):
         lambda study: study["steps"]["digits"].update(rk4=[4]),
         lambda study: study["select"]["solvers"].append("midpoint") or study["steps"]["digits"].update(midpoint=[4]),
         lambda study: study["select"]["tasks"].append("sphere3") or study["steps"].update(sphere3={"rk4": [4]}),
+        lambda study: study["tolerances"]["digits"]["dopri5"].insert(0, 0.5),
+        lambda study: study["controlled"]["digits"].update(rk4=["random"]),
     ],
-    ids=["block after", "block before", "steps after", "steps before", "solver of a task", "solver", "task"],
+    ids=[
+        "block after",
+        "block before",
+        "steps after",
+        "steps before",
+        "solver of a task",
+        "solver",
+        "task",
+        "tolerance",
+        "controller",
+    ],
 )
 def test_what_is_added_to_a_study_leaves_the_cells_that_were_there_alone(add, study):
     before, after = specs(load(study)), specs(edited(study, add))
@@ -128,17 +162,18 @@ def test_what_a_cell_does_not_use_is_not_in_its_specifications(change, study):
         (lambda study: study["tasks"]["sphere2"].update(classes=3), True),
         (lambda study: study["test"].update(ratios=[0.1]), False),
         (lambda study: study["test"]["solvers"].update(euler=["euler"], rk4=["rk4", "euler"]), False),
+        (lambda study: study["test"].update(tolerance_ratios=[0.5]), False),
     ],
-    ids=["network", "protocol", "data", "horizon", "classes", "ratios", "test solvers"],
+    ids=["network", "protocol", "data", "horizon", "classes", "ratios", "test solvers", "tolerance ratios"],
 )
 def test_what_a_cell_uses_changes_just_the_specifications_that_use_it(change, changes_training, study):
     before, after = specs(load(study)), specs(edited(study, change))
-    for path, (train, evaluation) in before.items():
-        new_train, new_evaluation = after[path]
-        used = path.startswith("sphere2")
-        assert (new_train != train) == (changes_training and used)
-        if not changes_training and used:
-            assert new_evaluation != evaluation
+    if not changes_training:
+        assert any(after[path][1] != evaluation for path, (_, evaluation) in before.items())
+    for path, (train, _) in before.items():
+        probed = not changes_training and "steps-" not in path and "tolerance-" not in path
+        if not probed:  # a controller measures the model with the test solvers as it trains it
+            assert (after[path][0] != train) == (changes_training and path.startswith("sphere2"))
 
 
 def test_the_order_of_keys_and_numbers_of_steps_changes_no_specification(study):
@@ -169,10 +204,16 @@ def test_specifications_of_training_hold_what_the_configuration_says(config):
     (cell,) = [cell for cell in cells(config) if cell.path == "digits/euler/steps-8/seeds-0-4"]
     spec = train_spec(config, cell)
     assert spec == {
-        "setting": "digits/euler/steps-8",
+        "identity": "digits/euler/steps-8",
         "data": {"family": "digits", "test": 360, "seed": 0},
         "model": {"network": {"family": "conv", "channels": 16}, "classes": 10, "horizon": 1.0},
-        "protocol": {"iterations": 2000, "batch": 32, "learning_rate": 1e-3, "history_every": 50},
+        "protocol": {
+            "iterations": 2000,
+            "batch": 32,
+            "learning_rate": 1e-3,
+            "gradient": "backpropagation",
+            "history_every": 50,
+        },
         "solver": "euler",
         "steps": 8,
         "seeds": [0, 1, 2, 3, 4],
@@ -180,30 +221,71 @@ def test_specifications_of_training_hold_what_the_configuration_says(config):
     assert spec["model"] == model_spec(config, "digits")
 
 
-def test_every_cell_is_tested_with_all_ratios_of_all_its_test_solvers_and_its_own_setting(config):
+def test_every_cell_is_tested_with_the_test_solvers_of_its_training_solver_at_all_ratios(config):
+    solvers = {"euler": ["euler", "midpoint", "rk4"], "fehlberg2": ["dopri5", "fehlberg2"]}
     for cell in cells(config):
-        tests = evaluation_spec(config, cell)["tests"]
-        solvers = {"euler": ["euler", "midpoint", "rk4"], "rk4": ["rk4"]}[cell.solver]
-        steps = {steps_at_ratio(cell.steps, ratio) for ratio in (2, 1.5, 1, 0.75, 0.5, 0.25, 0.125)}
-        assert sorted(map(tuple, tests)) == sorted({(solver, n) for solver in solvers for n in steps})
-        assert [cell.solver, cell.steps] in tests
-
-
-def test_the_own_setting_is_tested_even_when_neither_its_ratio_nor_its_solver_is_asked_for(study):
-    study["test"] = {"ratios": [0.5], "solvers": {"euler": ["rk4"]}}
-    config = load(study)
-    for cell in cells(config):
-        tests = evaluation_spec(config, cell)["tests"]
-        assert [cell.solver, cell.steps] in tests
-        other = "rk4"
-        assert {(other, cell.steps), (other, 2 * cell.steps)} <= set(map(tuple, tests))
+        spec = evaluation_spec(config, cell)
+        assert spec["solvers"] == solvers.get(cell.solver.name, [cell.solver.name])
+        adaptive = cell.solver.kind == "adaptive"
+        assert spec["ratios"] == ([0.1, 1, 10] if adaptive else [0.125, 0.25, 0.5, 0.75, 1, 1.5, 2])
 
 
 def test_a_solver_without_test_solvers_is_tested_with_itself(study):
     study["test"]["solvers"] = {}
     config = load(study)
     for cell in cells(config):
-        assert {solver for solver, _ in evaluation_spec(config, cell)["tests"]} == {cell.solver}
+        assert evaluation_spec(config, cell)["solvers"] == [cell.solver.name]
+
+
+def test_a_controlled_cell_says_by_what_and_whether_it_is_adapted(config):
+    found = {cell.label: evaluation_spec(config, cell) for cell in cells(config) if not cell.setting}
+    assert {label: (spec["controller"], spec["adapted"]) for label, spec in found.items()} == {
+        "adapt_midpoint": ("adapt_midpoint", True),
+        "random": ("random", False),
+    }
+    assert all(evaluation_spec(config, c)["controller"] is None for c in cells(config) if c.setting)
+
+
+def test_a_controlled_cell_is_trained_with_its_controller_and_measured_with_the_test_solvers(config):
+    (cell, *_) = [cell for cell in cells(config) if cell.label == "adapt_midpoint"]
+    spec = train_spec(config, cell)
+    assert spec["controller"] == config["controllers"]["adapt_midpoint"]
+    assert spec["controller"]["threshold"] == 0.1
+    assert (spec["solver"], spec["probe_solvers"]) == ("euler", ["euler", "midpoint", "rk4"])
+    assert not {"steps", "tolerance"} & spec.keys()
+
+
+def test_a_solver_of_the_configuration_is_in_the_specifications_that_use_it_without_its_source(study):
+    tableau = {"order": 2, "c": [0, 1], "a": [[], [1]], "b": [0.5, 0.5]}
+    study["solvers"] = {"mine": {**tableau, "source": "a book"}}
+    study["test"]["solvers"]["rk4"] = ["rk4", "mine"]
+    config = load(study)
+    for cell in cells(config):
+        used = cell.solver.name == "rk4"
+        assert evaluation_spec(config, cell).get("tableaux") == ({"mine": tableau} if used else None)
+        assert "tableaux" not in train_spec(config, cell)
+    del SOLVERS["mine"]
+
+
+def test_a_file_is_part_of_the_specification_by_its_content(study, tmp_path):
+    path = tmp_path / "mine.csv"
+    study["tasks"]["mine"] = {
+        "data": {"family": "file", "path": str(path), "classes": 2, "label": "y"},
+        "network": "mlp64",
+        "protocol": "digits",
+    }
+    path.write_text("x,y\n1,0\n2,1\n", encoding="utf-8")
+    first = data_spec(load(study), "mine")
+    assert len(first["sha256"]) == 64
+    assert first["test"] == 0.2
+
+
+def test_adapted_cells_are_gathered_for_their_figure(config):
+    found = adapted(config)
+    assert set(found) == {"sphere2_euler_adapt_midpoint", "digits_euler_adapt_midpoint"}
+    for name, seeds in found.items():
+        assert [cell.seeds for cell in seeds] == [(seed,) for seed in range(5)]
+        assert {cell.identity.replace("/", "_") for cell in seeds} == {name}
 
 
 def test_the_flow_names_the_two_cells_that_hold_its_seed(study):
@@ -213,30 +295,36 @@ def test_the_flow_names_the_two_cells_that_hold_its_seed(study):
     chosen = flow(config)
     assert chosen.fine.path == "sphere2/euler/steps-64/seeds-5-9"
     assert chosen.coarse.path == "sphere2/euler/steps-2/seeds-5-9"
-    assert flow_spec(chosen) == {"task": "sphere2", "solver": "euler", "fine": 64, "coarse": 2}
+    assert flow_spec(config) == {"task": "sphere2", "solver": "euler", "fine": 64, "coarse": 2}
     trace = trace_spec(config, chosen.fine, chosen.seed)
     assert trace == {"model": model_spec(config, "sphere2"), "solver": "euler", "steps": 64, "index": 2}
 
 
 @pytest.mark.parametrize(
-    "change", [{"figures": {}}, {"select": {"tasks": ["digits"], "solvers": ["euler"], "seeds": [0]}}]
+    "change",
+    [
+        {"figures": {}},
+        {"select": {"tasks": ["digits"], "solvers": ["euler"], "seeds": [0]}},
+        {"select": {"tasks": ["sphere2"], "solvers": ["rk4"], "seeds": [0]}},
+    ],
 )
-def test_there_is_no_flow_when_it_is_not_set_or_its_task_not_selected(change, study):
+def test_there_is_no_flow_when_it_is_not_set_or_its_task_or_solver_not_selected(change, study):
     assert flow(load({**study, **change})) is None
 
 
 def test_the_accuracy_figure_shows_the_solvers_a_task_is_trained_with_and_the_accuracy_of_a_guess(config):
-    assert accuracy_spec(config, "sphere2") == {"task": "sphere2", "solvers": ["euler", "rk4"], "chance": 0.5}
-    assert accuracy_spec(config, "digits") == {"task": "digits", "solvers": ["euler"], "chance": 0.1}
+    solvers = {"sphere2": ["euler", "rk4", "fehlberg2", "dopri5"], "digits": ["euler", "fehlberg2", "dopri5"]}
+    for task, chance in (("sphere2", 0.5), ("digits", 0.1)):
+        assert accuracy_spec(config, task) == {"task": task, "solvers": solvers[task], "chance": chance}
 
 
 @pytest.mark.parametrize("factor", [2, 3])
 def test_the_work_of_training_grows_with_steps_stages_seeds_and_iterations(factor, config):
-    cell = Cell("sphere2", "euler", 8, (0, 1))
+    cell = cell_of("sphere2", "euler", 8, (0, 1))
     work = training_work(config, cell)
-    assert training_work(config, Cell("sphere2", "euler", factor * 8, (0, 1))) == factor * work
-    assert training_work(config, Cell("sphere2", "euler", 8, tuple(range(2 * factor)))) == factor * work
-    assert training_work(config, Cell("sphere2", "rk4", 8, (0, 1))) == 4 * work
+    assert training_work(config, cell_of("sphere2", "euler", factor * 8, (0, 1))) == factor * work
+    assert training_work(config, cell_of("sphere2", "euler", 8, tuple(range(2 * factor)))) == factor * work
+    assert training_work(config, cell_of("sphere2", "rk4", 8, (0, 1))) == 4 * work
     config["protocols"]["paper_spheres"]["iterations"] *= factor
     assert training_work(config, cell) == factor * work
 
@@ -253,5 +341,5 @@ def test_the_work_of_one_evaluation_is_that_of_the_largest_layers(task, network,
     study["networks"][study["tasks"][task]["network"]] = network
     config = load(study)
     protocol = config["protocols"][config["tasks"][task]["protocol"]]
-    work = training_work(config, Cell(task, "euler", 1, (0,)))
+    work = training_work(config, cell_of(task, "euler", 1, (0,)))
     assert work == protocol["iterations"] * protocol["batch"] * per_evaluation

@@ -54,7 +54,12 @@ def test_a_minimal_configuration_is_filled_with_all_defaults():
     filled = load(MINIMAL)
     assert filled["results"] == "results"
     assert filled["test"]["ratios"] == [2, 1.5, 1, 0.75, 0.5, 0.25, 0.125]
-    assert filled["test"]["solvers"] == {"euler": ["euler", "midpoint", "rk4"]}
+    assert filled["test"]["tolerance_ratios"] == [10, 1, 0.1]
+    assert filled["test"]["solvers"] == {
+        "euler": ["euler", "midpoint", "rk4"],
+        "midpoint": ["midpoint", "rk4"],
+        "fehlberg2": ["fehlberg2", "dopri5"],
+    }
     assert filled["validity"] == {"threshold": 0.1}
     assert filled["figures"] == {}
     assert filled["tasks"]["toy"]["horizon"] == 1.0
@@ -66,6 +71,59 @@ def test_a_minimal_configuration_is_filled_with_all_defaults():
         "seed": 0,
     }
     assert filled["protocols"]["short"]["history_every"] == 50
+    assert filled["protocols"]["short"]["gradient"] == "backpropagation"
+    assert filled["tolerances"] == filled["controlled"] == filled["controllers"] == filled["solvers"] == {}
+
+
+@pytest.mark.parametrize("task", ["sphere2", "digits"])
+def test_a_selected_task_without_any_setting_is_told_what_to_write(task, study):
+    for selection in ("steps", "tolerances", "controlled"):
+        study[selection][task] = {"rk4": []}
+    message = "no training steps for any selected solver; write for example {euler: [8, 16]}"
+    assert complaint(study) == f"steps.{task}: {message}"
+
+
+NEW_KEYS = [
+    ("controllers.adapt_midpoint.threshold", 1.5, "write a value of at most 1"),
+    ("controllers.adapt_midpoint.threshold", -0.1, "write a value of at least 0"),
+    ("controllers.adapt_midpoint.shrink", 1.0, "write a value of less than 1"),
+    ("controllers.adapt_midpoint.shrink", 0, "write a value of more than 0"),
+    ("controllers.adapt_midpoint.grow", 1.0, "write a value of more than 1"),
+    ("controllers.adapt_midpoint.interval", 0, "write a value of at least 1"),
+    ("controllers.adapt_midpoint.most_steps", 0, "write a value of at least 1"),
+    ("controllers.adapt_midpoint.initial", 2.0, "write a value of at most 1"),
+    ("controllers.adapt_midpoint.test_solver", "midpont", "unknown solver 'midpont'; did you mean 'midpoint'?"),
+    ("controllers.adapt_midpoint.treshold", 0.1, "unknown key; did you mean 'threshold'?"),
+    ("controllers.random.steps", [32, 4], "the fewest steps come first; write [4, 32]"),
+    ("controllers.random.steps", [4], "the list has 1 entries; give at least 2 entries"),
+    ("controllers.steps-8", {"family": "random", "steps": [1, 2]}, "does not begin with steps- or tolerance-"),
+    ("controlled.sphere2.euler", ["adapt_middle"], "unknown controller 'adapt_middle'; did you mean 'adapt_midpoint'?"),
+    ("controlled.sphere2.rk4", ["adapt_midpoint"], "midpoint is no better than rk4; write one of order above 4"),
+    ("controlled.sphere2.fehlberg2", ["adapt_midpoint"], "write one of kind 'adaptive'"),
+    ("controlled.sphere2.fehlberg2", ["random"], "fehlberg2 has no steps to draw; write a fixed-step solver"),
+    ("controlled.sphere2.dopri8", ["adapt_dopri5"], "write one of order above 8, or dopri8 itself"),
+    ("steps.sphere2.dopri5", [4], "dopri5 is of kind 'adaptive'; write its settings under tolerances"),
+    ("tolerances.sphere2.euler", [0.1], "euler is of kind 'fixed'; write its settings under steps"),
+    ("tolerances.sphere2.dopri5", [0], "write a value of more than 0"),
+    ("test.solvers.euler", ["euler", "dopri5"], "write a solver of the same kind"),
+    ("protocols.digits.gradient", "adjont", "did you mean 'adjoint'?"),
+    ("networks.conv16", {"family": "module", "path": "nowhere.Class"}, "write an import path module:Class"),
+    ("networks.conv16", {"family": "module", "path": "nowhere:Class"}, "no module named 'nowhere'"),
+    ("tasks.digits.data", {"family": "file", "path": "none.csv", "classes": 2}, "there is no file 'none.csv'"),
+    ("solvers.mine", {"order": 2, "c": [0, 1], "a": [[], [1]], "b": [1, 0]}, "the method has order 1"),
+    ("solvers.mine", {"order": 1, "c": [0], "a": [[]], "b": [1], "b_embedded": [1]}, "embedded_order"),
+    ("solvers.rk4", {"order": 1, "c": [0], "a": [[]], "b": [1]}, "torchdiffeq has a method 'rk4'"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "remedy"), NEW_KEYS, ids=[f"{key}={value}" for key, value, _ in NEW_KEYS])
+def test_a_setting_of_solvers_and_controllers_that_cannot_be_used_is_told_in_one_line(key, value, remedy, study):
+    study["select"]["solvers"].append("dopri8")
+    study.setdefault("solvers", {})
+    message = complaint(changed(study, key, value))
+    assert message.startswith(key.rpartition(".")[0] if "steps-8" in key else key)
+    assert remedy in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("data", [{"family": "digits"}, {"family": "spheres", "dimension": 2}])
@@ -173,11 +231,9 @@ def test_a_name_that_is_unknown_is_told_with_a_suggestion(key, value, where, wha
         ("protocols.digits.batch", None, "protocols.digits.batch:", "no value is given; write a whole number"),
         ("figures.flow.fine", 63, "figures.flow.fine:", "63 is not trained; write one of steps.sphere2.euler = [2"),
         ("figures.flow.coarse", 3, "figures.flow.coarse:", "3 is not trained; write one of steps.sphere2.euler"),
-        ("figures.flow.solver", "midpoint", "figures.flow.fine:", "64 is not trained"),
+        ("figures.flow.solver", "rk4", "figures.flow.fine:", "64 is not trained"),
         ("figures.flow.seed", 5, "figures.flow.seed:", "seed 5 is not trained; write one of select.seeds"),
         ("figures.flow.task", "digits", "figures.flow.fine:", "64 is not trained; write one of steps.digits.euler"),
-        ("steps.sphere2", MISSING, "steps.sphere2:", "no training steps for any selected solver; write for example"),
-        ("steps.digits", {"rk4": []}, "steps.digits:", "no training steps for any selected solver; write for example"),
         ("results", "", "results:", "non-empty"),
     ],
 )

@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import json
 import math
 import os
@@ -12,6 +13,7 @@ from safetensors.numpy import load_file
 from solverproof.files import (
     read_arrays,
     read_json,
+    sha256_of,
     write_arrays,
     write_atomically,
     write_json,
@@ -109,7 +111,7 @@ def test_a_view_is_written_as_it_looks(tmp_path):
 
 def test_a_table_has_lower_case_booleans_empty_cells_and_escaped_text(tmp_path):
     row = {"adapted": False, "valid": True, "tolerance": None, "loss": math.nan, "reason": 'a "b", c', "n": 8}
-    write_table(tmp_path / "t.csv", [row])
+    write_table(tmp_path / "t.csv", [row], list(row))
     assert (tmp_path / "t.csv").read_text() == ('adapted,valid,tolerance,loss,reason,n\nfalse,true,,,"a ""b"", c",8\n')
 
 
@@ -124,7 +126,19 @@ def test_a_table_has_lower_case_booleans_empty_cells_and_escaped_text(tmp_path):
 )
 def test_every_value_of_a_table_comes_back_exactly(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("table") / "t.csv"
-    write_table(path, [{"loss": loss, "steps": steps, "reason": reason} for loss, steps, reason in rows])
+    columns = ("loss", "steps", "reason")
+    write_table(path, [dict(zip(columns, row, strict=True)) for row in rows], columns)
     with path.open(encoding="utf-8", newline="") as file:
         back = list(csv.DictReader(file))
     assert [(float(row["loss"]), int(row["steps"]), row["reason"]) for row in back] == rows
+
+
+def test_a_table_without_rows_has_its_heading(tmp_path):
+    write_table(tmp_path / "t.csv", [], ["a", "b"])
+    assert (tmp_path / "t.csv").read_text(encoding="utf-8") == "a,b\n"
+
+
+def test_the_checksum_of_a_file_is_that_of_its_content(tmp_path):
+    content = b"x" * 100_000
+    (tmp_path / "f").write_bytes(content)
+    assert sha256_of(tmp_path / "f") == hashlib.sha256(content).hexdigest()

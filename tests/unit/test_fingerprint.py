@@ -82,10 +82,10 @@ def test_a_change_in_the_code_counts(module, package):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("horizon / steps", "horizon * steps"),
+        ("/ steps", "* steps"),
         ("self.evaluations += 1", "self.evaluations += 2"),
-        ("self.evaluations = 0", "self.evaluations = None"),
-        ("states[-1] if ends_only else states", "states if ends_only else states[-1]"),
+        ("= self.rejected = 0", "= self.rejected = None"),
+        ("states[-1]", "states[0]"),
         ("@dataclass(frozen=True)", "@dataclass(frozen=False)"),
         ("def solve(", "def resolve("),
         ("torch.float64", "torch.float32"),
@@ -100,15 +100,18 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
 @pytest.mark.parametrize(
     ("edited", "stages"),
     [
-        ("integration", {"training", "evaluation", "tracing"}),
-        ("networks", {"training", "evaluation", "tracing"}),
-        ("training", {"training", "evaluation"}),
-        ("evaluation", {"evaluation"}),
+        ("integration", {"training", "evaluation", "tracing", "adaptation"}),
+        ("networks", {"training", "evaluation", "tracing", "adaptation"}),
+        ("training", {"training", "evaluation", "adaptation"}),
+        ("evaluation", {"evaluation", "adaptation"}),
         ("tracing", {"tracing"}),
-        ("solvers", {"evaluation", "tables"}),
-        ("validity", {"tables"}),
-        ("tables", {"tables"}),
-        ("files", {"tables", "figures.accuracy", "figures.fan"}),
+        ("solvers", {"training", "evaluation", "tracing", "tables", "figures.accuracy", "adaptation", "comparison"}),
+        ("adaptation", {"adaptation"}),
+        ("initial_step", {"adaptation"}),
+        ("comparison", {"comparison"}),
+        ("validity", {"tables", "comparison"}),
+        ("tables", {"tables", "comparison"}),
+        ("files", {"tables", "comparison", "figures.accuracy", "figures.fan"}),
         ("figures.style", {"figures.accuracy", "figures.fan"}),
         ("figures.accuracy", {"figures.accuracy"}),
         ("fan", {"figures.fan"}),
@@ -120,7 +123,7 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
 )
 def test_an_edit_changes_the_hash_of_the_stages_that_use_it_and_of_no_other(edited, stages, package):
     names = {
-        *("training", "evaluation", "tracing", "tables", "figures.accuracy", "figures.fan"),
+        *("training", "adaptation", "evaluation", "tracing", "tables", "comparison", "figures.accuracy", "figures.fan"),
         *("datasets.spheres", "datasets.digits"),
     }
     before = {name: code_hash(name) for name in names}

@@ -176,13 +176,12 @@ def evaluation_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
         "seeds": list(cell.seeds),
         "solvers": _test_solvers(config, cell),
         **_tableaux(config, cell.solver.name, *_test_solvers(config, cell)),
-        "ratios": config["test"]["tolerance_ratios" if cell.solver.kind == "adaptive" else "ratios"],
+        "ratios": sorted(config["test"]["tolerance_ratios" if cell.solver.is_adaptive else "ratios"]),
     }
 
 
 def _test_solvers(config: Mapping[str, Any], cell: Cell) -> list[str]:
-    solvers: list[str] = config["test"]["solvers"].get(cell.solver.name, [cell.solver.name])
-    return solvers
+    return sorted(config["test"]["solvers"].get(cell.solver.name, [cell.solver.name]))
 
 
 def tables_spec(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -135,7 +135,8 @@ def _explain(error: Any) -> Problem:
         case "type":
             return key, _wrong_type(value, limit)
         case "minItems":
-            return key, "the list is empty; give at least one entry"
+            found = f"the list has {len(value)} entries" if value else "the list is empty"
+            return key, f"{found}; give at least {'one entry' if limit == 1 else f'{limit} entries'}"
         case "uniqueItems":
             twice = next(item for item in value if value.count(item) > 1)
             return key, f"{twice!r} is given twice; remove one"
