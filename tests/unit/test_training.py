@@ -13,7 +13,9 @@ from solverproof import training
 from solverproof.datasets.digits import digits
 from solverproof.datasets.spheres import spheres
 from solverproof.networks import classifier
-from solverproof.training import batch_indices, seed_losses, train
+from solverproof.solvers import SOLVERS, Setting, setting
+from solverproof.training import Failure, batch_indices, seed_losses
+from solverproof.training import train as train_with_schedule
 
 CONV, MLP = {"family": "conv", "channels": 8}, {"family": "mlp", "widths": [9, 6]}
 PROBLEMS = {
@@ -23,6 +25,7 @@ PROBLEMS = {
     "mlp": (MLP, {"dimension": 2}),
     "digits": ({"family": "conv", "channels": 4}, None),
 }
+EULER = Setting(SOLVERS["euler"], 3)
 every_problem = pytest.mark.parametrize("problem", PROBLEMS)
 
 
@@ -32,16 +35,25 @@ def data_of(problem, dtype=np.float64):
     return {**data, "train_x": data["train_x"].astype(dtype)}
 
 
-def spec_of(problem, seeds=(0, 1, 2), solver="euler", steps=3, horizon=1.0, **protocol):
+def steps_of(solver, steps):
+    return Setting(SOLVERS[solver], steps)
+
+
+def spec_of(problem, seeds=(0, 1, 2), chosen=EULER, horizon=1.0, **protocol):
     classes = 10 if problem == "digits" else 2
+    standard = {"iterations": 5, "batch": 16, "learning_rate": 0.01, "gradient": "backpropagation", "history_every": 2}
     return {
-        "setting": f"{problem}/{solver}/steps-{steps}",
+        "identity": f"{problem}/{chosen.solver.name}/{chosen.label}",
         "model": {"network": PROBLEMS[problem][0], "classes": classes, "horizon": horizon},
-        "protocol": {"iterations": 5, "batch": 16, "learning_rate": 0.01, "history_every": 2, **protocol},
-        "solver": solver,
-        "steps": steps,
+        "protocol": {**standard, **protocol},
+        **chosen.spec,
         "seeds": list(seeds),
     }
+
+
+def train(spec, data):
+    """With the setting of the specification in every iteration."""
+    return train_with_schedule(spec, data, lambda _: setting(spec))
 
 
 def initial(spec, data):
@@ -101,7 +113,7 @@ def test_training_gives_the_same_bits_every_time(problem):
 def test_training_equals_a_plain_loop_with_modules_torchdiffeq_and_adam(problem, solver, steps, horizon, drawn):
     data = data_of(problem)
     x, y = torch.from_numpy(data["train_x"]), torch.from_numpy(data["train_y"])
-    spec = spec_of(problem, seeds=[4, 5], solver=solver, steps=steps, horizon=horizon, history_every=1)
+    spec = spec_of(problem, seeds=[4, 5], chosen=steps_of(solver, steps), horizon=horizon, history_every=1)
     start = initial(spec, data)
     trained = train(spec, data)
     batches = drawn[-5:]
@@ -136,8 +148,8 @@ def test_another_seed_and_another_setting_begin_with_other_weights():
         for spec in (
             spec_of("sphere2", seeds=[0]),
             spec_of("sphere2", seeds=[1]),
-            spec_of("sphere2", seeds=[0], steps=4),
-            spec_of("sphere2", seeds=[0], solver="rk4"),
+            spec_of("sphere2", seeds=[0], chosen=steps_of("euler", 4)),
+            spec_of("sphere2", seeds=[0], chosen=steps_of("rk4", 3)),
         )
     )
     weights = [name for name in first if "weight" in name]
@@ -155,7 +167,7 @@ def test_the_protocol_does_not_change_the_initial_weights():
     [(7, 3, [3, 6, 7]), (6, 3, [3, 6]), (2, 50, [2]), (3, 1, [1, 2, 3])],
 )
 def test_history_has_a_row_per_seed_at_the_stated_iterations_and_the_last(iterations, every, expected):
-    spec = spec_of("sphere2", solver="midpoint", iterations=iterations, history_every=every)
+    spec = spec_of("sphere2", chosen=steps_of("midpoint", 3), iterations=iterations, history_every=every)
     history = train(spec, data_of("sphere2", np.float32)).history
     assert [(row["iteration"], row["seed"]) for row in history] == [(k, seed) for k in expected for seed in (0, 1, 2)]
     assert {row["nfe"] for row in history} == {6}
@@ -163,41 +175,61 @@ def test_history_has_a_row_per_seed_at_the_stated_iterations_and_the_last(iterat
     assert seconds == sorted(seconds)
 
 
-def test_a_schedule_chooses_the_steps_of_every_iteration():
+def test_a_schedule_chooses_the_setting_of_every_iteration():
     data, asked = data_of("sphere2", np.float32), []
+    chosen = [steps_of("euler", 2), steps_of("euler", 4), steps_of("rk4", 1), steps_of("midpoint", 5), EULER]
 
-    def schedule(iteration, _):
-        asked.append(iteration)
-        return 2 * iteration
+    def schedule(batch):
+        asked.append(batch.iteration)
+        return chosen[batch.iteration - 1]
 
-    history = train(spec_of("sphere2", history_every=1), data, schedule).history
+    history = train_with_schedule(spec_of("sphere2", history_every=1), data, schedule).history
     assert asked == [1, 2, 3, 4, 5]
-    assert [row["nfe"] for row in history if row["seed"] == 0] == [2, 4, 6, 8, 10]
+    rows = [row for row in history if row["seed"] == 0]
+    assert [(row["nfe"], row["steps"]) for row in rows] == [(2, 2), (4, 4), (4, 1), (10, 5), (3, 3)]
 
 
-def test_a_schedule_that_looks_at_the_batch_and_keeps_the_steps_changes_no_bit():
+def test_a_schedule_that_looks_at_the_batch_and_keeps_the_setting_changes_no_bit():
     data, spec = data_of("sphere2", np.float32), spec_of("sphere2")
 
-    def schedule(_, batch):
-        batch.model(batch.parameters, batch.x, solver="rk4", steps=7)
-        return spec["steps"]
+    def schedule(batch):
+        batch.model(batch.parameters, batch.x, steps_of("rk4", 7))
+        return EULER
 
-    assert same_bits(train(spec, data, schedule).parameters, train(spec, data).parameters)
+    assert same_bits(train_with_schedule(spec, data, schedule).parameters, train(spec, data).parameters)
 
 
 def test_a_schedule_sees_the_model_as_it_stands_and_the_batch_it_is_trained_on(drawn):
     data, spec, seen = data_of("sphere2", np.float32), spec_of("sphere2", history_every=1), []
 
-    def schedule(_, batch):
-        logits, _ = batch.model(batch.parameters, batch.x, solver="euler", steps=3)
+    def schedule(batch):
+        logits = batch.model(batch.parameters, batch.x, EULER).logits
         seen.append((batch.x, batch.labels, seed_losses(logits, batch.labels).tolist()))
-        return 3
+        return EULER
 
-    history = train(spec, data, schedule).history
+    history = train_with_schedule(spec, data, schedule).history
     for k, ((x, labels, losses), index) in enumerate(zip(seen, drawn, strict=True), start=1):
         assert torch.equal(x, torch.from_numpy(data["train_x"])[index])
         assert torch.equal(labels, torch.from_numpy(data["train_y"])[index])
         assert losses == [row["loss"] for row in history if row["iteration"] == k]
+
+
+def test_evaluations_are_added_up_over_all_forward_passes_and_known_to_the_schedule():
+    data, known = data_of("sphere2", np.float32), []
+
+    def schedule(batch):
+        known.append(batch.total_nfe)
+        return steps_of("midpoint", batch.iteration)
+
+    trained = train_with_schedule(spec_of("sphere2", history_every=2), data, schedule)
+    assert known == [[0] * 3, [2] * 3, [6] * 3, [12] * 3, [20] * 3]
+    rows = [(row["iteration"], row["nfe"], row["total_nfe"]) for row in trained.history if row["seed"] == 1]
+    assert rows == [(2, 4, 6), (4, 8, 20), (5, 10, 30)]
+    assert trained.mean_nfe == {0: 6.0, 1: 6.0, 2: 6.0}
+
+
+def diverged_at(iteration):
+    return Failure("diverged", f"loss not finite at iteration {iteration}")
 
 
 def first_meeting(batches, sample):
@@ -215,9 +247,7 @@ def test_a_diverging_seed_is_reported_and_changes_no_bit_of_the_others(problem, 
     meetings = first_meeting(drawn, sample)
     data["train_x"][sample] = np.inf
     ill = train(spec, data)
-    assert ill.failures == {
-        seed: f"loss not finite at iteration {k}" for seed, k in enumerate(meetings) if k is not None
-    }
+    assert ill.failures == {seed: diverged_at(k) for seed, k in enumerate(meetings) if k is not None}
     for seed, k in enumerate(meetings):
         rows, expected = ([r for r in without_times(t.history) if r["seed"] == seed] for t in (ill, healthy))
         if k is None:
@@ -258,7 +288,7 @@ def test_training_stops_when_all_seeds_have_diverged(drawn):
     assert set(trained.failures) == {0, 1, 2}
     assert len(drawn) == max(row["iteration"] for row in trained.history) < 20
     ends = {row["seed"]: row["iteration"] for row in trained.history}
-    assert trained.failures == {seed: f"loss not finite at iteration {k}" for seed, k in ends.items()}
+    assert trained.failures == {seed: diverged_at(k) for seed, k in ends.items()}
 
 
 def test_a_run_that_does_not_diverge_reports_no_failure():
