@@ -170,9 +170,9 @@ def test_the_step_grows_until_it_is_invalid_and_is_halved_then():
     chooser = adapting(initial=0.25)
     # any step above 0.3 is useless, whatever the test solver says of it
     model = Scripted(lambda setting: 0.5 if setting.solver == EULER and setting.fineness <= 3 else 0.9)
-    run(chooser, model, 15)
-    assert [row["steps"] for row in chooser.checks] == [4, 4, 4]
-    assert [row["decision"] for row in chooser.checks] == ["grow", "grow", "keep"]  # 4 steps, 4 steps, then 3
+    run(chooser, model, 20)
+    assert [row["steps"] for row in chooser.checks] == [4, 4, 4, 4]
+    assert [row["decision"] for row in chooser.checks] == ["grow", "grow", "grow", "keep"]  # 0.366 would be 3 steps
     model.accuracy = lambda setting: 0.5 if setting.solver == EULER else 0.9
     before = chooser.size
     run(chooser, model, 5)
