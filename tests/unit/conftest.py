@@ -8,6 +8,8 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)  # a busy machine must not fail a property
 settings.load_profile("untimed")
 
+torch.set_num_threads(1)  # as in every job of the study
+
 CONFIG = Path(__file__).parents[2] / "config"
 
 
