@@ -62,6 +62,16 @@ def test_reordered_keys_and_comments_in_the_config_rerun_nothing(study):
     assert study.plan().jobs == {}
 
 
+def test_an_upgraded_package_is_told_and_reruns_nothing(study):
+    installed = study.folder / "torchdiffeq-9.9.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: torchdiffeq\nVersion: 9.9\n", encoding="utf-8")
+    outcome = study.plan()
+    assert outcome.jobs == {}
+    told = "solverproof: torchdiffeq 9.9 is installed; 6 of 6 cells were trained with "
+    assert sum(line.startswith(told) for line in outcome.text.splitlines()) == 1
+
+
 def test_definitions_that_nothing_selects_rerun_nothing(study):
     study.change("""
         tasks: {other: {data: {family: spheres, dimension: 5}, network: wide, protocol: short}}

@@ -14,6 +14,7 @@ from solverproof import cells as study
 from solverproof.config import load
 from solverproof.errors import InputError
 from solverproof.fingerprint import code_hash
+from solverproof.provenance import upgrades
 
 # Jobs find the package and the interpreter that runs this file, activated or not. With conda
 # Snakemake takes PYTHONPATH out of the environment of shell jobs, so the prefix sets it.
@@ -32,6 +33,9 @@ except InputError as error:
     sys.exit(f"solverproof: {error}")
 
 RESULTS = config["results"]
+# an upgrade is told and runs nothing again: --forceall does
+for line in upgrades(Path(RESULTS, "models")):
+    print(f"solverproof: {line}", file=sys.stderr)
 CELLS = {cell.path: cell for cell in study.cells(config)}
 
 

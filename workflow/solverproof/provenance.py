@@ -1,25 +1,46 @@
 """What a run was made with: versions, machine, commit."""
 
+import json
 import os
 import platform
 import subprocess
+from collections import Counter
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import torch
 
 PACKAGES = ("torch", "torchdiffeq", "numpy", "safetensors")
 
 
 def provenance() -> dict[str, Any]:
     """Versions of what computes, threads, machine and commit of the code (None outside git)."""
+    import torch
+
     return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": versions(),
         "threads": torch.get_num_threads(),
         "machine": {"platform": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
         "commit": _commit(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of what computes."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def upgrades(models: Path) -> Iterator[str]:
+    """One line for every package some models were trained with in another version than the installed one.
+
+    Args:
+        models: the folder of trained models.
+    """
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in models.glob("*/*/*/*/run.json")]
+    found = Counter(item for run in runs for item in run["versions"].items())
+    for (name, old), count in sorted(found.items()):
+        if old != versions()[name]:
+            yield f"{name} {versions()[name]} is installed; {count} of {len(runs)} cells were trained with {old}"
 
 
 def _processor() -> str:
