@@ -23,7 +23,7 @@ unlock: $(STUDY)
 	$(BIN)/snakemake --unlock
 
 test: $(TOOLS) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2
 
 lint: $(TOOLS)
 	$(BIN)/ruff check
