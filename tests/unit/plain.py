@@ -19,12 +19,15 @@ class PlainClassifier(nn.Module):
         )
         self.horizon = model.horizon
 
-    def final_state(self, x, solver, steps):
-        times = torch.linspace(0, self.horizon, steps + 1, dtype=torch.float64)
-        return odeint(lambda _, z: self.field(z), x, times, method=solver)[-1]
+    def final_state(self, x, solver, fineness):
+        """At the horizon, reached in a number of steps, or by an adaptive solver with a tolerance below 1."""
+        adaptive = fineness < 1
+        times = torch.linspace(0, self.horizon, 2 if adaptive else fineness + 1, dtype=torch.float64)
+        how = {"rtol": fineness, "atol": fineness, "options": {"step_t": times[1:]}} if adaptive else {}
+        return odeint(lambda _, z: self.field(z), x, times, method=solver, **how)[-1]
 
-    def forward(self, x, solver, steps):
-        return self.head(self.final_state(x, solver, steps).flatten(1))
+    def forward(self, x, solver, fineness):
+        return self.head(self.final_state(x, solver, fineness).flatten(1))
 
 
 def unprefixed(parameters):

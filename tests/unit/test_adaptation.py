@@ -248,6 +248,13 @@ def test_a_test_solver_that_is_the_training_solver_is_tightened_until_it_works_h
     assert chooser.checks[-1]["test_tolerance"] == 1e-5
 
 
+def test_a_test_solver_that_never_works_harder_is_not_tightened_for_ever():
+    chooser, model = adapting(DOPRI, test_solver="dopri5", initial=0.1), Scripted(lambda _: 0.9, nfe=lambda _: 14)
+    run(chooser, model, 5)
+    assert chooser.checks[-1]["test_tolerance"] == 1e-8
+    assert chooser.monitoring_nfe == 14 * (1 + 7 + 1)
+
+
 def spec_of(options, solver="euler", iterations=20):
     return {
         "identity": f"toy/{solver}/chosen",
@@ -269,8 +276,10 @@ def data():
     return spheres(dimension=2, train=60, test=20, seed=0)
 
 
-def test_the_first_step_is_hairer_s_on_the_first_batch(data):
+@pytest.mark.parametrize("horizon", [1.0, 0.25])
+def test_the_first_step_is_hairer_s_on_the_first_batch(horizon, data):
     spec, seen = spec_of(PAPER), []
+    spec["model"]["horizon"] = horizon
     chooser = controller(spec)
 
     def watched(batch):
@@ -283,7 +292,8 @@ def test_the_first_step_is_hairer_s_on_the_first_batch(data):
 
     train(spec, data, watched)
     ((setting, step),) = seen
-    assert setting.steps == math.ceil(1 / min(1.0, max(1 / 500, step)) - 1e-9)
+    assert 1 < setting.steps < 500
+    assert setting.steps == math.ceil(horizon / step - 1e-9)
     assert chooser.monitoring_nfe == 2
 
 

@@ -109,11 +109,14 @@ def test_training_gives_the_same_bits_every_time(problem):
 
 @pytest.mark.usefixtures("double_precision")
 @every_problem
-@pytest.mark.parametrize(("solver", "steps", "horizon"), [("euler", 4, 1.0), ("rk4", 2, 0.7)])
-def test_training_equals_a_plain_loop_with_modules_torchdiffeq_and_adam(problem, solver, steps, horizon, drawn):
+@pytest.mark.parametrize(
+    ("solver", "fineness", "horizon"),
+    [("euler", 4, 1.0), ("rk4", 2, 0.7), ("fehlberg2", 1e-2, 0.7), ("dopri5", 1e-4, 1.0)],
+)
+def test_training_equals_a_plain_loop_with_modules_torchdiffeq_and_adam(problem, solver, fineness, horizon, drawn):
     data = data_of(problem)
     x, y = torch.from_numpy(data["train_x"]), torch.from_numpy(data["train_y"])
-    spec = spec_of(problem, seeds=[4, 5], chosen=steps_of(solver, steps), horizon=horizon, history_every=1)
+    spec = spec_of(problem, seeds=[4, 5], chosen=Setting(SOLVERS[solver], fineness), horizon=horizon, history_every=1)
     start = initial(spec, data)
     trained = train(spec, data)
     batches = drawn[-5:]
@@ -122,7 +125,7 @@ def test_training_equals_a_plain_loop_with_modules_torchdiffeq_and_adam(problem,
         plain = PlainClassifier(model, start, i)
         optimizer = torch.optim.Adam(plain.parameters(), lr=0.01)
         for batch, row in zip(batches, (r for r in trained.history if r["seed"] == seed), strict=True):
-            logits, labels = plain(x[batch[i]], solver, steps), y[batch[i]]
+            logits, labels = plain(x[batch[i]], solver, fineness), y[batch[i]]
             loss = cross_entropy(logits, labels)
             assert row["loss"] == pytest.approx(loss.item(), rel=1e-9)
             assert row["accuracy"] == pytest.approx((logits.argmax(1) == labels).double().mean().item(), rel=1e-6)

@@ -1,5 +1,6 @@
 """The flow of a vector field, approximated by a numerical solver."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ from solverproof.solvers import Setting
 
 VectorField = Callable[[Tensor], Tensor]
 MOST_EVALUATIONS = 20_000  # of one solve; a field that needs more is not solved in any useful sense
+NOT_FINITE = "state or slope not finite"
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class SolverError(Exception):
     """A solver gave up.
 
     Attributes:
-        status: `underflow` (the step became too small to move on), `nonfinite` (the state is NaN or
-            infinite) or `budget` (more than `MOST_EVALUATIONS` evaluations).
+        status: `underflow` (the step became too small to move on), `nonfinite` (the state or its slope
+            is NaN or infinite) or `budget` (more than `MOST_EVALUATIONS` evaluations).
         reason: what happened, in one line.
         nfe: evaluations made until then.
         steps, rejected: None; so that it stands where a `Solution` may.
@@ -66,7 +68,8 @@ def solve(
         setting: the solver and its number of steps or tolerance.
         horizon: length of the interval.
         adjoint: the parameters of the field, to get gradients by solving the adjoint equation
-            backwards (Chen et al. 2018, algorithm 1) instead of through the solver's operations.
+            backwards (Chen et al. 2018, algorithm 1) instead of through the solver's operations; they
+            are NaN where that equation cannot be solved.
 
     Raises:
         SolverError: if an adaptive solver cannot go on.
@@ -86,7 +89,34 @@ def solve(
     except AssertionError as error:
         status, reason = _complaint(str(error))
         raise SolverError(status, reason, counted.evaluations) from error
-    return Solution(states[-1], counted.evaluations, counted.steps - counted.rejected, counted.rejected)
+    end = states[-1] if adjoint is None else _guarded(states[-1], state, *adjoint)
+    return Solution(end, counted.evaluations, counted.steps - counted.rejected, counted.rejected)
+
+
+def _guarded(result: Tensor, *inputs: Tensor) -> Tensor:
+    """The result, with gradients that are NaN where they cannot be computed: an error would end all seeds' training."""
+    guarded: Tensor = _Guarded.apply([result], *inputs)  # type: ignore[no-untyped-call]
+    return guarded
+
+
+class _Guarded(torch.autograd.Function):
+    """Takes the result in a list, which hides its own graph."""
+
+    @staticmethod
+    def forward(ctx: Any, result: list[Tensor], *inputs: Tensor) -> Tensor:
+        """The result without its graph."""
+        (ctx.result,), ctx.inputs = result, inputs
+        return result[0].detach()
+
+    @staticmethod
+    def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of the result, or NaN."""
+        wanted = [tensor for tensor in ctx.inputs if tensor.requires_grad]
+        try:
+            found = iter(torch.autograd.grad(ctx.result, wanted, gradient))
+        except (AssertionError, SolverError):
+            found = iter([torch.full_like(tensor, math.nan) for tensor in wanted])
+        return None, *(next(found) if tensor.requires_grad else None for tensor in ctx.inputs)
 
 
 def _options(setting: Setting, ends: Tensor) -> dict[str, Any]:
@@ -100,7 +130,7 @@ def _complaint(message: str) -> tuple[str, str]:
     """Status and reason of torchdiffeq's assertions on the step size and the state."""
     if "underflow" in message:
         return "underflow", "step size too small to move on"
-    return "nonfinite", "state not finite"
+    return "nonfinite", NOT_FINITE
 
 
 def trajectory(field: VectorField, state: Tensor, setting: Setting, *, horizon: float) -> Solution:
@@ -145,6 +175,12 @@ class _Counted:
 
 class _CountedAdaptive(_Counted):
     """Likewise, for adaptive methods, the only ones that call `callback_reject_step`."""
+
+    def callback_step(self, *now: Tensor) -> None:
+        _, _, size = now
+        if size == 0:  # which torchdiffeq makes of a size that is NaN, as it is where the state or its slope is
+            raise SolverError("nonfinite", NOT_FINITE, self.evaluations)
+        super().callback_step(*now)
 
     def callback_reject_step(self, *_: Tensor) -> None:
         self.rejected += 1

@@ -111,10 +111,18 @@ def train(spec: Mapping[str, Any], data: Mapping[str, np.ndarray], schedule: Sch
         optimizer.zero_grad()
         losses.sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        _give_up(parameters, [seeds.index(seed) for seed in record.failures])
 
     for p in parameters.values():
         p.detach_()
     return Training(parameters, record.history, record.mean_nfe, record.failures)
+
+
+@torch.no_grad()
+def _give_up(parameters: Parameters, failed: Sequence[int]) -> None:
+    """Make failed seeds NaN, on which an adaptive solver gives up at once, not after all its evaluations again."""
+    for p in parameters.values():
+        p[list(failed)] = math.nan
 
 
 class _Record:
