@@ -111,7 +111,8 @@ def train(spec: Mapping[str, Any], data: Mapping[str, np.ndarray], schedule: Sch
         optimizer.zero_grad()
         losses.sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        _give_up(parameters, [seeds.index(seed) for seed in record.failures])
+        if record.failures:
+            _give_up(parameters, [seeds.index(seed) for seed in record.failures])
 
     for p in parameters.values():
         p.detach_()
