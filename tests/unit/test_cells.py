@@ -241,6 +241,7 @@ def test_a_controlled_cell_says_by_what_and_whether_it_is_adapted(config):
     found = {cell.label: evaluation_spec(config, cell) for cell in cells(config) if not cell.setting}
     assert {label: (spec["controller"], spec["adapted"]) for label, spec in found.items()} == {
         "adapt_midpoint": ("adapt_midpoint", True),
+        "adapt_often": ("adapt_often", True),
         "random": ("random", False),
     }
     assert all(evaluation_spec(config, c)["controller"] is None for c in cells(config) if c.setting)
@@ -282,7 +283,7 @@ def test_a_file_is_part_of_the_specification_by_its_content(study, tmp_path):
 
 def test_adapted_cells_are_gathered_for_their_figure(config):
     found = adapted(config)
-    assert set(found) == {"sphere2_euler_adapt_midpoint", "digits_euler_adapt_midpoint"}
+    assert set(found) == {"sphere2_euler_adapt_midpoint", "digits_euler_adapt_often"}
     for name, seeds in found.items():
         assert [cell.seeds for cell in seeds] == [(seed,) for seed in range(5)]
         assert {cell.identity.replace("/", "_") for cell in seeds} == {name}
