@@ -141,7 +141,7 @@ def test_a_failing_condition_is_written_with_its_residual():
 def test_no_two_conditions_are_written_alike_and_every_branch_has_its_own_index():
     written = [_condition(tree) for size in range(1, 9) for tree in trees(size)]
     assert len(set(written)) == len(written) == 200
-    assert "sum b_i a_ij c_j a_ik c_k = 1/20" in written  # HNW table II.2.2, tree t_53
+    assert "sum b_i a_ij c_j a_ik c_k = 1/20" in written
     for condition in written:
         inner = re.findall(r"a_.(.)", condition)
         assert len(set(inner)) == len(inner)

@@ -62,7 +62,7 @@ def _adaptive(method: Tableau) -> type:
 
     class Adaptive(RKAdaptiveStepsizeODESolver):  # type: ignore[misc]
         # torchdiffeq's word for the power of the step that the error estimate falls with, which sets
-        # the next step: one above the lower of the two orders (HNW II.4, equation 4.13)
+        # the next step: one above the lower of the two orders (HNW II.4)
         order = min(method.order, method.embedded_order or method.order) + 1
         tableau = _ButcherTableau(
             alpha=_tensor(c[1:]),
@@ -78,7 +78,7 @@ def _adaptive(method: Tableau) -> type:
 def _middle(b: tuple[Fraction, ...]) -> list[Fraction]:
     """Weights of the state at the middle of a step, from which torchdiffeq draws a quartic for output between steps.
 
-    They are those of the cubic Hermite polynomial (HNW II.6, equation 6.7), which needs nothing but
+    They are those of the cubic Hermite polynomial (HNW II.6), which needs nothing but
     both ends and the field there, so it fits every pair. The quartic is then this cubic: its error
     is O(h^4), and at the end of a step it returns the state itself but for rounding.
     """
