@@ -25,7 +25,16 @@ PARTS = {"train_x": X[:10], "train_y": Y[::2], "test_x": X[10:], "test_y": Y[::2
 def spec_of(path, **options):
     """What a configuration says of a file; it fits the file unless options say otherwise."""
     checksum = {} if "sha256" in options else {"sha256": sha256_of(Path(path))}
-    return {"family": "file", "path": path, "classes": 2, "test": 0.2, "seed": 0, **checksum, **options}
+    return {
+        "family": "file",
+        "path": path,
+        "classes": 2,
+        "test": 0.2,
+        "seed": 0,
+        "scale": "none",
+        **checksum,
+        **options,
+    }
 
 
 def file(path, **options):
@@ -153,6 +162,26 @@ def test_a_table_and_arrays_of_the_same_numbers_are_the_same_data_set(tmp_path_f
     theirs = file(npz(folder, train_x=x[:4], train_y=y[:4], test_x=x[4:], test_y=y[4:]))
     for name in SPLIT:
         np.testing.assert_array_equal(ours[name], theirs[name])
+
+
+def test_standard_features_have_zero_mean_and_unit_variance_over_the_training_part_alone(tmp_path):
+    x = np.random.default_rng(0).normal([5, -200, 0], [0.1, 30, 1], (40, 3))
+    x[:, 2] = 7
+    parts = {"train_x": x[:30], "train_y": np.arange(30) % 2, "test_x": 3 * x[30:], "test_y": np.arange(10) % 2}
+    data = file(npz(tmp_path, **parts), scale="standard")
+    mean, deviation = x[:30].mean(0), np.array([*x[:30, :2].std(0), 1])
+    for part in ("train", "test"):
+        assert data[f"{part}_x"].dtype == np.float32
+        np.testing.assert_allclose(
+            data[f"{part}_x"][:, 0], (parts[f"{part}_x"] - mean) / deviation, rtol=1e-3, atol=1e-4
+        )
+
+
+def test_standard_images_keep_their_shape(tmp_path):
+    x = np.random.default_rng(0).random((20, 3, 4, 5))
+    data = file(npz(tmp_path, x=x, y=Y), test=0.5, scale="standard")
+    assert data["train_x"].shape == data["test_x"].shape == (10, 3, 4, 5)
+    np.testing.assert_allclose(data["train_x"].std(0), 1, rtol=1e-4)
 
 
 def test_a_file_that_is_gone_or_a_folder_is_told(tmp_path):
@@ -305,16 +334,16 @@ def test_the_command_line_tells_a_mistake_in_one_line_and_writes_nothing(tmp_pat
 
 @pytest.fixture
 def iris(tmp_path):
-    """The iris flowers as a table without their one duplicate, in units of ten centimetres."""
+    """The iris flowers as a table without their one duplicate."""
     bunch = load_iris(as_frame=True)
-    table = (bunch.data / 10).assign(species=bunch.target_names[bunch.target]).drop_duplicates()
+    table = bunch.data.assign(species=bunch.target_names[bunch.target]).drop_duplicates()
     path = tmp_path / "iris.csv"
     table.to_csv(path, index=False)
     return str(path)
 
 
 def test_a_small_neural_ode_learns_the_iris_flowers_from_a_file(iris, study, tmp_path):
-    data = {"family": "file", "path": iris, "label": "species", "classes": 3, "test": 0.2}
+    data = {"family": "file", "path": iris, "label": "species", "classes": 3, "scale": "standard"}
     study["tasks"]["iris"] = {"data": data, "network": "mlp64", "protocol": "digits"}
     study["select"] = {"tasks": ["iris"], "solvers": ["euler"], "seeds": [0]}
     study["steps"]["iris"] = {"euler": [4]}

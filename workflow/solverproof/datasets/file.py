@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
 
 from solverproof.datasets.readers import SPLIT, read
 from solverproof.errors import InputError
@@ -14,7 +15,15 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def file(
-    *, path: str, sha256: str, classes: int, test: float, seed: int, label: str | None = None, split: str | None = None
+    *,
+    path: str,
+    sha256: str,
+    classes: int,
+    test: float,
+    seed: int,
+    scale: str,
+    label: str | None = None,
+    split: str | None = None,
 ) -> dict[str, np.ndarray]:
     """Read samples and labels, and split them into training and test part unless the file does.
 
@@ -31,6 +40,9 @@ def file(
             must not have to read files.
         test: share of the samples drawn for testing, by class.
         seed: seed of that draw.
+        scale: "standard" brings each feature to zero mean and unit variance over the training part,
+            which only is known here (statistics of all samples would leak the test part); "none"
+            leaves features as they are.
         label: column of labels (.csv).
         split: column that says `train` or `test` (.csv), instead of a draw.
 
@@ -42,7 +54,8 @@ def file(
         arrays = _checked(read(path, label, split))
         if "x" in arrays:
             arrays = _drawn(arrays["x"], arrays["y"], test, seed)
-        return _numbered(arrays, classes)
+        data = _numbered(arrays, classes)
+        return _standardised(data) if scale == "standard" else data
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; write a path from the working directory") from error
     except InputError as error:
@@ -130,3 +143,9 @@ def _check_parts(train_x: np.ndarray, test_x: np.ndarray) -> None:
 def _contents(x: np.ndarray) -> set[bytes]:
     """Samples as something to compare; adding zero makes -0.0 the same as 0.0."""
     return {sample.tobytes() for sample in x + np.float32(0)}
+
+
+def _standardised(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    flat = {name: data[name].reshape(len(data[name]), -1) for name in ("train_x", "test_x")}
+    scaler = StandardScaler().fit(flat["train_x"])
+    return {**data, **{name: scaler.transform(x).reshape(data[name].shape) for name, x in flat.items()}}
