@@ -1,5 +1,6 @@
 import copy
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from solverproof.cells import (
     Cell,
+    _checksum,
     accuracy_spec,
     adapted,
     canonical,
@@ -21,6 +23,7 @@ from solverproof.cells import (
     training_work,
 )
 from solverproof.config import load
+from solverproof.files import sha256_of
 from solverproof.solvers import SOLVERS, Setting
 
 
@@ -275,10 +278,19 @@ def test_a_file_is_part_of_the_specification_by_its_content(study, tmp_path):
         "network": "mlp64",
         "protocol": "digits",
     }
+    config = load(study)
+
+    def specification():
+        _checksum.cache_clear()  # a file is read once per run
+        return canonical(data_spec(config, "mine"))
+
     path.write_text("x,y\n1,0\n2,1\n", encoding="utf-8")
-    first = data_spec(load(study), "mine")
-    assert len(first["sha256"]) == 64
-    assert first["test"] == 0.2
+    first = specification()
+    os.utime(path, (0, 0))
+    assert specification() == first
+    path.write_text("x,y\n1,0\n2,2\n", encoding="utf-8")
+    assert specification() != first
+    assert sha256_of(path) in specification()
 
 
 def test_adapted_cells_are_gathered_for_their_figure(config):

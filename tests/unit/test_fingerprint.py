@@ -111,12 +111,14 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
         ("comparison", {"comparison"}),
         ("validity", {"tables", "comparison"}),
         ("tables", {"tables", "comparison"}),
-        ("files", {"tables", "comparison", "figures.accuracy", "figures.fan"}),
+        ("files", {"tables", "comparison", "figures.accuracy", "figures.fan", "datasets.file"}),
         ("figures.style", {"figures.accuracy", "figures.fan"}),
         ("figures.accuracy", {"figures.accuracy"}),
         ("fan", {"figures.fan"}),
         ("datasets.spheres", {"datasets.spheres", "figures.fan"}),
         ("datasets.digits", {"datasets.digits"}),
+        ("datasets.minima", {"datasets.minima"}),
+        ("datasets.readers", {"datasets.file"}),
         ("provenance", set()),
         ("config", set()),
     ],
@@ -124,7 +126,7 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
 def test_an_edit_changes_the_hash_of_the_stages_that_use_it_and_of_no_other(edited, stages, package):
     names = {
         *("training", "adaptation", "evaluation", "tracing", "tables", "comparison", "figures.accuracy", "figures.fan"),
-        *("datasets.spheres", "datasets.digits"),
+        *("datasets.spheres", "datasets.digits", "datasets.minima", "datasets.file"),
     }
     before = {name: code_hash(name) for name in names}
     edit(package, edited, with_other_code)
