@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from solverproof import fingerprint
-from solverproof.fingerprint import _imports, code_hash
+from solverproof.fingerprint import _code, _imports, code_hash
 
 PACKAGE = Path(fingerprint.__file__).parent
 MODULES = sorted(
@@ -17,15 +17,21 @@ MODULES = sorted(
 )
 
 
+def forget():
+    """What has been read of the package's files."""
+    _code.cache_clear()
+    _imports.cache_clear()
+
+
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A copy of the package that code_hash reads in place of the original."""
     copy = tmp_path / "solverproof"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(fingerprint, "ROOT", copy)
-    _imports.cache_clear()
+    forget()
     yield copy
-    _imports.cache_clear()
+    forget()
 
 
 def path_of(package, module):
@@ -39,7 +45,7 @@ def edit(package, module, change):
     after = change(before)
     assert after != before
     path.write_text(after, encoding="utf-8")
-    _imports.cache_clear()
+    forget()
 
 
 def reformatted(source):
@@ -146,6 +152,7 @@ def test_the_hash_of_several_modules_covers_each_in_any_order(package):
 def test_a_file_that_is_touched_or_moved_with_its_package_keeps_its_hash(package):
     assert code_hash("training") == fresh_hash(PACKAGE)
     path_of(package, "training").touch()
+    forget()
     assert code_hash("training") == fresh_hash(PACKAGE)
 
 

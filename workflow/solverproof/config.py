@@ -4,6 +4,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ def _problems(config: dict[str, Any]) -> Iterator[Problem]:
     yield from _unknown_modules(config)
 
 
+@cache
 def _validator() -> Any:
     """A JSON Schema validator that fills in defaults as it goes; 2.0 is no integer, NaN and infinity no number."""
     base = jsonschema.Draft202012Validator
