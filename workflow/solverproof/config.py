@@ -231,6 +231,8 @@ def _referred_in_selections(config: Mapping[str, Any]) -> Iterator[Reference]:
     for name, options in config["controllers"].items():
         if options["family"] == "adaptation":
             yield ("controllers", name, "test_solver"), "solver", options["test_solver"], SOLVERS
+            for i, probe in enumerate(options.get("probe_solvers", [])):
+                yield ("controllers", name, "probe_solvers", i), "solver", probe, SOLVERS
 
 
 def _unusable_selection(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -277,8 +279,9 @@ def _unusable_pair(train: Solver, options: Mapping[str, Any]) -> str | None:
     if options["family"] == "random":
         return f"{train.name} has no steps to draw; write a fixed-step solver" if train.is_adaptive else None
     test = SOLVERS[options["test_solver"]]
-    if test.measure != train.measure:
-        return f"its test solver {test.name} is not of the kind of {train.name}; write one of kind '{train.kind}'"
+    for other in (test, *(SOLVERS[name] for name in options.get("probe_solvers", []))):
+        if other.measure != train.measure:
+            return f"{other.name} is not of the kind of {train.name}; write a solver of kind '{train.kind}'"
     better = test.order > train.order or (train.is_adaptive and test == train)
     wanted = f"order above {train.order}" + (f", or {train.name} itself" if train.is_adaptive else "")
     return None if better else f"its test solver {test.name} is no better than {train.name}; write one of {wanted}"
