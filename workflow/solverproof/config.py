@@ -49,6 +49,39 @@ def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> dict[st
     return filled
 
 
+def read(files: Sequence[Path]) -> dict[str, Any]:
+    """Merge YAML files as Snakemake does: definitions are merged, lists and values replaced by later files.
+
+    Raises:
+        InputError: if a file is missing or is not YAML with keys at its top.
+    """
+    merged: dict[str, Any] = {}
+    for file in files:
+        _merge(merged, _read(file))
+    return merged
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}; write the path of a YAML file") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise InputError(f"{file}: line {line} is not YAML ({error.problem}); mend it") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{file}: there are no keys at its top; write for example select: {{seeds: [0-4]}}")
+    return content
+
+
+def _merge(base: dict[str, Any], change: Mapping[str, Any]) -> None:
+    for key, value in change.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = value
+
+
 def seed_blocks(entries: Sequence[int | str]) -> list[tuple[int, ...]]:
     """Blocks of seeds from `select.seeds`: 5 is the block (5,), "0-4" the block (0, 1, 2, 3, 4).
 
