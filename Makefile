@@ -1,5 +1,7 @@
 # The two commands: make figures, make test. Each creates .venv on first use.
+# make figures CONFIG=my.yaml lays your own configuration over the default one.
 CORES ?= all
+CONFIG ?=
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -11,7 +13,8 @@ CLUSTER := .venv/cluster-installed
 .PHONY: figures test test-slurm smoke bench unlock lint format
 
 figures: $(STUDY)
-	$(SNAKEMAKE)
+	@$(BIN)/python -m solverproof check config/config.yaml $(CONFIG)
+	$(SNAKEMAKE) --configfile config/config.yaml $(CONFIG)
 
 smoke: $(STUDY)
 	$(SNAKEMAKE) --configfile config/smoke.yaml

@@ -7,7 +7,8 @@ from conftest import CONFIG
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solverproof.config import SCHEMA, load, seed_blocks
+from solverproof.__main__ import main
+from solverproof.config import SCHEMA, load, read, seed_blocks
 from solverproof.datasets import CLASSES
 from solverproof.errors import InputError
 
@@ -99,7 +100,8 @@ NEW_KEYS = [
     ("controllers.steps-8", {"family": "random", "steps": [1, 2]}, "does not begin with steps- or tolerance-"),
     ("controlled.sphere2.euler", ["adapt_middle"], "unknown controller 'adapt_middle'; did you mean 'adapt_midpoint'?"),
     ("controlled.sphere2.rk4", ["adapt_midpoint"], "midpoint is no better than rk4; write one of order above 4"),
-    ("controlled.sphere2.fehlberg2", ["adapt_midpoint"], "write one of kind 'adaptive'"),
+    ("controlled.sphere2.fehlberg2", ["adapt_midpoint"], "write a solver of kind 'adaptive'"),
+    ("controllers.adapt_midpoint.probe_solvers", ["rk5"], "unknown solver 'rk5'; did you mean 'rk4'?"),
     ("controlled.sphere2.fehlberg2", ["random"], "fehlberg2 has no steps to draw; write a fixed-step solver"),
     ("controlled.sphere2.dopri8", ["adapt_dopri5"], "write one of order above 8, or dopri8 itself"),
     ("steps.sphere2.dopri5", [4], "dopri5 is of kind 'adaptive'; write its settings under tolerances"),
@@ -441,3 +443,46 @@ def test_the_default_study_says_what_the_defaults_say(study):
     assert study["results"] == filled["results"]
     assert study["test"]["ratios"] == filled["test"]["ratios"]
     assert study["validity"] == filled["validity"]
+
+
+def test_files_are_merged_as_snakemake_merges_them(tmp_path):
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text("a: {b: 1, c: [1, 2]}\nd: 4\n", encoding="utf-8")
+    two.write_text("a: {c: [3], e: 5}\nd: {f: 6}\n", encoding="utf-8")
+    assert read([one, two]) == {"a": {"b": 1, "c": [3], "e": 5}, "d": {"f": 6}}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (None, "No such file or directory; write the path of a YAML file"),
+        ("select: {seeds: [0-4}\n", "line 1 is not YAML"),
+        ("a: 1\n\tb: 2\n", "line 2 is not YAML"),
+        ("- select\n", "there are no keys at its top"),
+        ("", "there are no keys at its top"),
+    ],
+    ids=["missing", "bracket", "tab", "list", "empty"],
+)
+def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path, text, complaint):
+    file = tmp_path / "my.yaml"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=complaint) as caught:
+        read([CONFIG / "config.yaml", file])
+    assert str(caught.value).startswith(f"{file}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_line_tells_what_a_configuration_implies(tmp_path, capsys):
+    file = tmp_path / "my.yaml"
+    file.write_text("select: {tasks: [digits], solvers: [euler]}\nsteps: {digits: {euler: [1, 2]}}\n", encoding="utf-8")
+    assert main(["check", str(CONFIG / "config.yaml"), str(file)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "digits with euler: 2 trained",
+        "digits with euler: 10 controlled",
+        "12 cells, each a training and an evaluation",
+    ]
+    file.write_text("selekt: {}\n", encoding="utf-8")
+    assert main(["check", str(CONFIG / "config.yaml"), str(file)]) == 2
+    message = f"solverproof: {file}: selekt: unknown key; did you mean 'select'?\n"
+    assert capsys.readouterr().err == message

@@ -3,12 +3,15 @@ import pytest
 
 from solverproof.datasets import CLASSES, make, shape
 from solverproof.datasets.digits import digits
+from solverproof.datasets.minima import minima
 from solverproof.datasets.spheres import spheres
 
 SPHERES = {"dimension": 3, "train": 40, "test": 20, "seed": 5}
+MINIMA = {"train": 40, "test": 20, "seed": 5}
 DIGITS = {"test": 360, "seed": 5}
 families = pytest.mark.parametrize(
-    ("family", "options", "maker"), [("spheres", SPHERES, spheres), ("digits", DIGITS, digits)]
+    ("family", "options", "maker"),
+    [("spheres", SPHERES, spheres), ("minima", MINIMA, minima), ("digits", DIGITS, digits)],
 )
 
 

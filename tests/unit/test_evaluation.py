@@ -94,9 +94,9 @@ def test_the_number_of_evaluations_is_that_of_one_forward_pass_whatever_the_chun
 
 
 @pytest.mark.usefixtures("double_precision")
-@pytest.mark.parametrize("chunk", [1, 7, 299, 300, 301])
+@pytest.mark.parametrize("chunk", [1, 7, 59, 60, 61])
 def test_the_size_of_the_chunks_changes_no_result(chunk, monkeypatch):
-    data, parameters = toy(300)
+    data, parameters = toy(60)
     whole = evaluate(spec_of(), data, parameters, RUN)
     monkeypatch.setattr(evaluation, "CHUNK", chunk)
     for row, expected in zip(evaluate(spec_of(), data, parameters, RUN), whole, strict=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from solverproof import fingerprint
-from solverproof.fingerprint import _imports, code_hash
+from solverproof.fingerprint import _code, _imports, code_hash
 
 PACKAGE = Path(fingerprint.__file__).parent
 MODULES = sorted(
@@ -17,15 +17,21 @@ MODULES = sorted(
 )
 
 
+def forget():
+    """What has been read of the package's files."""
+    _code.cache_clear()
+    _imports.cache_clear()
+
+
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A copy of the package that code_hash reads in place of the original."""
     copy = tmp_path / "solverproof"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(fingerprint, "ROOT", copy)
-    _imports.cache_clear()
+    forget()
     yield copy
-    _imports.cache_clear()
+    forget()
 
 
 def path_of(package, module):
@@ -39,7 +45,7 @@ def edit(package, module, change):
     after = change(before)
     assert after != before
     path.write_text(after, encoding="utf-8")
-    _imports.cache_clear()
+    forget()
 
 
 def reformatted(source):
@@ -111,12 +117,14 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
         ("comparison", {"comparison"}),
         ("validity", {"tables", "comparison"}),
         ("tables", {"tables", "comparison"}),
-        ("files", {"tables", "comparison", "figures.accuracy", "figures.fan"}),
+        ("files", {"tables", "comparison", "figures.accuracy", "figures.fan", "datasets.file"}),
         ("figures.style", {"figures.accuracy", "figures.fan"}),
         ("figures.accuracy", {"figures.accuracy"}),
         ("fan", {"figures.fan"}),
         ("datasets.spheres", {"datasets.spheres", "figures.fan"}),
         ("datasets.digits", {"datasets.digits"}),
+        ("datasets.minima", {"datasets.minima"}),
+        ("datasets.readers", {"datasets.file"}),
         ("provenance", set()),
         ("config", set()),
     ],
@@ -124,7 +132,7 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
 def test_an_edit_changes_the_hash_of_the_stages_that_use_it_and_of_no_other(edited, stages, package):
     names = {
         *("training", "adaptation", "evaluation", "tracing", "tables", "comparison", "figures.accuracy", "figures.fan"),
-        *("datasets.spheres", "datasets.digits"),
+        *("datasets.spheres", "datasets.digits", "datasets.minima", "datasets.file"),
     }
     before = {name: code_hash(name) for name in names}
     edit(package, edited, with_other_code)
@@ -144,6 +152,7 @@ def test_the_hash_of_several_modules_covers_each_in_any_order(package):
 def test_a_file_that_is_touched_or_moved_with_its_package_keeps_its_hash(package):
     assert code_hash("training") == fresh_hash(PACKAGE)
     path_of(package, "training").touch()
+    forget()
     assert code_hash("training") == fresh_hash(PACKAGE)
 
 

@@ -1,3 +1,5 @@
+import re
+from decimal import Context, Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -6,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solverproof.tableaux import ROUNDING, TableauError, order_of, parse, trees
+from solverproof.tableaux import TableauError, _condition, order_of, parse, trees
 
 SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "config" / "solvers.yaml").read_text(encoding="utf-8"))["solvers"]
 RK4 = SHIPPED["classic_rk4"]
@@ -63,6 +65,19 @@ def test_a_weight_that_is_off_is_caught(name, data):
         parse({**definition, "b": b})
 
 
+@every_known
+@given(st.data(), st.sampled_from([Fraction(1, 10**10), Fraction(-1, 1000)]))
+def test_an_entry_that_is_off_together_with_its_node_is_caught(name, data, error):
+    definition = KNOWN[name]
+    i = data.draw(st.integers(1, len(definition["c"]) - 1))
+    j = data.draw(st.integers(0, i - 1))
+    a, c = [list(row) for row in definition["a"]], list(definition["c"])
+    a[i][j] = str(Fraction(str(a[i][j])) + error)
+    c[i] = str(Fraction(str(c[i])) + error)
+    with pytest.raises(TableauError, match="fails by"):
+        parse({**definition, "a": a, "c": c})
+
+
 @given(st.integers(1, 3), st.sampled_from([1e-9, 1e-3, -0.5]))
 def test_an_entry_that_is_off_is_caught_by_its_row_sum(row, error):
     a = [list(entries) for entries in RK4["a"]]
@@ -89,20 +104,47 @@ def test_fractions_and_decimals_are_exact():
     assert tableau.b == (Fraction(1, 6), Fraction(1, 3), Fraction(1, 3), Fraction(1, 6))
 
 
-@pytest.mark.parametrize("digits", [16, 14])
-def test_decimals_of_sixteen_digits_pass_for_fractions(digits):
-    third, sixth = f"0.{'3' * digits}", f"0.1{'6' * (digits - 2)}7"
-    assert order_of(parse({**RK4, "b": [sixth, third, third, sixth]}).a, parse(RK4).b) == 4
+@every_known
+def test_coefficients_of_sixteen_digits_pass(name):
+    definition = {**KNOWN[name], "a": [[*map(digits, row)] for row in KNOWN[name]["a"]]}
+    definition |= {key: [*map(digits, KNOWN[name][key])] for key in ("b", "c", "b_embedded") if key in definition}
+    exact, cut = parse(KNOWN[name]), parse(definition)
+    assert (cut.order, cut.embedded_order, cut.is_fsal) == (exact.order, exact.embedded_order, exact.is_fsal)
+
+
+def digits(value):
+    exact = Fraction(str(value))
+    return str(Context(prec=16).divide(Decimal(exact.numerator), Decimal(exact.denominator)))
 
 
 def test_a_third_of_three_digits_does_not_pass():
     key, message = refused(b=["1/6", 0.333, "1/3", "1/6"])
     assert key == ("order",)
-    assert "sum b_i = 1/1 fails by" in message
+    assert message == "the condition sum b_i = 1 fails by -0.00033; mend b"
 
 
-def test_the_accepted_rounding_is_far_above_that_of_printed_digits_and_far_below_a_mistake():
-    assert 1e-14 < ROUNDING < 1e-12
+@every_known
+def test_an_order_below_the_true_one_is_refused(name):
+    order = KNOWN[name]["order"]
+    with pytest.raises(TableauError, match=f"the method has order {order}; write that") as caught:
+        parse({**KNOWN[name], "order": order - 1})
+    assert caught.value.key == ("order",)
+
+
+def test_a_failing_condition_is_written_with_its_residual():
+    key, message = refused(order=5)
+    assert key == ("order",)
+    # sum b c^4 is 5/24 under Simpson's rule
+    assert message.startswith("the condition sum b_i c_i^4 = 1/5 fails by 0.0083; the method has order 4: write that,")
+
+
+def test_no_two_conditions_are_written_alike_and_every_branch_has_its_own_index():
+    written = [_condition(tree) for size in range(1, 9) for tree in trees(size)]
+    assert len(set(written)) == len(written) == 200
+    assert "sum b_i a_ij c_j a_ik c_k = 1/20" in written
+    for condition in written:
+        inner = re.findall(r"a_.(.)", condition)
+        assert len(set(inner)) == len(inner)
 
 
 @pytest.mark.parametrize(
@@ -129,3 +171,8 @@ def test_a_malformed_tableau_is_told_where_it_is_wrong(change, key, message):
 )
 def test_evaluations_per_step_count_the_stage_that_the_next_step_reuses_once(name, evaluations):
     assert parse(KNOWN[name]).evaluations_per_step == evaluations
+
+
+def test_a_last_row_that_repeats_the_weights_with_fewer_digits_still_is_the_field_at_the_new_point():
+    rows = [*BOGACKI_SHAMPINE["a"][:-1], [digits(weight) for weight in BOGACKI_SHAMPINE["b"][:-1]]]
+    assert parse({**BOGACKI_SHAMPINE, "a": rows}).evaluations_per_step == 3

@@ -48,6 +48,7 @@ def test_every_overlay_of_the_supplement_implies_its_cells(clone, overlay, train
     jobs = clone.plan("--configfile", "config/config.yaml", f"config/{overlay}.yaml").jobs
     assert {rule: count for rule, count in jobs.items() if rule in ("train", "adapt")} == trained
     assert jobs["evaluate"] == sum(trained.values())
+    assert ("accuracy" in jobs) == ("train" in trained)  # there is nothing to draw without settings
 
 
 def test_every_overlay_is_tested(clone):

@@ -156,8 +156,8 @@ def test_one_more_block_of_seeds_trains_one_cell_per_setting_and_none_again(stud
 
 
 def test_one_more_test_solver_evaluates_again_without_training(study):
-    study.change("test: {solvers: {fehlberg2: [fehlberg2, dopri5, bosh3]}}")
-    assert study.plan().jobs == {"evaluate": 1, **FROM_TABLES}
+    study.change("test: {solvers: {fehlberg2: [fehlberg2, dopri5, bosh3], euler: [euler, midpoint, rk4, heun2]}}")
+    assert study.plan().jobs == {"evaluate": 6, **FROM_TABLES}
 
 
 def test_one_more_test_ratio_evaluates_again_without_training(study):

@@ -3,7 +3,11 @@ FIGURE = [f"{RESULTS}/figures/{{name}}.pdf", f"{RESULTS}/figures/{{name}}.png"]
 ADAPTED = study.adapted(config)
 NAMES = [
     "figure3_fan",
-    *[f"figure4_accuracy_{task}" for task in config["select"]["tasks"]],
+    *[
+        f"figure4_accuracy_{task}"
+        for task in config["select"]["tasks"]
+        if study.accuracy_spec(config, task)["solvers"]
+    ],
     *(["figure1_trajectories", "figure2_regions"] if FLOW else []),
     *[f"figure5_adaptation_{name}" for name in ADAPTED],
 ]

@@ -110,6 +110,20 @@ def plot(args: argparse.Namespace) -> None:
     draw(args.figure, args.spec, args.inputs, args.out)
 
 
+def check(args: argparse.Namespace) -> None:
+    """Check configuration files, merged in order, and tell what they imply."""
+    from collections import Counter
+
+    from solverproof.cells import cells
+    from solverproof.config import load, read
+
+    found = cells(load(read(args.files), args.files))
+    counts = Counter((cell.task, cell.solver.name, "trained" if cell.setting else "controlled") for cell in found)
+    for (task, solver, how), count in counts.items():
+        print(f"{task} with {solver}: {count} {how}")
+    print(f"{len(found)} cells, each a training and an evaluation")
+
+
 def solvers(_: argparse.Namespace) -> None:
     """Print the solvers one can train with: order, stages, kind, source."""
     from solverproof.solvers import table
@@ -173,6 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     figure.add_argument("figure", help="name of the figure")
     figure.add_argument("--inputs", type=Path, nargs="*", default=[])
     figure.add_argument("--out", type=Path, nargs="+", required=True)
+    verb(check, spec=False).add_argument("files", type=Path, nargs="+", help="YAML files, later ones over earlier ones")
     verb(solvers, spec=False)
     verb(keys, spec=False)
     verb(bench, spec=False).add_argument("--repeats", type=int, default=15)

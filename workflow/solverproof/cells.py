@@ -160,8 +160,10 @@ def train_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
     }
     if cell.setting:
         return {**spec, **cell.setting.spec, **_tableaux(config, cell.solver.name)}
-    options, probes = config["controllers"][cell.label], _test_solvers(config, cell)
-    tableaux = _tableaux(config, cell.solver.name, options.get("test_solver", cell.solver.name), *probes)
+    options = config["controllers"][cell.label]
+    checks = [options["test_solver"]] if "test_solver" in options else []
+    probes = options.get("probe_solvers", checks)
+    tableaux = _tableaux(config, cell.solver.name, *checks, *probes)
     return {**spec, "solver": cell.solver.name, "controller": options, "probe_solvers": probes, **tableaux}
 
 

@@ -4,6 +4,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,39 @@ def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> dict[st
     for key, message in _problems(filled):
         raise InputError(f"{_source(key, files)}{_dotted(key)}: {message}")
     return filled
+
+
+def read(files: Sequence[Path]) -> dict[str, Any]:
+    """Merge YAML files as Snakemake does: definitions are merged, lists and values replaced by later files.
+
+    Raises:
+        InputError: if a file is missing or is not YAML with keys at its top.
+    """
+    merged: dict[str, Any] = {}
+    for file in files:
+        _merge(merged, _read(file))
+    return merged
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}; write the path of a YAML file") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise InputError(f"{file}: line {line} is not YAML ({error.problem}); mend it") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{file}: there are no keys at its top; write for example select: {{seeds: [0-4]}}")
+    return content
+
+
+def _merge(base: dict[str, Any], change: Mapping[str, Any]) -> None:
+    for key, value in change.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = value
 
 
 def seed_blocks(entries: Sequence[int | str]) -> list[tuple[int, ...]]:
@@ -98,6 +132,7 @@ def _problems(config: dict[str, Any]) -> Iterator[Problem]:
     yield from _unknown_modules(config)
 
 
+@cache
 def _validator() -> Any:
     """A JSON Schema validator that fills in defaults as it goes; 2.0 is no integer, NaN and infinity no number."""
     base = jsonschema.Draft202012Validator
@@ -229,6 +264,8 @@ def _referred_in_selections(config: Mapping[str, Any]) -> Iterator[Reference]:
     for name, options in config["controllers"].items():
         if options["family"] == "adaptation":
             yield ("controllers", name, "test_solver"), "solver", options["test_solver"], SOLVERS
+            for i, probe in enumerate(options.get("probe_solvers", [])):
+                yield ("controllers", name, "probe_solvers", i), "solver", probe, SOLVERS
 
 
 def _unusable_selection(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -275,8 +312,9 @@ def _unusable_pair(train: Solver, options: Mapping[str, Any]) -> str | None:
     if options["family"] == "random":
         return f"{train.name} has no steps to draw; write a fixed-step solver" if train.is_adaptive else None
     test = SOLVERS[options["test_solver"]]
-    if test.measure != train.measure:
-        return f"its test solver {test.name} is not of the kind of {train.name}; write one of kind '{train.kind}'"
+    for other in (test, *(SOLVERS[name] for name in options.get("probe_solvers", []))):
+        if other.measure != train.measure:
+            return f"{other.name} is not of the kind of {train.name}; write a solver of kind '{train.kind}'"
     better = test.order > train.order or (train.is_adaptive and test == train)
     wanted = f"order above {train.order}" + (f", or {train.name} itself" if train.is_adaptive else "")
     return None if better else f"its test solver {test.name} is no better than {train.name}; write one of {wanted}"

@@ -20,7 +20,7 @@ def code_hash(*modules: str) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(_closure(modules)):
-        digest.update(f"{name}:{_syntax(ast.parse(_path(name).read_bytes()))}\n".encode())
+        digest.update(f"{name}:{_code(name)}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -69,6 +69,12 @@ def _imports(name: str) -> list[str]:
     tree = ast.parse(_path(name).read_bytes())
     sources = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
     return [source.removeprefix("solverproof.") for source in sources if source.startswith("solverproof.")]
+
+
+@cache
+def _code(name: str) -> str:
+    """What counts of a module: its syntax tree as text."""
+    return _syntax(ast.parse(_path(name).read_bytes()))
 
 
 def _syntax(node: object) -> str:

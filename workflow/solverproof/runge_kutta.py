@@ -1,5 +1,6 @@
 """Methods given by their Butcher tableau, as torchdiffeq's own."""
 
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -11,9 +12,17 @@ from torchdiffeq._impl.solvers import FixedGridODESolver
 
 from solverproof.tableaux import Tableau
 
+TORCHDIFFEQ = frozenset(METHODS)  # names it has by itself
+
 
 def register(name: str, tableau: Tableau) -> None:
-    """Let torchdiffeq's `odeint` and `odeint_adjoint` know a method by this name."""
+    """Let torchdiffeq's `odeint` and `odeint_adjoint` know a method by this name.
+
+    Raises:
+        ValueError: if torchdiffeq has a method of its own by this name.
+    """
+    if name in TORCHDIFFEQ:
+        raise ValueError(f"torchdiffeq has a method '{name}'; give this one another name")
     METHODS[name] = _method(tableau)
 
 
@@ -46,23 +55,35 @@ def _combine(weights: list[float], slopes: list[Tensor]) -> Tensor:
 
 def _adaptive(method: Tableau) -> type:
     """A pair whose last stage is the field at the new point, as torchdiffeq takes it to be: one is added if needed."""
-    a, b, embedded = method.a, method.b, method.b_embedded
+    a, b, c, embedded = method.a, method.b, method.c, method.b_embedded
     if not method.is_fsal:
-        a, b, embedded = (*a, b), (*b, b[0] * 0), (*embedded, b[0] * 0)
-    nodes = [sum(row) for row in a]
+        zero = Fraction()
+        a, b, c, embedded = (*a, b), (*b, zero), (*c, Fraction(1)), (*embedded, zero)
 
     class Adaptive(RKAdaptiveStepsizeODESolver):  # type: ignore[misc]
-        order = method.order
+        # torchdiffeq's word for the power of the step that the error estimate falls with, which sets
+        # the next step: one above the lower of the two orders (HNW II.4)
+        order = min(method.order, method.embedded_order or method.order) + 1
         tableau = _ButcherTableau(
-            alpha=_tensor(nodes[1:]),
+            alpha=_tensor(c[1:]),
             beta=[_tensor(row) for row in a[1:]],
             c_sol=_tensor(b),
             c_error=_tensor([x - y for x, y in zip(b, embedded, strict=True)]),
         )
-        # weights of the state at the middle of a step, for output between steps, of which this study takes none
-        mid = _tensor([x / 2 for x in b])
+        mid = _tensor(_middle(b))
 
     return Adaptive
+
+
+def _middle(b: tuple[Fraction, ...]) -> list[Fraction]:
+    """Weights of the state at the middle of a step, from which torchdiffeq draws a quartic for output between steps.
+
+    They are those of the cubic Hermite polynomial (HNW II.6), which needs nothing but
+    both ends and the field there, so it fits every pair. The quartic is then this cubic: its error
+    is O(h^4), and at the end of a step it returns the state itself but for rounding.
+    """
+    eighth = Fraction(1, 8)
+    return [b[0] / 2 + eighth, *(weight / 2 for weight in b[1:-1]), b[-1] / 2 - eighth]
 
 
 def _tensor(values: Any) -> Tensor:

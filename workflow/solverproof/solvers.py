@@ -18,7 +18,7 @@ class Solver:
     Attributes:
         name: its name in torchdiffeq, in config and in every table.
         order: order of convergence p; the global error falls as h^p. Of an adaptive method that of the
-            solution it goes on with; of a multistep method that of its starting steps.
+            solution it goes on with; of a multistep method that which its first steps leave it.
         stages: vector-field evaluations per step. Of an adaptive method, whose next step reuses the
             last one, after the first; of a multistep method after its starting steps, at least.
         kind: `fixed` takes equal steps, each from the last state alone; `multistep` equal steps, from
@@ -46,6 +46,7 @@ class Solver:
         return "tolerance" if self.is_adaptive else "steps"
 
 
+# torchdiffeq lets the order grow to 12, where Adams-Bashforth methods are stable for tiny steps only
 ADAMS = "orders up to 12, started by rk4; HNW III.1"
 SOLVERS = {
     solver.name: solver
@@ -56,7 +57,7 @@ SOLVERS = {
         Solver("heun3", order=3, stages=3, source="Heun 1900; HNW II.1, table 1.1"),
         Solver("rk4", order=4, stages=4, source="Kutta's 3/8 rule; HNW II.1, table 1.2"),
         Solver("explicit_adams", order=4, stages=1, source=f"Adams-Bashforth, {ADAMS}", kind="multistep"),
-        Solver("implicit_adams", order=4, stages=2, source=f"Adams-Moulton, {ADAMS}", kind="multistep"),
+        Solver("implicit_adams", order=5, stages=2, source=f"Adams-Moulton, {ADAMS}", kind="multistep"),
         Solver("fehlberg2", order=2, stages=2, source="Fehlberg 1969, RK1(2); HNW II.4", kind="adaptive"),
         Solver("adaptive_heun", order=2, stages=1, source="Heun-Euler 2(1); HNW II.4", kind="adaptive"),
         Solver("bosh3", order=3, stages=3, source="Bogacki, Shampine 1989, 3(2)", kind="adaptive"),

@@ -8,12 +8,13 @@ SLOPE = Polynomial([-0.192, 0.176, 2.364, -0.768, -2.5, 1.2])
 POTENTIAL = SLOPE.integ()
 FRICTION = 0.2
 STARTS = ((-1.0, 2.0), (-2.0, 2.0))
-MINIMA, MAXIMA = np.split(np.sort(SLOPE.roots().real)[[0, 2, 4, 1, 3]], [3])
-_BARRIERS = POTENTIAL(MAXIMA)
-LOWER_BARRIERS = np.fmin([*_BARRIERS, np.inf], [np.inf, *_BARRIERS])
-MARGIN = 1e-6  # of a start's label; errors of the integration are far smaller
-TOLERANCE = 1e-12  # of all particles together, hence tighter than one alone would need
-PERIOD, PERIODS = 2.0, 50  # all but starts on a basin's border settle within half of this
+ZEROS = np.sort(SLOPE.roots().real)
+MINIMA, MAXIMA = ZEROS[::2], ZEROS[1::2]
+# of each minimum; the outermost have one barrier and one wall without end
+LOWER_BARRIERS = POTENTIAL(MAXIMA)[[0, 0, 1]]
+MARGIN = 1e-6  # around a start, in which its label must not change; the errors of the integration are far smaller
+TOLERANCE = 1e-12  # scipy controls the mean error of all particles; this leaves room for the worst one
+PERIOD, PERIODS = 2.0, 50  # nearly all have settled after a tenth of these
 
 
 def motion(_: float, state: np.ndarray) -> np.ndarray:

@@ -53,7 +53,21 @@ def _trajectories(ax: Axes, trace: Mapping[str, np.ndarray], title: str) -> None
         ax.plot(*path.T, color=color, linewidth=0.6, marker="." if few else "", markersize=2.5, alpha=0.7)
         ax.plot(*path[0], "o", color=color, markersize=3, fillstyle="none", markeredgewidth=0.6)
         ax.plot(*path[-1], "o", color=color, markersize=3)
+    _look_at_most(ax, trace["trajectories"].reshape(-1, 2))
     ax.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
+
+
+def _look_at_most(ax: Axes, states: np.ndarray) -> None:
+    """Limits around nine in ten states: a model may throw a few points a thousand times as far as the others."""
+    finite = states[np.isfinite(states).all(axis=1)]
+    if len(finite):
+        (left, bottom), (right, top) = np.percentile(finite, [5, 95], axis=0)
+        ax.set(xlim=_widened(left, right), ylim=_widened(bottom, top))
+
+
+def _widened(low: float, high: float) -> tuple[float, float]:
+    margin = 0.3 * (high - low) or 1.0
+    return low - margin, high + margin
 
 
 def _accuracy(ax: Axes, runs: pd.DataFrame, solver: str, train_steps: int) -> None:

@@ -1,0 +1,114 @@
+"""Arrays from a file in the formats that users keep their data in: .npz, .csv."""
+
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from solverproof.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARTS = ("train", "test")
+WHOLE = ("x", "y")
+SPLIT = ("train_x", "train_y", "test_x", "test_y")
+
+
+def read(path: str, label: str | None, split: str | None) -> dict[str, np.ndarray]:
+    """The arrays of a file: `x` and `y`, or `train_x`, `train_y`, `test_x`, `test_y`.
+
+    Args:
+        path: an .npz with arrays of these names, or a .csv with a header line.
+        label: column of labels (.csv); all others are features.
+        split: column that says `train` or `test` (.csv).
+
+    Raises:
+        InputError: if the file, an array or a column is not what it should be.
+    """
+    kind = Path(path).suffix.lower()
+    if kind == ".csv":
+        return _from_csv(path, label, split)
+    if kind != ".npz":
+        raise InputError("neither .npz nor .csv; write the data as one of these")
+    if label or split:
+        raise InputError("the keys label and split name columns of a .csv; remove them")
+    return _from_npz(path)
+
+
+def _from_npz(path: str) -> dict[str, np.ndarray]:
+    if not zipfile.is_zipfile(path):
+        raise InputError("not an .npz archive; write it with numpy.savez")
+    with np.load(path, allow_pickle=False) as archive:
+        wanted = SPLIT if set(SPLIT) & set(archive.files) else WHOLE
+        return {name: _member(archive, name) for name in wanted}
+
+
+def _member(archive: Any, name: str) -> np.ndarray:
+    if name not in archive.files:
+        raise InputError(f"array {name} is missing; an .npz has {' and '.join(WHOLE)}, or {', '.join(SPLIT)}")
+    try:
+        return np.asarray(archive[name])
+    except ValueError as error:  # numpy's answer to pickled objects
+        raise InputError(f"{name} holds Python objects; save it as an array of numbers or text") from error
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"array {name} is damaged; write the file again") from error
+
+
+def _from_csv(path: str, label: str | None, split: str | None) -> dict[str, np.ndarray]:
+    table = _table(path)
+    if label is None:
+        raise InputError("no column of labels is named; write label: with its name")
+    for key, name in {"label": label, "split": split}.items():
+        if name is not None and name not in table:
+            raise InputError(f"{key}: there is no column '{name}'; the columns are {', '.join(map(str, table))}")
+    x, y = _features(table.drop(columns=[label] if split is None else [label, split])), _labels(table[label])
+    if split is None:
+        return {"x": x, "y": y}
+    chosen = _parts(table[split])
+    return {f"{part}_{name}": array[chosen == part] for part in PARTS for name, array in {"x": x, "y": y}.items()}
+
+
+def _table(path: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    try:
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            # only an empty field is a missing value: NA may be a label; no column may become row names unasked
+            table = pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False, index_col=False)
+    except pd.errors.ParserWarning as error:
+        raise InputError("rows have more fields than the header line; write a name for each column") from error
+    except ValueError as error:
+        why = str(error).strip().splitlines()[0]
+        raise InputError(f"not a table of comma-separated values ({why}); write UTF-8 with a header line") from error
+    # a nameless column counts rows, and tells the label where rows are sorted: it must not become a feature
+    if any(str(name).startswith("Unnamed: ") for name in table):
+        raise InputError("a column has no name in the header line; remove it if it counts rows, else name it")
+    return table
+
+
+def _features(table: "pd.DataFrame") -> np.ndarray:
+    import pandas as pd
+
+    x: np.ndarray = table.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+    for row, column in np.argwhere(~np.isfinite(x))[:1]:
+        value = str(table.iloc[row, column])
+        raise InputError(
+            f"column '{table.columns[column]}' has {value!r} in row {row + 1}, no finite number; correct or remove it"
+        )
+    return x
+
+
+def _labels(column: "pd.Series[Any]") -> np.ndarray:
+    for row in np.flatnonzero(column.isna())[:1]:
+        raise InputError(f"column '{column.name}' has no label in row {row + 1}; add it or remove the row")
+    return column.to_numpy() if column.dtype.kind in "biuf" else column.to_numpy(dtype=str)
+
+
+def _parts(column: "pd.Series[Any]") -> np.ndarray:
+    for row in np.flatnonzero(~column.isin(PARTS))[:1]:
+        raise InputError(f"column '{column.name}' has '{column.iloc[row]}' in row {row + 1}; write train or test")
+    return column.to_numpy(dtype=str)
