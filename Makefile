@@ -8,8 +8,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 STUDY := .venv/study-installed
 TOOLS := .venv/tools-installed
+CLUSTER := .venv/cluster-installed
 
-.PHONY: figures test smoke bench unlock lint format
+.PHONY: figures test test-slurm smoke bench unlock lint format
 
 figures: $(STUDY)
 	@$(BIN)/python -m solverproof check config/config.yaml $(CONFIG)
@@ -28,6 +29,10 @@ unlock: $(STUDY)
 test: $(TOOLS) lint
 	$(BIN)/python -m pytest --numprocesses 2
 
+# private Slurms on this machine, one per process; needs its daemons and munge
+test-slurm: $(CLUSTER) $(TOOLS)
+	$(BIN)/python -m pytest tests/slurm --numprocesses 2 --dist loadfile
+
 lint: $(TOOLS)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -44,6 +49,10 @@ $(STUDY): envs/requirements.txt
 	$(PYTHON) -m venv .venv
 	$(PIP) -r $<
 	$(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(CLUSTER): envs/requirements-cluster.txt $(STUDY)
+	$(PIP) -r $<
 	touch $@
 
 $(TOOLS): envs/requirements-dev.txt $(STUDY)

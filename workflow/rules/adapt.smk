@@ -14,8 +14,18 @@ rule adapt:
     wildcard_constraints:
         cell=r"[^/]+/[^/]+/(?!steps-|tolerance-)[^/]+/seeds-\d+-\d+",
     priority: lambda wildcards: study.training_work(config, CELLS[wildcards.cell])
+    group:
+        lambda wildcards: needs.group(config, CELLS[wildcards.cell])
     conda:
         "../../envs/solverproof.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: needs.memory_mb(
+            config, CELLS[wildcards.cell], attempt
+        ),
+        runtime=lambda wildcards, attempt: needs.training_minutes(
+            config, CELLS[wildcards.cell], attempt
+        ),
     params:
         spec=lambda wildcards: study.canonical(
             study.train_spec(config, CELLS[wildcards.cell])

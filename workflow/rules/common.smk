@@ -11,6 +11,7 @@ sys.path[:0] = [
     os.getcwd(),
 ]  # the working directory may hold networks of the user's own
 from solverproof import cells as study
+from solverproof import resources as needs
 from solverproof.config import load
 from solverproof.errors import InputError
 from solverproof.fingerprint import code_hash

@@ -3,6 +3,7 @@ rule prepare:
         f"{RESULTS}/data/{{task}}.safetensors",
     log:
         f"{RESULTS}/logs/prepare/{{task}}.log",
+    localrule: True
     conda:
         "../../envs/solverproof.yaml"
     params:

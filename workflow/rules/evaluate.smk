@@ -9,8 +9,18 @@ rule evaluate:
         f"{RESULTS}/logs/evaluate/{{cell}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/evaluate/{{cell}}.tsv"
+    group:
+        lambda wildcards: needs.group(config, CELLS[wildcards.cell])
     conda:
         "../../envs/solverproof.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: needs.memory_mb(
+            config, CELLS[wildcards.cell], attempt
+        ),
+        runtime=lambda wildcards, attempt: needs.evaluation_minutes(
+            config, CELLS[wildcards.cell], attempt
+        ),
     params:
         spec=lambda wildcards: study.canonical(
             study.evaluation_spec(config, CELLS[wildcards.cell])

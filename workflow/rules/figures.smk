@@ -68,8 +68,18 @@ rule trace:
         f"{RESULTS}/traces/{{cell}}/seed-{{seed}}.safetensors",
     log:
         f"{RESULTS}/logs/trace/{{cell}}/seed-{{seed}}.log",
+    group:
+        lambda wildcards: needs.group(config, CELLS[wildcards.cell])
     conda:
         "../../envs/solverproof.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: needs.memory_mb(
+            config, CELLS[wildcards.cell], attempt
+        ),
+        runtime=lambda wildcards, attempt: needs.evaluation_minutes(
+            config, CELLS[wildcards.cell], attempt
+        ),
     params:
         spec=lambda wildcards: study.canonical(
             study.trace_spec(config, CELLS[wildcards.cell], int(wildcards.seed))

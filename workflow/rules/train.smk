@@ -13,8 +13,18 @@ rule train:
         cell=r"[^/]+/[^/]+/(steps|tolerance)-[^/]+/seeds-\d+-\d+",
     # the longest jobs start first, so that none is left running alone at the end
     priority: lambda wildcards: study.training_work(config, CELLS[wildcards.cell])
+    group:
+        lambda wildcards: needs.group(config, CELLS[wildcards.cell])
     conda:
         "../../envs/solverproof.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: needs.memory_mb(
+            config, CELLS[wildcards.cell], attempt
+        ),
+        runtime=lambda wildcards, attempt: needs.training_minutes(
+            config, CELLS[wildcards.cell], attempt
+        ),
     params:
         spec=lambda wildcards: study.canonical(
             study.train_spec(config, CELLS[wildcards.cell])

@@ -1,0 +1,152 @@
+"""Whatever happens to jobs, nodes and Snakemake on a real Slurm, the study gives what a local run gives.
+
+Jobs are cancelled, preempted, lost and killed in one study at once, because a study that waits for
+Slurm waits most of the time.
+"""
+
+import re
+import shutil
+from types import SimpleNamespace
+
+import pytest
+from cluster import wait_until
+
+CANCELLED, REQUEUED, LOST = (f"sphere2/euler/steps-{n}/seeds-0-1" for n in (2, 4, 8))
+GREEDY = "own/euler/steps-1/seeds-0-1"
+# Three cells that take long enough to be disturbed, and one with a network larger than any estimate.
+TROUBLED = """
+select: {tasks: [sphere2, own], solvers: [euler], seeds: [0-1]}
+steps:
+  sphere2: {euler: [2, 4, 8]}
+  own: {euler: [1]}
+controlled:
+  sphere2: {euler: []}
+test: {ratios: [1, 0.5]}
+tasks:
+  own:
+    data: {family: spheres, dimension: 2, train: 200, test: 100}
+    network: greedy
+    protocol: brief
+networks:
+  greedy: {family: module, path: "greedy:Greedy"}
+protocols:
+  paper_spheres: {iterations: 4000}
+  brief: {iterations: 500, batch: 32, learning_rate: 1.0e-3}
+figures:
+  flow: {fine: 8, coarse: 2}
+"""
+GREEDY_NETWORK = """
+import torch
+
+BALLAST = torch.ones(200_000_000)  # 800 MB; where a network's layers are unknown, 1000 MB are asked for
+
+
+class Greedy(torch.nn.Linear):
+    def __init__(self, shape):
+        super().__init__(shape[-1], shape[-1])
+"""
+
+
+@pytest.fixture(scope="module")
+def troubled(clone, slurm, submit, tmp_path_factory):
+    """A study that finished although one job was cancelled, one preempted, one lost its node and one its memory."""
+    study = clone.copy_to(tmp_path_factory.mktemp("troubled") / "study")
+    (study.folder / "tiny.yaml").write_text(TROUBLED, encoding="utf-8")
+    (study.folder / "greedy.py").write_text(GREEDY_NETWORK, encoding="utf-8")
+    before = len(slurm.jobs())
+    submission = submit(study, "tables", "--group-components", "short=1")
+    cancelled, _ = submission.training(CANCELLED)
+    slurm.run("scancel", cancelled)
+    requeued, _ = submission.training(REQUEUED)
+    slurm.requeue(requeued)
+    wait_until(lambda: "FAILED" in {job.state for job in slurm.jobs()[before:]})  # out of memory
+    lost, node = submission.training(LOST)
+    slurm.lose_node(node)
+    slurm.hurry(lost)
+    outcome = submission.wait()
+    slurm.start_node(node)
+    jobs = {job.id: job for job in slurm.jobs()[before:]}
+    return SimpleNamespace(study=study, outcome=outcome, jobs=jobs, ids=(cancelled, requeued, lost), lost_node=node)
+
+
+def test_a_study_whose_jobs_are_cancelled_preempted_and_lost_gives_the_bytes_of_a_local_run(troubled, tmp_path):
+    assert troubled.outcome.code == 0, troubled.outcome.text
+    local = troubled.study.copy_to(tmp_path / "local")
+    shutil.rmtree(local.results)
+    local.run("tables")
+    assert local.contents("tables")
+    assert troubled.study.contents("tables", "evaluations") == local.contents("tables", "evaluations")
+
+
+def test_cancelled_and_failed_jobs_are_sent_again_with_twice_the_memory_and_time(troubled):
+    cancelled = troubled.jobs[troubled.ids[0]]
+    assert cancelled.state == "CANCELLED"
+    again = [job for job in troubled.jobs.values() if megabytes(job) == 2 * megabytes(cancelled)]
+    assert [job.state for job in again] == ["COMPLETED"] * 2
+    assert [minutes(job) for job in again] == [2 * minutes(cancelled)] * 2
+
+
+def megabytes(job):
+    return int(job.memory.removesuffix("M"))
+
+
+def minutes(job):
+    return int(job.limit.removesuffix(":00"))
+
+
+def test_a_preempted_job_and_one_whose_node_is_lost_run_again_under_their_own_number(troubled):
+    _, requeued, lost = (troubled.jobs[number] for number in troubled.ids)
+    assert (requeued.state, lost.state) == ("COMPLETED", "COMPLETED")
+    assert lost.node not in {troubled.lost_node, ""}
+
+
+def test_a_job_that_ran_out_of_memory_finishes_with_more(troubled):
+    assert re.search(rf"exceeded memory limit(?:.*\n)*?.*models/{GREEDY}", troubled.outcome.text)
+    assert (troubled.study.results / "evaluations" / f"{GREEDY}.csv").exists()
+
+
+def test_an_error_names_the_logs_of_slurm_and_of_the_rule(troubled):
+    number, text = troubled.ids[0], troubled.outcome.text
+    (error,) = re.findall(rf"Error in group short\n    log: \S+/{number}\.log .*\n((?:    .*\n)*)", text)
+    assert f"log: results/logs/train/{CANCELLED}.log" in error
+
+
+@pytest.fixture
+def halfway(troubled, tmp_path):
+    """The study with one cell still to be trained."""
+    study = troubled.study.copy_to(tmp_path / "halfway")
+    shutil.rmtree(study.results / "tables")
+    shutil.rmtree(study.results / "models" / LOST)
+    (study.results / "evaluations" / f"{LOST}.csv").unlink()
+    return study
+
+
+def test_after_snakemake_was_killed_the_same_command_does_only_what_is_missing(halfway, troubled, submit, slurm):
+    submission = submit(halfway, "tables")
+    orphan, _ = submission.training(LOST)
+    submission.process.kill()
+    assert submission.wait().code != 0
+    assert halfway.snakemake("--unlock").code == 0
+    outcome = submit(halfway, "tables").wait()
+    assert outcome.code == 0, outcome.text
+    finished = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", outcome.text)
+    assert finished == ["train", "evaluate", "tabulate", "tables"]
+    wait_until(lambda: orphan not in {job.id for job in slurm.jobs(states="RUNNING")})
+    assert halfway.contents("tables", "evaluations") == troubled.study.contents("tables", "evaluations")
+
+
+WRONG = {
+    "GPU model": ("--set-resources train:gpu=1 train:gpu_model=h100", "h100", "Requested node configuration is not"),
+    "partition": ("--default-resources slurm_partition=nowhere", "nowhere", "invalid partition specified: nowhere"),
+    "memory": ("--set-resources train:mem_mb=999999", "999999", "Memory specification can not be satisfied"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_the_cluster_does_not_have_is_told_at_submission(halfway, submit, wrong):
+    options, name, reason = WRONG[wrong]
+    outcome = submit(halfway, "tables", "--retries", "0", *options.split()).wait()
+    assert outcome.code != 0
+    (told,) = re.findall(r"SLURM sbatch failed(?:.*\n)*?        sbatch .*", outcome.text)
+    assert reason in told
+    assert name in told

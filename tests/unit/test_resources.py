@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from solverproof.cells import Cell, cells
+from solverproof.config import load
+from solverproof.resources import evaluation_minutes, group, memory_mb, training_minutes
+from solverproof.solvers import SOLVERS, Setting
+
+# Recorded on a busy 2-core machine: largest resident memory in MB and seconds of training jobs of the default study.
+RECORDED = {
+    "sphere2/euler/steps-2/seeds-0-4": (361, 28),
+    "sphere2/euler/steps-128/seeds-0-4": (433, 770),
+    "sphere2/rk4/steps-16/seeds-0-4": (397, 325),
+    "sphere2/fehlberg2/tolerance-0.01/seeds-0-4": (369, 750),
+    "sphere2/dopri5/tolerance-0.1/seeds-0-4": (376, 923),
+    "sphere2/euler/adapt_midpoint/seeds-2-2": (381, 308),
+    "digits/euler/steps-32/seeds-0-4": (415, 767),
+    "digits/fehlberg2/tolerance-0.1/seeds-0-4": (387, 783),
+    "digits/euler/random/seeds-0-0": (370, 106),
+}
+
+
+STUDY = Path(__file__).parents[2] / "config" / "config.yaml"
+
+
+@pytest.fixture(scope="module")
+def config():
+    return load(yaml.safe_load(STUDY.read_text(encoding="utf-8")))
+
+
+def euler(steps, *, task="sphere2", seeds=(0,)):
+    setting = Setting(SOLVERS["euler"], steps)
+    return Cell(task, setting.solver, setting.label, seeds, setting)
+
+
+@pytest.mark.parametrize("path", RECORDED)
+def test_estimates_are_above_what_was_recorded_and_not_absurdly_so(config, path):
+    memory, seconds = RECORDED[path]
+    (cell,) = (cell for cell in cells(config) if cell.path == path)
+    assert 1.5 * memory < memory_mb(config, cell) < 6 * memory
+    assert seconds / 60 < training_minutes(config, cell) < 20 * seconds / 60
+
+
+def test_activations_that_were_recorded_are_within_the_estimate(config):
+    few, many = euler(2, seeds=(0, 1, 2, 3, 4)), euler(128, seeds=(0, 1, 2, 3, 4))
+    estimated = memory_mb(config, many) - memory_mb(config, few)
+    assert 433 - 361 <= estimated <= 2 * (433 - 361)
+
+
+@pytest.mark.parametrize("estimate", [memory_mb, training_minutes, evaluation_minutes])
+@given(steps=st.integers(1, 500), attempt=st.integers(1, 5))
+def test_every_attempt_gets_twice_as_much(config, estimate, steps, attempt):
+    assert estimate(config, euler(steps), attempt + 1) == 2 * estimate(config, euler(steps), attempt)
+
+
+@pytest.mark.parametrize("estimate", [memory_mb, training_minutes, evaluation_minutes])
+@given(steps=st.integers(1, 250), seeds=st.integers(1, 5))
+def test_more_steps_and_more_seeds_never_get_less(config, estimate, steps, seeds):
+    block = tuple(range(seeds))
+    least = estimate(config, euler(steps, seeds=block))
+    assert least <= estimate(config, euler(2 * steps, seeds=block))
+    assert least <= estimate(config, euler(steps, seeds=(*block, seeds)))
+
+
+def test_a_network_of_the_users_own_is_taken_for_two_layers_of_64(study, tmp_path, monkeypatch):
+    (tmp_path / "own.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    study["networks"]["own"] = {"family": "module", "path": "own:Field"}
+    for network in ("own", "mlp64"):
+        study["tasks"][network] = {**study["tasks"]["sphere2"], "network": network}
+    config = load(study)
+    for estimate in (memory_mb, training_minutes, evaluation_minutes):
+        assert estimate(config, euler(64, task="own")) == estimate(config, euler(64, task="mlp64"))
+
+
+def test_cells_of_minutes_are_grouped_as_short_and_longer_ones_as_long(config):
+    assert [group(config, euler(n, seeds=(0, 1, 2, 3, 4))) for n in (2, 4, 64, 128)] == ["short"] * 2 + ["long"] * 2

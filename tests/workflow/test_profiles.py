@@ -1,0 +1,49 @@
+"""Profiles repeat what they share, and every rule says what it needs."""
+
+import re
+import subprocess
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.workflow
+
+CLUSTERS = ("generic", "kubernetes", "slurm")
+
+
+def profile(clone, name):
+    return yaml.safe_load((clone.folder / "profiles" / name / "config.yaml").read_text(encoding="utf-8"))
+
+
+def test_every_profile_is_tested(clone):
+    found = {folder.name for folder in (clone.folder / "profiles").iterdir()}
+    assert found == {"default", *CLUSTERS}
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_the_profile_of_a_cluster_has_all_of_the_default_profile(clone, name):
+    assert profile(clone, "default").items() <= profile(clone, name).items()
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_a_profile_that_was_not_run_says_so_and_no_other_does(clone, name):
+    text = (clone.folder / "profiles" / name / "config.yaml").read_text(encoding="utf-8")
+    assert ("NOT RUN" in text) == (name == "kubernetes")
+
+
+def test_every_rule_is_light_and_stays_where_snakemake_runs_or_tells_its_needs(clone):
+    text = "\n".join(file.read_text(encoding="utf-8") for file in (clone.folder / "workflow" / "rules").glob("*.smk"))
+    _, *pieces = re.split(r"^ *rule (\w+):\n", text, flags=re.MULTILINE)
+    rules = {name: body for name, body in zip(pieces[::2], pieces[1::2], strict=True) if "shell:" in body}
+    sent = {name: body for name, body in rules.items() if "localrule: True" not in body}
+    assert sent.keys() == {"train", "adapt", "evaluate", "trace"}
+    wanted = ("group:", "threads:", "mem_mb=", "runtime=")
+    assert [(name, need) for name, body in sent.items() for need in wanted if need not in body] == []
+
+
+def test_make_knows_how_to_test_slurm(clone):
+    make = ["make", "--dry-run", "test-slurm"]
+    done = subprocess.run(make, cwd=clone.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "requirements-cluster.txt" in done.stdout
+    assert "pytest tests/slurm" in done.stdout

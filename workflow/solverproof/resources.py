@@ -1,0 +1,66 @@
+"""What a job needs of a machine, estimated from its cell, for schedulers that want to know before it runs.
+
+The constants are from recorded jobs of the default study (`results/benchmarks/`) and are meant as upper
+bounds; what they miss, the next attempt gets, with twice as much.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from solverproof.cells import UNKNOWN_NFE, UNKNOWN_SHAPE, UNKNOWN_WIDTHS, Cell, training_work
+from solverproof.datasets import shape as sample_shape
+
+BASE_MB = 1000  # Python with torch, the data set, and the two Snakemakes around a job of Slurm
+SAVED_BYTES = 16  # per hidden unit of an evaluation: four float32 tensors, kept for the backward pass
+WORK_PER_MINUTE = 1.2e11  # multiply-adds of forward passes, the slowest recorded, on a machine busy twice over
+EVALUATION_SHARE = 0.25  # of the time for training; recorded: less than a tenth
+START_MINUTES = 5  # loading torch from a busy file system
+SHORT_MINUTES = 10  # below it queueing costs more than the job
+
+
+def memory_mb(config: Mapping[str, Any], cell: Cell, attempt: int = 1) -> int:
+    """Megabytes for any job of a cell: training needs most, as it keeps every evaluation for the backward pass.
+
+    Args:
+        config: a validated configuration.
+        cell: one of its cells.
+        attempt: counted from 1; each doubles the estimate.
+    """
+    task = config["tasks"][cell.task]
+    hidden = _hidden_units(config["networks"][task["network"]], sample_shape(task["data"]) or UNKNOWN_SHAPE)
+    samples = config["protocols"][task["protocol"]]["batch"] * len(cell.seeds)
+    saved: float = SAVED_BYTES * samples * hidden * _evaluations(cell)
+    return math.ceil(BASE_MB + saved / 1e6) << (attempt - 1)
+
+
+def training_minutes(config: Mapping[str, Any], cell: Cell, attempt: int = 1) -> int:
+    """Minutes after which training a cell may be given up; arguments as for `memory_mb`."""
+    return _minutes(training_work(config, cell), attempt)
+
+
+def evaluation_minutes(config: Mapping[str, Any], cell: Cell, attempt: int = 1) -> int:
+    """Minutes after which evaluating or tracing a cell may be given up; arguments as for `memory_mb`."""
+    return _minutes(EVALUATION_SHARE * training_work(config, cell), attempt)
+
+
+def _minutes(work: float, attempt: int) -> int:
+    return math.ceil(START_MINUTES + work / WORK_PER_MINUTE) << (attempt - 1)
+
+
+def group(config: Mapping[str, Any], cell: Cell) -> str:
+    """The group of a cell's jobs: `short`, of which a profile sends many to the queue as one, or `long`."""
+    return "short" if training_minutes(config, cell) <= SHORT_MINUTES else "long"
+
+
+def _evaluations(cell: Cell) -> int:
+    """Evaluations of the field in a forward pass; a guess where the steps are chosen as it goes."""
+    steps = cell.setting.steps if cell.setting else None
+    return steps * cell.solver.stages if steps else UNKNOWN_NFE
+
+
+def _hidden_units(network: Mapping[str, Any], shape: tuple[int, ...]) -> int:
+    """Hidden units per sample, of the layers that hold most of them."""
+    if network["family"] == "conv":
+        return math.prod(shape[1:]) * int(network["channels"])
+    return int(max(network.get("widths", UNKNOWN_WIDTHS)))
