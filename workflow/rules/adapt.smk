@@ -1,6 +1,6 @@
 rule adapt:
     input:
-        data=lambda wildcards: f"{RESULTS}/data/{CELLS[wildcards.cell].task}.safetensors",
+        data=of_cell(study.data_path),
     output:
         weights=f"{RESULTS}/models/{{cell}}/weights.safetensors",
         history=f"{RESULTS}/models/{{cell}}/history.csv",
@@ -13,23 +13,17 @@ rule adapt:
         f"{RESULTS}/benchmarks/adapt/{{cell}}.tsv"
     wildcard_constraints:
         cell=r"[^/]+/[^/]+/(?!steps-|tolerance-)[^/]+/seeds-\d+-\d+",
-    priority: lambda wildcards: study.training_work(config, CELLS[wildcards.cell])
+    priority: of_cell(study.training_work)
     group:
-        lambda wildcards: needs.group(config, CELLS[wildcards.cell])
+        of_cell(needs.group)
     conda:
         "../../envs/solverproof.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: needs.memory_mb(
-            config, CELLS[wildcards.cell], attempt
-        ),
-        runtime=lambda wildcards, attempt: needs.training_minutes(
-            config, CELLS[wildcards.cell], attempt
-        ),
+        mem_mb=of_attempt(needs.memory_mb),
+        runtime=of_attempt(needs.training_minutes),
     params:
-        spec=lambda wildcards: study.canonical(
-            study.train_spec(config, CELLS[wildcards.cell])
-        ),
+        spec=of_cell(study.train_spec, study.canonical),
         code=code_hash("adaptation"),
     shell:
         "python -m solverproof adapt --spec {params.spec:q} --data {input.data:q}"

@@ -1,6 +1,9 @@
+import atexit
+import gc
 import os
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 
 PACKAGE = str(
@@ -12,10 +15,16 @@ sys.path[:0] = [
 ]  # the working directory may hold networks of the user's own
 from solverproof import cells as study
 from solverproof import resources as needs
+from solverproof import wildcards
 from solverproof.config import load
 from solverproof.errors import InputError
 from solverproof.fingerprint import code_hash
 from solverproof.provenance import upgrades
+
+# Snakemake's graph of jobs lives to the end. Looking through it for garbage, while it grows and once
+# more at exit, took a quarter of a dry run's time.
+gc.disable()
+atexit.register(gc.freeze)
 
 # Jobs find the package and the interpreter that runs this file, activated or not. With conda
 # Snakemake takes PYTHONPATH out of the environment of shell jobs, so the prefix sets it.
@@ -38,8 +47,14 @@ RESULTS = config["results"]
 for line in upgrades(Path(RESULTS, "models")):
     print(f"solverproof: {line}", file=sys.stderr)
 CELLS = {cell.path: cell for cell in study.cells(config)}
+of_cell = partial(wildcards.of_cell, config, CELLS)
+of_attempt = partial(wildcards.of_attempt, config, CELLS)
 
 
 wildcard_constraints:
     task=r"[^/]+",
     cell=r"[^/]+/[^/]+/[^/]+/seeds-\d+-\d+",
+
+
+onstart:
+    gc.enable()

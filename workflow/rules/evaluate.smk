@@ -1,6 +1,6 @@
 rule evaluate:
     input:
-        data=lambda wildcards: f"{RESULTS}/data/{CELLS[wildcards.cell].task}.safetensors",
+        data=of_cell(study.data_path),
         weights=rules.train.output.weights,  # or the same files of rule adapt
         run=rules.train.output.run,
     output:
@@ -10,21 +10,15 @@ rule evaluate:
     benchmark:
         f"{RESULTS}/benchmarks/evaluate/{{cell}}.tsv"
     group:
-        lambda wildcards: needs.group(config, CELLS[wildcards.cell])
+        of_cell(needs.group)
     conda:
         "../../envs/solverproof.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: needs.memory_mb(
-            config, CELLS[wildcards.cell], attempt
-        ),
-        runtime=lambda wildcards, attempt: needs.evaluation_minutes(
-            config, CELLS[wildcards.cell], attempt
-        ),
+        mem_mb=of_attempt(needs.memory_mb),
+        runtime=of_attempt(needs.evaluation_minutes),
     params:
-        spec=lambda wildcards: study.canonical(
-            study.evaluation_spec(config, CELLS[wildcards.cell])
-        ),
+        spec=of_cell(study.evaluation_spec, study.canonical),
         code=code_hash("evaluation"),
     shell:
         "python -m solverproof evaluate --spec {params.spec:q} --data {input.data:q}"

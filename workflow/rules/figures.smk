@@ -62,24 +62,20 @@ rule accuracy:
 
 rule trace:
     input:
-        data=lambda wildcards: f"{RESULTS}/data/{CELLS[wildcards.cell].task}.safetensors",
+        data=of_cell(study.data_path),
         weights=rules.train.output.weights,
     output:
         f"{RESULTS}/traces/{{cell}}/seed-{{seed}}.safetensors",
     log:
         f"{RESULTS}/logs/trace/{{cell}}/seed-{{seed}}.log",
     group:
-        lambda wildcards: needs.group(config, CELLS[wildcards.cell])
+        of_cell(needs.group)
     conda:
         "../../envs/solverproof.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: needs.memory_mb(
-            config, CELLS[wildcards.cell], attempt
-        ),
-        runtime=lambda wildcards, attempt: needs.evaluation_minutes(
-            config, CELLS[wildcards.cell], attempt
-        ),
+        mem_mb=of_attempt(needs.memory_mb),
+        runtime=of_attempt(needs.evaluation_minutes),
     params:
         spec=lambda wildcards: study.canonical(
             study.trace_spec(config, CELLS[wildcards.cell], int(wildcards.seed))

@@ -1,6 +1,6 @@
 rule train:
     input:
-        data=lambda wildcards: f"{RESULTS}/data/{CELLS[wildcards.cell].task}.safetensors",
+        data=of_cell(study.data_path),
     output:
         weights=f"{RESULTS}/models/{{cell}}/weights.safetensors",
         history=f"{RESULTS}/models/{{cell}}/history.csv",
@@ -12,23 +12,17 @@ rule train:
     wildcard_constraints:
         cell=r"[^/]+/[^/]+/(steps|tolerance)-[^/]+/seeds-\d+-\d+",
     # the longest jobs start first, so that none is left running alone at the end
-    priority: lambda wildcards: study.training_work(config, CELLS[wildcards.cell])
+    priority: of_cell(study.training_work)
     group:
-        lambda wildcards: needs.group(config, CELLS[wildcards.cell])
+        of_cell(needs.group)
     conda:
         "../../envs/solverproof.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: needs.memory_mb(
-            config, CELLS[wildcards.cell], attempt
-        ),
-        runtime=lambda wildcards, attempt: needs.training_minutes(
-            config, CELLS[wildcards.cell], attempt
-        ),
+        mem_mb=of_attempt(needs.memory_mb),
+        runtime=of_attempt(needs.training_minutes),
     params:
-        spec=lambda wildcards: study.canonical(
-            study.train_spec(config, CELLS[wildcards.cell])
-        ),
+        spec=of_cell(study.train_spec, study.canonical),
         code=code_hash("training"),
     shell:
         "python -m solverproof train --spec {params.spec:q} --data {input.data:q}"

@@ -124,6 +124,11 @@ def _field_work(network: Mapping[str, Any], shape: tuple[int, ...]) -> int:
     return sum(inputs * outputs for inputs, outputs in pairwise(ends))
 
 
+def data_path(config: Mapping[str, Any], cell: Cell) -> str:
+    """Path of a cell's data set."""
+    return f"{config['results']}/data/{cell.task}.safetensors"
+
+
 def data_spec(config: Mapping[str, Any], task: str) -> dict[str, Any]:
     """What defines the data set of a task; a file counts by its content."""
     data: dict[str, Any] = config["tasks"][task]["data"]
