@@ -146,6 +146,13 @@ def bench(args: argparse.Namespace) -> None:
     print(report(repeats=args.repeats))
 
 
+def scaling(args: argparse.Namespace) -> None:
+    """Simulate from the recorded times of its jobs how a study scales with cores."""
+    from solverproof.scaling import report
+
+    print(report(args.results))
+
+
 def _one_thread() -> None:
     """One thread per job, many jobs: so results do not depend on the number of cores."""
     import torch
@@ -191,6 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     verb(solvers, spec=False)
     verb(keys, spec=False)
     verb(bench, spec=False).add_argument("--repeats", type=int, default=15)
+    verb(scaling, spec=False).add_argument("results", type=Path, help="the folder of results of a study that ran")
     return parser
 
 
