@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -6,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solverproof.cells import Cell, cells
-from solverproof.config import load
-from solverproof.resources import evaluation_minutes, group, memory_mb, training_minutes
+from solverproof.config import load, read
+from solverproof.resources import evaluation_minutes, group, memory_mb, sizing, training_minutes
 from solverproof.solvers import SOLVERS, Setting
 
 # Recorded on a busy 2-core machine: largest resident memory in MB and seconds of training jobs of the default study.
@@ -22,9 +23,11 @@ RECORDED = {
     "digits/fehlberg2/tolerance-0.1/seeds-0-4": (387, 783),
     "digits/euler/random/seeds-0-0": (370, 106),
 }
-
-
-STUDY = Path(__file__).parents[2] / "config" / "config.yaml"
+RECORDED_HOURS = 3.0  # of all trainings and evaluations
+REPOSITORY = Path(__file__).parents[2]
+STUDY = REPOSITORY / "config" / "config.yaml"
+GUIDE = (REPOSITORY / "docs" / "cluster.md").read_text(encoding="utf-8")
+SIZES = re.findall(r"^\| `(.*)` \| (\d+) \| (.*) \| (.*) \| (.*) \|$", GUIDE, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +82,24 @@ def test_a_network_of_the_users_own_is_taken_for_two_layers_of_64(study, tmp_pat
 
 def test_cells_of_minutes_are_grouped_as_short_and_longer_ones_as_long(config):
     assert [group(config, euler(n, seeds=(0, 1, 2, 3, 4))) for n in (2, 4, 64, 128)] == ["short"] * 2 + ["long"] * 2
+
+
+def test_the_guide_sizes_the_default_study_and_all_of_the_supplement():
+    supplement = re.findall(r"config/config.yaml (\S+)`", (REPOSITORY / "README.md").read_text(encoding="utf-8"))
+    assert {name for name, *_ in SIZES} == {"config/config.yaml", *(f"+ {overlay}" for overlay in supplement)}
+
+
+@pytest.mark.parametrize(("name", "count", "hours", "longest", "gigabytes"), SIZES)
+def test_the_guide_sizes_a_study_as_the_code_does(name, count, hours, longest, gigabytes):
+    files = [STUDY, *(REPOSITORY / overlay for overlay in re.findall(r"\+ (.*)", name))]
+    config = load(read(files))
+    found = cells(config)
+    assert count == str(len(found))
+    assert sizing(config, found) == (
+        f"about {hours} core hours, {longest} in the longest cell; memory limit {gigabytes} GB"
+    )
+
+
+def test_the_size_of_a_study_is_that_of_its_recorded_jobs(config):
+    hours = float(re.search(r"about (\S+) core", sizing(config, cells(config)))[1])
+    assert 0.5 * RECORDED_HOURS < hours < 2 * RECORDED_HOURS

@@ -116,12 +116,15 @@ def check(args: argparse.Namespace) -> None:
 
     from solverproof.cells import cells
     from solverproof.config import load, read
+    from solverproof.resources import sizing
 
-    found = cells(load(read(args.files), args.files))
+    config = load(read(args.files), args.files)
+    found = cells(config)
     counts = Counter((cell.task, cell.solver.name, "trained" if cell.setting else "controlled") for cell in found)
     for (task, solver, how), count in counts.items():
         print(f"{task} with {solver}: {count} {how}")
     print(f"{len(found)} cells, each a training and an evaluation")
+    print(sizing(config, found))
 
 
 def solvers(_: argparse.Namespace) -> None:

@@ -1,11 +1,11 @@
 """What a job needs of a machine, estimated from its cell, for schedulers that want to know before it runs.
 
 The constants are from recorded jobs of the default study (`results/benchmarks/`) and are meant as upper
-bounds; what they miss, the next attempt gets, with twice as much.
+bounds; what they miss, the next attempt gets, with twice as much. `sizing` alone is meant to be near.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from solverproof.cells import UNKNOWN_NFE, UNKNOWN_SHAPE, UNKNOWN_WIDTHS, Cell, training_work
@@ -14,7 +14,8 @@ from solverproof.datasets import shape as sample_shape
 BASE_MB = 1000  # Python with torch, the data set, and the two Snakemakes around a job of Slurm
 SAVED_BYTES = 16  # per hidden unit of an evaluation: four float32 tensors, kept for the backward pass
 WORK_PER_MINUTE = 1.2e11  # multiply-adds of forward passes, the slowest recorded, on a machine busy twice over
-EVALUATION_SHARE = 0.25  # of the time for training; recorded: less than a tenth
+WORK_PER_HOUR = 6e9 * 3600  # the same as recorded for all jobs together, evaluations included
+EVALUATION_SHARE = 0.25  # of the time for training; recorded: an eighth of all, more where both take seconds
 START_MINUTES = 5  # loading torch from a busy file system
 SHORT_MINUTES = 10  # below it queueing costs more than the job
 
@@ -51,6 +52,14 @@ def _minutes(work: float, attempt: int) -> int:
 def group(config: Mapping[str, Any], cell: Cell) -> str:
     """The group of a cell's jobs: `short`, of which a profile sends many to the queue as one, or `long`."""
     return "short" if training_minutes(config, cell) <= SHORT_MINUTES else "long"
+
+
+def sizing(config: Mapping[str, Any], cells: Sequence[Cell]) -> str:
+    """What cells of a configuration need, in one line."""
+    hours = [training_work(config, cell) / WORK_PER_HOUR for cell in cells]
+    gigabytes = max((memory_mb(config, cell) for cell in cells), default=0) / 1000
+    longest = max(hours, default=0)
+    return f"about {sum(hours):.1f} core hours, {longest:.1f} in the longest cell; memory limit {gigabytes:.1f} GB"
 
 
 def _evaluations(cell: Cell) -> int:
