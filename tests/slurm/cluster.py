@@ -163,17 +163,30 @@ class Cluster:
         return self.run("sinfo", "--noheader", f"--nodes={name}", "--format=%T").strip()
 
 
+def require_programs() -> None:
+    """Look for all that a private Slurm needs.
+
+    Raises:
+        FileNotFoundError: if a program of Slurm or munge is not installed; its message is one line.
+    """
+    for program in PROGRAMS:
+        if not shutil.which(program, path=_path()):
+            raise FileNotFoundError(f"no program '{program}'; on Debian: apt-get install {' '.join(PACKAGES)}")
+
+
+def _path() -> str:
+    return os.pathsep.join((os.environ["PATH"], "/usr/sbin"))  # where a user's shell may not look for daemons
+
+
 @contextmanager
 def cluster() -> Iterator[Cluster]:
     """A private Slurm that is up within the block and gone without trace after it.
 
     Raises:
-        FileNotFoundError: if a program of Slurm or munge is not installed.
+        FileNotFoundError: see `require_programs`.
     """
-    path = os.pathsep.join((os.environ["PATH"], "/usr/sbin"))
-    for program in PROGRAMS:
-        if not shutil.which(program, path=path):
-            raise FileNotFoundError(f"no program '{program}'; on Debian: apt-get install {' '.join(PACKAGES)}")
+    require_programs()
+    path = _path()
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))  # short, because a socket's path may have 107 characters
     found = {"PATH": f"{folder}/bin{os.pathsep}{path}", "SLURM_CONF": f"{folder}/slurm.conf"}
     slurm = Cluster(folder, {**os.environ, **found})
@@ -237,5 +250,9 @@ def _stop(slurm: Cluster) -> None:
 
 
 if __name__ == "__main__":
+    try:
+        require_programs()
+    except FileNotFoundError as error:
+        sys.exit(str(error))
     with cluster() as private:
         sys.exit(subprocess.run(sys.argv[1:], env=private.environment, check=False).returncode)

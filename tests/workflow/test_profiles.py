@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -47,3 +48,19 @@ def test_make_knows_how_to_test_slurm(clone):
     assert done.returncode == 0, done.stderr
     assert "requirements-cluster.txt" in done.stdout
     assert "pytest tests/slurm" in done.stdout
+
+
+def test_without_slurm_its_tests_say_in_one_line_what_to_install(clone, tmp_path):
+    for command in (["-m", "pytest", "tests/slurm"], ["tests/slurm/cluster.py", "true"]):
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=clone.folder,
+            env={"PATH": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode != 0
+        (line,) = done.stdout.strip().splitlines()
+        assert re.search("no program '.*'; on Debian: apt-get install slurmctld slurmd slurm-client munge", line)
