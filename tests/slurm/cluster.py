@@ -55,6 +55,8 @@ SchedulerParameters=sched_interval=1,bf_interval=1
 SlurmdTimeout=10
 ReturnToService=2
 KillWait=2
+# jobs come back only if they were sent with --requeue
+JobRequeue=0
 GresTypes=gpu
 {nodes}
 PartitionName=main Nodes=ALL Default=YES
@@ -65,7 +67,7 @@ GRES = "Name=gpu Type=a100 File=/dev/null,/dev/zero\n"  # any character devices 
 SRUN = '#!/bin/sh\nSLURM_CONF="{folder}/slurm.conf" exec "{srun}" "$@"\n'
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 300) -> None:
     """Return as soon as a condition holds.
 
     Raises:
