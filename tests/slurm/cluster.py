@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -176,6 +177,11 @@ def require_programs() -> None:
             raise FileNotFoundError(f"no program '{program}'; on Debian: apt-get install {' '.join(PACKAGES)}")
 
 
+def clean_up_when_terminated() -> None:
+    """Let SIGTERM do what Ctrl-C does; it would leave a cluster behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def _path() -> str:
     return os.pathsep.join((os.environ["PATH"], "/usr/sbin"))  # where a user's shell may not look for daemons
 
@@ -256,5 +262,6 @@ if __name__ == "__main__":
         require_programs()
     except FileNotFoundError as error:
         sys.exit(str(error))
+    clean_up_when_terminated()
     with cluster() as private:
         sys.exit(subprocess.run(sys.argv[1:], env=private.environment, check=False).returncode)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cluster import Cluster, cluster, require_programs, wait_until
+from cluster import Cluster, clean_up_when_terminated, cluster, require_programs, wait_until
 from tests.workflow.conftest import Outcome, Study, clone
 
 __all__ = ["clone"]  # a fixture
@@ -22,6 +22,7 @@ def pytest_configure():
         require_programs()
     except FileNotFoundError as error:
         raise pytest.UsageError(str(error)) from error
+    clean_up_when_terminated()
 
 
 @pytest.fixture(scope="session")
