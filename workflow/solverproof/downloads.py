@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from solverproof.errors import InputError
@@ -71,8 +72,8 @@ def _verify(expected: Mapping[Path, str]) -> None:
     found = {path: sha256_of(path) for path in expected}
     if wrong := [path for path in expected if found[path] != expected[path]]:
         is_, should = (json.dumps({path.name: sums[path] for path in wrong}) for sums in (found, expected))
-        remedy = "remove what is broken to download it again, or add to the task's data what is meant to be a copy"
-        raise InputError(f"{wrong[0].parent}: sha256: {is_} was found, {should} expected; {remedy}")
+        remedy = "remove broken files to download them again, or add what was found to the task's data if it is meant"
+        raise InputError(f"{wrong[0].parent}: found sha256: {is_}, expected {should}; {remedy}")
 
 
 def _download(file: File, path: Path) -> None:
@@ -146,5 +147,8 @@ def _pieces(url: str, position: int, size: int) -> Iterator[tuple[int, bytes]]:
             while piece := response.read(PIECE):
                 yield position, piece
                 position += len(piece)
+    except HTTPError as error:
+        error.close()  # it is a response, too
+        raise _MirrorError(error) from error
     except (OSError, HTTPException, ValueError) as error:
         raise _MirrorError(error) from error
