@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-GENERATED = {".git", ".venv", ".snakemake", "results", "__pycache__"}
+GENERATED = {".git", ".venv", ".snakemake", "results", "downloads", "__pycache__"}
 TARGETS = {"study", "all", "tables", "figures"}
 # Two tasks, six cells: of spheres two that take long enough to be interrupted, one with an adaptive
 # solver and two with a controller; of digits one.

@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 
 def prepare(args: argparse.Namespace) -> None:
     """Make a task's data set."""
+    from safetensors import SafetensorError
+
     from solverproof.datasets import make
     from solverproof.files import write_arrays
 
-    write_arrays(args.out, make(args.spec))
+    data = make(args.spec)
+    try:
+        write_arrays(args.out, data)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{args.out}: {error}; free some space, or write another folder under results:") from error
 
 
 def train(args: argparse.Namespace) -> None:
