@@ -87,7 +87,7 @@ class ConvField:
         if self._is_short:
             return _rows(state, self.shape)
         if state.requires_grad and state.dim() == 4:  # or all of the way back would mix two layouts, which is slow
-            state.register_hook(lambda gradient: gradient.contiguous(memory_format=torch.channels_last))
+            state.register_hook(lambda gradient: gradient.contiguous(memory_format=torch.channels_last))  # type: ignore[no-untyped-call]
         return state.reshape(len(state), -1, *self.shape).transpose(0, 1)
 
     def bind(self, parameters: Parameters) -> VectorField:
