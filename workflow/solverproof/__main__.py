@@ -13,8 +13,9 @@ from solverproof.errors import InputError
 from solverproof.solvers import define
 
 if TYPE_CHECKING:
-    from solverproof.checkpoints import Checkpoint, Stateful
+    from solverproof.checkpoints import Checkpoint
     from solverproof.solvers import Setting
+    from solverproof.stateful import Stateful
     from solverproof.training import Training
 
 
@@ -35,12 +36,16 @@ def prepare(args: argparse.Namespace) -> None:
 def train(args: argparse.Namespace) -> None:
     """Train one cell: a block of seeds of one setting."""
     from solverproof.files import read_arrays
+    from solverproof.progress import Progress
     from solverproof.solvers import setting
     from solverproof.training import train as train_block
 
     _one_thread()
     fixed, checkpoint = setting(args.spec), _checkpoint(args, "training")
-    training = train_block(args.spec, read_arrays(args.data), lambda _: fixed, checkpoint)
+    progress = Progress(args.spec["protocol"]["iterations"])
+    training = train_block(
+        args.spec, read_arrays(args.data), lambda _: fixed, checkpoint=checkpoint, progress=progress.report
+    )
     _write_training(args, training, fixed)
     checkpoint.remove()
 
@@ -49,13 +54,15 @@ def adapt(args: argparse.Namespace) -> None:
     """Train one seed with a controller that chooses the step size or tolerance as it goes."""
     from solverproof.adaptation import CHECK_COLUMNS, PROBE_COLUMNS, Probed, controller
     from solverproof.files import read_arrays, write_table
+    from solverproof.progress import Progress
     from solverproof.training import train as train_block
 
     _one_thread()
     data, chosen = read_arrays(args.data), controller(args.spec)
     schedule = Probed(chosen, args.spec, data)
     checkpoint = _checkpoint(args, "adaptation", schedule=schedule)
-    training = train_block(args.spec, data, schedule, checkpoint)
+    progress = Progress(args.spec["protocol"]["iterations"])
+    training = train_block(args.spec, data, schedule, checkpoint=checkpoint, progress=progress.report)
     write_table(args.checks, chosen.checks, CHECK_COLUMNS)
     write_table(args.probes, schedule.rows, PROBE_COLUMNS)
     _write_training(args, training, chosen.deployed)
@@ -169,6 +176,13 @@ def bench(args: argparse.Namespace) -> None:
     print(report(repeats=args.repeats))
 
 
+def memory(args: argparse.Namespace) -> None:
+    """Measure the peak memory of training against the number of steps."""
+    from solverproof.memory import measure
+
+    measure(args.out)
+
+
 def _one_thread() -> None:
     """One thread per job, many jobs: so results do not depend on the number of cores."""
     import torch
@@ -213,6 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     verb(check, spec=False).add_argument("files", type=Path, nargs="+", help="YAML files, later ones over earlier ones")
     verb(solvers, spec=False)
     verb(keys, spec=False)
+    verb(memory, "out", spec=False)
     verb(bench, spec=False).add_argument("--repeats", type=int, default=15)
     return parser
 

@@ -13,13 +13,13 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 
-from solverproof.checkpoints import Stateful
 from solverproof.devices import device
 from solverproof.evaluation import TEST_COLUMNS, results
 from solverproof.initial_step import initial_step
 from solverproof.integration import Solution
 from solverproof.samples import samples
 from solverproof.solvers import SOLVERS, Setting, Solver
+from solverproof.stateful import Stateful
 from solverproof.training import Batch, stream
 
 MARGIN = 50  # how many times smaller the error estimate of the test solver is

@@ -43,8 +43,11 @@ def _spheres_report(repeats: int) -> str:
     data = spheres(dimension=DIMENSION, train=2000, test=4, seed=0)
     width = CHANNELS * DIMENSION
     ways: dict[str, Way] = {
-        f"this code, block of {SEEDS} seeds": (partial(_train, data, SPHERES_BATCH, SPHERES_STEPS, SEEDS), SEEDS),
-        "this code, one seed": (partial(_train, data, SPHERES_BATCH, SPHERES_STEPS, 1), 1),
+        f"this code, block of {SEEDS} seeds": (
+            partial(train_briefly, data, steps=SPHERES_STEPS, batch=SPHERES_BATCH, seeds=SEEDS),
+            SEEDS,
+        ),
+        "this code, one seed": (partial(train_briefly, data, steps=SPHERES_STEPS, batch=SPHERES_BATCH), 1),
         "plain torchdiffeq with Conv1d, one seed": (lambda: _train_plainly(data), 1),
         f"floor: the {width}x{width} matrix products alone, {SEEDS} seeds": (_multiply, SEEDS),
     }
@@ -55,16 +58,21 @@ def _spheres_report(repeats: int) -> str:
 
 
 def _images_report(repeats: int) -> str:
-    pixels = np.random.default_rng(0).integers(0, 256, (2000, *IMAGE), dtype=np.uint8)
-    data: dict[str, np.ndarray] = {"train_x": pixels, "train_y": np.arange(2000) % 10}
+    data = images()
     ways: dict[str, Way] = {
-        "this code": (partial(_train, data, IMAGES_BATCH, IMAGES_STEPS, 1, classes=10), 1),
+        "this code": (partial(train_briefly, data, steps=IMAGES_STEPS, batch=IMAGES_BATCH), 1),
         "floor: the convolutions alone, forward and backward": (_convolve, 1),
     }
     table, (ours, floor) = _table(ways, repeats)
     size = "x".join(map(str, IMAGE))
     title = f"images {size}, Euler, N = {IMAGES_STEPS}, batch {IMAGES_BATCH}, {CHANNELS} channels, float32, one thread"
     return f"{title}\n\n{table}\n\nthis code: {floor / ours:.2f} of the rate of the convolutions alone"
+
+
+def images() -> dict[str, np.ndarray]:
+    """A data set of random pixels."""
+    pixels = np.random.default_rng(0).integers(0, 256, (2000, *IMAGE), dtype=np.uint8)
+    return {"train_x": pixels, "train_y": np.arange(2000) % 10}
 
 
 def _table(ways: Mapping[str, Way], repeats: int) -> tuple[str, list[float]]:
@@ -90,15 +98,24 @@ def _measure(ways: list[Callable[[], object]], repeats: int) -> list[list[float]
     return [times[1:] for times in seconds]
 
 
-def _train(data: dict[str, np.ndarray], batch: int, steps: int, seeds: int, classes: int = 2) -> None:
-    """The study's own training."""
+def train_briefly(
+    data: dict[str, np.ndarray],
+    *,
+    steps: int,
+    batch: int,
+    seeds: int = 1,
+    gradient: str = "backpropagation",
+    iterations: int = ITERATIONS,
+) -> None:
+    """The study's own training, with Euler and the benchmark's field."""
     protocol = {
-        "iterations": ITERATIONS,
+        "iterations": iterations,
         "batch": batch,
         "learning_rate": 1e-4,
-        "gradient": "backpropagation",
-        "history_every": ITERATIONS,
+        "gradient": gradient,
+        "history_every": iterations,
     }
+    classes = int(data["train_y"].max()) + 1
     model = {"network": {"family": "conv", "channels": CHANNELS}, "classes": classes, "horizon": 1.0}
     spec = {"identity": "bench", "model": model, "protocol": protocol, "seeds": list(range(seeds)), "device": "cpu"}
     train(spec, data, lambda _: Setting(SOLVERS["euler"], steps))

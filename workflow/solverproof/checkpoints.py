@@ -10,24 +10,14 @@ import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
 
 import torch
 
 from solverproof.files import write_atomically
+from solverproof.stateful import Stateful
 
 INTERVAL = 120  # seconds between two checkpoints
 NAME = "training"
-
-
-class Stateful(Protocol):
-    """What has a state that goes into a checkpoint, of tensors, numbers, text, lists and dictionaries."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state."""
-
-    def load_state_dict(self, state: dict[str, Any], /) -> Any:
-        """Take up a state."""
 
 
 class Checkpoint:

@@ -13,13 +13,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812  the name all of PyTorch's documentation uses
 from torch import Generator, Tensor
 
-from solverproof.checkpoints import Checkpoint, Stateful
 from solverproof.devices import device
 from solverproof.integration import Solution, SolverError
 from solverproof.networks import Classifier, Forward, Parameters, classifier
-from solverproof.progress import Progress
 from solverproof.samples import samples
 from solverproof.solvers import Setting
+from solverproof.stateful import Keeper, Stateful
 
 HISTORY_COLUMNS = ("iteration", "seed", "loss", "accuracy", "nfe", "steps", "rejected", "total_nfe", "seconds")
 
@@ -47,6 +46,8 @@ class Batch:
 
 Schedule = Callable[[Batch], Setting]
 """Chooses the setting of an iteration."""
+Progress = Callable[[int, Sequence[Mapping[str, Any]]], None]
+"""Is told how an iteration went: its number, and rows as those of the history, one per seed."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ def train(
     spec: Mapping[str, Any],
     data: Mapping[str, np.ndarray],
     schedule: Schedule,
-    checkpoint: Checkpoint | None = None,
+    *,
+    checkpoint: Keeper | None = None,
+    progress: Progress | None = None,
 ) -> Training:
     """Train the block of seeds that a training specification describes.
 
@@ -105,6 +108,7 @@ def train(
         schedule: chooses the setting of each iteration.
         checkpoint: where the state is saved every few minutes, and from where training goes on if it
             was stopped; it then ends with the same bits as one that was not.
+        progress: told of every iteration.
 
     Raises:
         InputError: if the task's device is not there.
@@ -116,7 +120,7 @@ def train(
     streams = [stream(spec["identity"], seed) for seed in seeds]
     parameters = {name: p.to(where).requires_grad_() for name, p in model.initial(streams).items()}
     optimizer = torch.optim.Adam(parameters.values(), lr=protocol["learning_rate"], fused=True)
-    record, progress = _Record(seeds, protocol), Progress(protocol["iterations"])
+    record = _Record(seeds, protocol)
     parts: dict[str, Stateful] = {
         "parameters": _Weights(parameters),
         "optimizer": optimizer,
@@ -140,7 +144,8 @@ def train(
         optimizer.step()
         if record.failures:
             _give_up(parameters, [seeds.index(seed) for seed in record.failures])
-        progress.report(iteration, rows)
+        if progress:
+            progress(iteration, rows)
         if checkpoint and checkpoint.due:
             checkpoint.save(parts)
 
