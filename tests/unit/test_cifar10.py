@@ -1,4 +1,5 @@
 import io
+import resource
 import tarfile
 
 import numpy as np
@@ -150,3 +151,17 @@ def test_a_folder_for_results_that_cannot_be_written_is_told_in_one_line(folder,
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"solverproof: {results / 'data.safetensors'}: ")
     assert line.endswith("write another folder under results:")
+
+
+def test_a_disk_that_is_full_of_results_is_told_in_one_line_and_leaves_nothing(folder, capsys):
+    options, out = spec(archive(folder, MEMBERS)), folder / "results" / "data.safetensors"
+    limit, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, most))
+    try:
+        assert main(["prepare", "--spec", canonical(options), "--out", str(out)]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"solverproof: {out}: ")
+    assert "free some space" in line
+    assert list(out.parent.iterdir()) == []
