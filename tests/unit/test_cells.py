@@ -219,6 +219,7 @@ def test_specifications_of_training_hold_what_the_configuration_says(config):
         "solver": "euler",
         "steps": 8,
         "seeds": [0, 1, 2, 3, 4],
+        "device": "cpu",
     }
     assert spec["model"] == model_spec(config, "digits")
 

@@ -77,7 +77,7 @@ def _train(data: dict[str, np.ndarray], seeds: int) -> None:
         "history_every": ITERATIONS,
     }
     model = {"network": network, "classes": 2, "horizon": 1.0}
-    spec = {"identity": "bench", "model": model, "protocol": protocol, "seeds": list(range(seeds))}
+    spec = {"identity": "bench", "model": model, "protocol": protocol, "seeds": list(range(seeds)), "device": "cpu"}
     train(spec, data, lambda _: Setting(SOLVERS["euler"], STEPS))
 
 

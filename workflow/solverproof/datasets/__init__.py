@@ -2,8 +2,7 @@
 
 A data set is four arrays: `train_x`, `test_x` of shape (samples, channels, *spatial), float32,
 and `train_y`, `test_y` of shape (samples,), int64, with labels 0 … classes - 1. Those of published
-images have samples of levels 0 … 255 instead, uint8, and two arrays more, `mean` and `std` of shape
-(channels,), float32, by which batches are to be normalised: (x - mean) / std.
+images have samples of levels 0 … 255 instead, uint8.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Image data sets as training takes them: levels 0 … 255, and how to normalise them."""
+"""Image data sets as training takes them: levels 0 … 255."""
 
 from collections.abc import Mapping
 
@@ -18,8 +18,7 @@ def image_set(arrays: Mapping[str, np.ndarray], *, train: int, test: int, pool: 
         pool: side of the squares of pixels that are averaged.
 
     Returns:
-        The arrays (images uint8, labels int64) with `mean` and `std` of shape (channels,), float32:
-        those of the levels of the training images after pooling.
+        The arrays, images uint8, labels int64.
 
     Raises:
         InputError: if there are fewer images than wanted.
@@ -30,8 +29,7 @@ def image_set(arrays: Mapping[str, np.ndarray], *, train: int, test: int, pool: 
         if count > len(x):
             raise InputError(f"{part}: there are {len(x)} images, not {count}; write {part}: {len(x)} or less")
         data[f"{part}_x"], data[f"{part}_y"] = pooled(x[:count], pool), y[:count].astype(np.int64)
-    mean, std = moments(data["train_x"])
-    return {**data, "mean": mean, "std": std}
+    return data
 
 
 def pooled(x: np.ndarray, pool: int) -> np.ndarray:
@@ -48,17 +46,6 @@ def pooled(x: np.ndarray, pool: int) -> np.ndarray:
     for row, column in offsets:
         sums += x[..., row::pool, column::pool]
     return np.rint(sums / np.float32(len(offsets))).astype(np.uint8)
-
-
-def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each channel of images (samples, channels, height, width), uint8.
-
-    Squares of levels fit 16 bits, so nothing larger than twice the images is made.
-    """
-    axes = (0, 2, 3)
-    mean = x.mean(axes, dtype=np.float64)
-    variance = np.square(x, dtype=np.uint16).mean(axes, dtype=np.float64) - mean**2
-    return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
 
 
 def check_labels(y: np.ndarray, origin: str) -> None:
