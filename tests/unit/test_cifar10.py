@@ -141,7 +141,7 @@ def test_preparing_writes_all_arrays_or_tells_in_one_line_and_writes_nothing(fol
     assert capsys.readouterr().err == "solverproof: train: there are 20 images, not 21; write train: 20 or less\n"
     assert not out.exists()
     assert main(["prepare", "--spec", canonical(options), "--out", str(out)]) == 0
-    assert read_arrays(out).keys() == {"train_x", "train_y", "test_x", "test_y", "mean", "std"}
+    assert read_arrays(out).keys() == {"train_x", "train_y", "test_x", "test_y"}
 
 
 def test_a_folder_for_results_that_cannot_be_written_is_told_in_one_line(folder, capsys):

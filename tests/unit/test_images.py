@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
-from solverproof.datasets.images import check_labels, image_set, moments, pooled
+from solverproof.datasets.images import check_labels, image_set, pooled
 from solverproof.errors import InputError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 3, 8, 8), dtype=np.uint8)
@@ -18,7 +18,7 @@ ARRAYS = {
 
 def test_the_first_images_of_each_part_are_taken_with_their_labels():
     data = image_set(ARRAYS, train=5, test=3, pool=1)
-    assert set(data) == {"train_x", "train_y", "test_x", "test_y", "mean", "std"}
+    assert set(data) == set(ARRAYS)
     np.testing.assert_array_equal(data["train_x"], IMAGES[:5])
     np.testing.assert_array_equal(data["test_x"], IMAGES[8:11])
     assert data["train_y"].tolist() == [0, 1, 2, 3, 4]
@@ -29,22 +29,6 @@ def test_images_are_levels_of_one_byte_and_labels_int64():
     data = image_set(ARRAYS, train=8, test=4, pool=2)
     assert data["train_x"].dtype == data["test_x"].dtype == np.uint8
     assert data["train_y"].dtype == data["test_y"].dtype == np.int64
-    assert data["mean"].dtype == data["std"].dtype == np.float32
-
-
-def test_mean_and_deviation_are_those_of_the_pooled_images_trained_with():
-    data = image_set(ARRAYS, train=5, test=4, pool=2)
-    x = data["train_x"].astype(float)
-    assert data["mean"].shape == data["std"].shape == (3,)
-    np.testing.assert_allclose(data["mean"], x.mean((0, 2, 3)), rtol=1e-6)
-    np.testing.assert_allclose(data["std"], x.std((0, 2, 3)), rtol=1e-6)
-
-
-@given(arrays_of.arrays(np.uint8, (3, 2, 4, 4)))
-def test_moments_are_those_of_numpy(x):
-    mean, std = moments(x)
-    np.testing.assert_allclose(mean, x.mean((0, 2, 3)), rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(std, x.std((0, 2, 3)), rtol=1e-6, atol=1e-4)
 
 
 @given(arrays_of.arrays(np.uint8, (2, 1, 8, 8)), st.sampled_from([1, 2, 4]))
