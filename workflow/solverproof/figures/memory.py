@@ -27,7 +27,7 @@ def figure(spec: Mapping[str, Any], table: Path) -> Figure:
         rows = measured[measured["gradient"] == way]
         ax.plot(rows["steps"], rows["megabytes"], color=color, marker=marker, markersize=3, label=label)
     steps_axis(ax, "number of steps $N$")
-    ax.set_yscale("log")
+    ax.set_ylim(bottom=0)
     ax.set_ylabel("peak memory of training (MB)")
     ax.legend()
     return fig
