@@ -17,10 +17,10 @@ from solverproof.adaptation import (
     PROBE_COLUMNS,
     UNCHANGED,
     Adaptation,
+    Probed,
     RandomSteps,
     Rule,
     controller,
-    probed,
 )
 from solverproof.adaptation import test_setting as setting_of_test
 from solverproof.datasets.spheres import spheres
@@ -265,6 +265,7 @@ def spec_of(options, solver="euler", iterations=20):
             "history_every": 1,
         },
         "seeds": [4],
+        "device": "cpu",
         "solver": solver,
         "controller": options,
         "probe_solvers": ["euler", "rk4"],
@@ -299,17 +300,20 @@ def test_the_first_step_is_hairer_s_on_the_first_batch(horizon, data):
 
 def test_checks_and_probes_change_no_bit_of_training(data):
     quiet, busy = ({**PAPER, "initial": 0.25, "interval": n, "threshold": 1.0, "grow": 1 + 1e-12} for n in (100, 3))
-    spec, rows = spec_of(quiet), []
+    spec = spec_of(quiet)
     first = train(spec, data, controller(spec))
     other = spec_of({**busy, "probe_every": 5})
-    second = train(other, data, probed(controller(other), other, data, rows))
+    probing = Probed(controller(other), other, data)
+    second = train(other, data, probing)
     assert all(torch.equal(p, second.parameters[name]) for name, p in first.parameters.items())
-    assert [row["iteration"] for row in rows] == [k for k in (5, 10, 15, 20) for _ in range(3)]
+    assert [row["iteration"] for row in probing.rows] == [k for k in (5, 10, 15, 20) for _ in range(3)]
 
 
 def test_probes_measure_the_deployed_setting_a_finer_one_and_the_other_solvers_on_the_test_set(data):
-    spec, rows = spec_of({**PAPER, "initial": 0.25, "interval": 100, "probe_every": 20}), []
-    train(spec, data, probed(controller(spec), spec, data, rows))
+    spec = spec_of({**PAPER, "initial": 0.25, "interval": 100, "probe_every": 20})
+    probing = Probed(controller(spec), spec, data)
+    train(spec, data, probing)
+    rows = probing.rows
     assert all(tuple(row) == PROBE_COLUMNS for row in rows)
     found = [(row["role"], row["test_solver"], row["test_steps"], row["nfe"]) for row in rows]
     assert found == [("deployed", "euler", 4, 4), ("finer", "euler", 8, 8), ("finer", "rk4", 4, 16)]
@@ -354,7 +358,7 @@ def test_the_command_line_writes_all_that_a_controlled_run_is(solver, options, d
     files = {name: tmp_path / f"{name}.csv" for name in ("history", "checks", "probes")}
     files |= {"weights": tmp_path / "weights.safetensors", "run": tmp_path / "run.json"}
     arguments = [part for name, path in files.items() for part in (f"--{name}", str(path))]
-    data_arguments = ["--data", str(tmp_path / "data.safetensors")]
+    data_arguments = ["--data", str(tmp_path / "data.safetensors"), "--checkpoint", str(tmp_path / "checkpoint")]
     assert main(["adapt", "--spec", json.dumps(spec), *data_arguments, *arguments]) == 0
     run = json.loads(files["run"].read_text(encoding="utf-8"))
     assert run["spec"] == spec

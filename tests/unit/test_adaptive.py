@@ -177,6 +177,7 @@ def spec_of(solver, fineness, seeds=SEEDS, **protocol):
             **protocol,
         },
         "seeds": list(seeds),
+        "device": "cpu",
         **setting.spec,
     }, setting
 
@@ -268,7 +269,7 @@ def test_a_test_solver_that_gives_up_is_a_row_with_its_status(data, monkeypatch)
     monkeypatch.setattr(integration, "MOST_EVALUATIONS", 40)
     run = {"setting": {"solver": "dopri5", "tolerance": 0.1}, "failures": {}}
     spec = {
-        "task": "toy", "model": MODEL, "controller": None, "adapted": False, "seeds": SEEDS,
+        "task": "toy", "model": MODEL, "controller": None, "adapted": False, "seeds": SEEDS, "device": "cpu",
         "solvers": ["dopri5"], "ratios": [1, 1e-8],
     }  # fmt: skip
     rows = evaluate(spec, data, parameters, run)

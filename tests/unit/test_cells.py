@@ -148,8 +148,9 @@ def test_what_is_added_to_a_study_leaves_the_cells_that_were_there_alone(add, st
         lambda study: study["figures"].clear(),
         lambda study: study["validity"].update(threshold=0.2),
         lambda study: study.update(results="elsewhere"),
+        lambda study: study.update(source="elsewhere"),
     ],
-    ids=["network", "task", "protocol", "figures", "validity", "results"],
+    ids=["network", "task", "protocol", "figures", "validity", "results", "source"],
 )
 def test_what_a_cell_does_not_use_is_not_in_its_specifications(change, study):
     assert specs(edited(study, change)) == specs(load(study))
@@ -218,6 +219,7 @@ def test_specifications_of_training_hold_what_the_configuration_says(config):
         "solver": "euler",
         "steps": 8,
         "seeds": [0, 1, 2, 3, 4],
+        "device": "cpu",
     }
     assert spec["model"] == model_spec(config, "digits")
 
@@ -289,6 +291,12 @@ def test_a_file_is_part_of_the_specification_by_its_content(study, tmp_path):
     path.write_text("x,y\n1,0\n2,2\n", encoding="utf-8")
     assert specification() != first
     assert sha256_of(path) in specification()
+
+
+def test_images_are_part_of_the_specification_by_their_subset_pooling_and_checksums(study):
+    data = {"family": "cifar10", "train": 10_000, "pool": 2, "sha256": {"cifar-10-binary.tar.gz": "0" * 64}}
+    study["tasks"]["images"] = {"data": data, "network": "conv16", "protocol": "digits"}
+    assert data_spec(load(study), "images") == {**data, "test": 10_000}
 
 
 def test_adapted_cells_are_gathered_for_their_figure(config):

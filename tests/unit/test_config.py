@@ -56,6 +56,7 @@ def complaint(config, files=()):
 def test_a_minimal_configuration_is_filled_with_all_defaults():
     filled = load(MINIMAL)
     assert filled["results"] == "results"
+    assert filled["source"] == "downloads"
     assert filled["test"]["ratios"] == [2, 1.5, 1, 0.75, 0.5, 0.25, 0.125]
     assert filled["test"]["tolerance_ratios"] == [10, 1, 0.1]
     assert filled["test"]["solvers"] == {
@@ -130,6 +131,31 @@ def test_a_setting_of_solvers_and_controllers_that_cannot_be_used_is_told_in_one
     assert "\n" not in message
 
 
+@pytest.mark.parametrize("family", ["cifar10", "mnist", "fashion_mnist"])
+def test_published_images_are_all_taken_as_they_are_by_default(family):
+    train = 50_000 if family == "cifar10" else 60_000
+    filled = load(changed(MINIMAL, "tasks.toy.data", {"family": family}))["tasks"]["toy"]["data"]
+    assert filled == {"family": family, "train": train, "test": 10_000, "pool": 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "remedy"),
+    [
+        ({"train": 50_001}, "train", "write a value of at most 50000"),
+        ({"test": 0}, "test", "write a value of at least 1"),
+        ({"pool": 3}, "pool", "unknown pool 3; known are: 1, 2, 4"),
+        ({"seed": 0}, "seed", "unknown key"),
+        ({"sha256": "0" * 64}, "sha256", "write keys with values"),
+        ({"sha256": {"cifar-10.tar.gz": "0" * 64}}, "sha256", "did you mean 'cifar-10-binary.tar.gz'?"),
+        ({"sha256": {"cifar-10-binary.tar.gz": "0"}}, "sha256.cifar-10-binary.tar.gz", "64 hexadecimal digits"),
+    ],
+)
+def test_an_option_of_images_that_cannot_be_used_is_told(options, key, remedy):
+    message = complaint(changed(MINIMAL, "tasks.toy.data", {"family": "cifar10", **options}))
+    assert message.startswith(f"tasks.toy.data.{key}: ")
+    assert remedy in message
+
+
 @pytest.mark.parametrize("data", [{"family": "digits"}, {"family": "spheres", "dimension": 2}])
 def test_the_head_has_as_many_outputs_as_the_data_set_classes(data):
     assert load(changed(MINIMAL, "tasks.toy.data", data))["tasks"]["toy"]["classes"] == CLASSES[data["family"]]
@@ -174,7 +200,7 @@ def test_numbers_that_are_whole_and_numbers_that_are_not_are_both_numbers(study)
     ("key", "value", "where", "what"),
     [
         ("selct", {}, "selct:", "unknown key; did you mean 'select'?"),
-        ("colour", 1, "colour:", "unknown key; known are: results, select"),
+        ("colour", 1, "colour:", "unknown key; known are: results, source, select"),
         ("select.solver", ["euler"], "select.solver:", "unknown key; did you mean 'solvers'?"),
         ("protocols.digits.learnig_rate", 1, "protocols.digits.learnig_rate:", "did you mean 'learning_rate'?"),
         ("tasks.sphere2.data.dimensions", 2, "tasks.sphere2.data.dimensions:", "did you mean 'dimension'?"),

@@ -41,7 +41,7 @@ def samples(request):
 
 def spec_of(solvers=("euler", "midpoint", "rk4"), ratios=(2, 1, 0.6)):
     model = {"network": {"family": "conv", "channels": 5}, "classes": 3, "horizon": 1.0}
-    chosen = {"task": "toy", "controller": None, "adapted": False, "seeds": SEEDS}
+    chosen = {"task": "toy", "controller": None, "adapted": False, "seeds": SEEDS, "device": "cpu"}
     return {**chosen, "model": model, "solvers": list(solvers), "ratios": list(ratios)}
 
 

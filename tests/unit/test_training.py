@@ -48,6 +48,7 @@ def spec_of(problem, seeds=(0, 1, 2), chosen=EULER, horizon=1.0, **protocol):
         "protocol": {**standard, **protocol},
         **chosen.spec,
         "seeds": list(seeds),
+        "device": "cpu",
     }
 
 

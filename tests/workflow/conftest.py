@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-GENERATED = {".git", ".venv", ".snakemake", "results", "__pycache__"}
+GENERATED = {".git", ".venv", ".snakemake", "results", "downloads", "__pycache__"}
 TARGETS = {"study", "all", "tables", "figures"}
 # Two tasks, six cells: of spheres two that take long enough to be interrupted, one with an adaptive
 # solver and two with a controller; of digits one.
@@ -55,8 +55,8 @@ class Outcome:
     @property
     def started(self):
         """Rule and wildcards of every job that was started (planned, in a dry run), targets left out."""
-        blocks = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", self.text, re.MULTILINE)
-        wildcards = [re.search(r"^    wildcards: (.*)$", block, re.MULTILINE) for _, block in blocks]
+        blocks = re.findall(r"^ *(?:local)?rule (\w+):\n((?: +\w+: .*\n)*)", self.text, re.MULTILINE)
+        wildcards = [re.search(r"^ +wildcards: (.*)$", block, re.MULTILINE) for _, block in blocks]
         jobs = [(rule, found[1] if found else "") for (rule, _), found in zip(blocks, wildcards, strict=True)]
         assert jobs or self.idle, f"neither jobs nor idle:\n{self.text}"
         return [(rule, values) for rule, values in jobs if rule not in TARGETS]

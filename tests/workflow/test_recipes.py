@@ -22,6 +22,7 @@ EXPECTED = {
     "Add a test solver": {"evaluate": 1},
     "Add a solver by its Butcher tableau": {"train": 1, "evaluate": 1},
     "Add a data set": {"prepare": 1, "train": 2, "evaluate": 2},
+    "Use image data": {"prepare": 1, "train": 2, "evaluate": 2},
     "Add a network": {"prepare": 1, "train": 1, "evaluate": 1},
     "Add seeds": {"train": 4, "adapt": 2, "evaluate": 6},
     "Run a sub-study": {},

@@ -54,6 +54,11 @@ def test_a_moved_study_reruns_nothing(study, tmp_path):
     assert type(study)(moved).plan().jobs == {}
 
 
+def test_another_source_folder_reruns_nothing(study):
+    study.change("source: elsewhere")
+    assert study.plan().jobs == {}
+
+
 def test_reordered_keys_and_comments_in_the_config_rerun_nothing(study):
     for path in ("config/config.yaml", "tiny.yaml"):
         study.edit(

@@ -42,6 +42,9 @@ try:
 except InputError as error:
     sys.exit(f"solverproof: {error}")
 
+# by the environment, and so no part of what defines a job: where raw files lie changes no result
+os.environ.update(SOLVERPROOF_DATA=os.getenv("SOLVERPROOF_DATA") or config["source"])
+
 RESULTS = config["results"]
 # an upgrade is told and runs nothing again: --forceall does
 for line in upgrades(Path(RESULTS, "models")):

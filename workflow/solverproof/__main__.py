@@ -1,9 +1,9 @@
 """The command line: one verb per stage, each from files to files."""
 
 import argparse
+import hashlib
 import json
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,58 +13,88 @@ from solverproof.errors import InputError
 from solverproof.solvers import define
 
 if TYPE_CHECKING:
+    from solverproof.checkpoints import Checkpoint
     from solverproof.solvers import Setting
+    from solverproof.stateful import Stateful
     from solverproof.training import Training
 
 
 def prepare(args: argparse.Namespace) -> None:
     """Make a task's data set."""
+    from safetensors import SafetensorError
+
     from solverproof.datasets import make
     from solverproof.files import write_arrays
 
-    write_arrays(args.out, make(args.spec))
+    data = make(args.spec)
+    try:
+        write_arrays(args.out, data)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{args.out}: {error}; free some space, or write another folder under results:") from error
 
 
 def train(args: argparse.Namespace) -> None:
     """Train one cell: a block of seeds of one setting."""
     from solverproof.files import read_arrays
+    from solverproof.progress import Progress
     from solverproof.solvers import setting
     from solverproof.training import train as train_block
 
     _one_thread()
-    started, fixed = time.perf_counter(), setting(args.spec)
-    training = train_block(args.spec, read_arrays(args.data), lambda _: fixed)
-    _write_training(args, training, fixed, started)
+    fixed, checkpoint = setting(args.spec), _checkpoint(args, "training")
+    progress = Progress(args.spec["protocol"]["iterations"])
+    training = train_block(
+        args.spec, read_arrays(args.data), lambda _: fixed, checkpoint=checkpoint, progress=progress.report
+    )
+    _write_training(args, training, fixed)
+    checkpoint.remove()
 
 
 def adapt(args: argparse.Namespace) -> None:
     """Train one seed with a controller that chooses the step size or tolerance as it goes."""
-    from solverproof.adaptation import CHECK_COLUMNS, PROBE_COLUMNS, controller, probed
+    from solverproof.adaptation import CHECK_COLUMNS, PROBE_COLUMNS, Probed, controller
     from solverproof.files import read_arrays, write_table
+    from solverproof.progress import Progress
     from solverproof.training import train as train_block
 
     _one_thread()
-    started, data, chosen = time.perf_counter(), read_arrays(args.data), controller(args.spec)
-    probes: list[dict[str, Any]] = []
-    training = train_block(args.spec, data, probed(chosen, args.spec, data, probes))
+    data, chosen = read_arrays(args.data), controller(args.spec)
+    schedule = Probed(chosen, args.spec, data)
+    checkpoint = _checkpoint(args, "adaptation", schedule=schedule)
+    progress = Progress(args.spec["protocol"]["iterations"])
+    training = train_block(args.spec, data, schedule, checkpoint=checkpoint, progress=progress.report)
     write_table(args.checks, chosen.checks, CHECK_COLUMNS)
-    write_table(args.probes, probes, PROBE_COLUMNS)
-    _write_training(args, training, chosen.deployed, started)
+    write_table(args.probes, schedule.rows, PROBE_COLUMNS)
+    _write_training(args, training, chosen.deployed)
+    checkpoint.remove()
 
 
-def _write_training(args: argparse.Namespace, training: "Training", deployed: "Setting", started: float) -> None:
+def _checkpoint(args: argparse.Namespace, module: str, **also: "Stateful") -> "Checkpoint":
+    """The checkpoint of what its specification, its data, the code of a module and PyTorch define."""
+    from solverproof.cells import canonical
+    from solverproof.checkpoints import Checkpoint
+    from solverproof.files import sha256_of
+    from solverproof.fingerprint import code_hash
+    from solverproof.provenance import versions
+
+    run = (canonical(args.spec), sha256_of(args.data), code_hash(module), versions()["torch"])
+    return Checkpoint(args.checkpoint, hashlib.sha256("\n".join(run).encode()).hexdigest(), also)
+
+
+def _write_training(args: argparse.Namespace, training: "Training", deployed: "Setting") -> None:
     from solverproof.files import write_arrays, write_json, write_table
     from solverproof.provenance import provenance
     from solverproof.training import HISTORY_COLUMNS
 
-    write_arrays(args.weights, {name: p.numpy() for name, p in training.parameters.items()})
+    write_arrays(args.weights, {name: p.cpu().numpy() for name, p in training.parameters.items()})
     write_table(args.history, training.history, HISTORY_COLUMNS)
     run = {
         "spec": args.spec,
         "setting": deployed.spec,
         "failures": {str(seed): asdict(failure) for seed, failure in training.failures.items()},
         "mean_nfe": {str(seed): nfe for seed, nfe in training.mean_nfe.items()},
-        "wall_seconds": time.perf_counter() - started,
+        "wall_seconds": training.seconds,
+        "device": training.device,
     }
     write_json(args.run, {**run, **provenance()})
 
@@ -156,6 +186,13 @@ def scaling(args: argparse.Namespace) -> None:
     print(report(args.results))
 
 
+def memory(args: argparse.Namespace) -> None:
+    """Measure the peak memory of training against the number of steps."""
+    from solverproof.memory import measure
+
+    measure(args.out)
+
+
 def _one_thread() -> None:
     """One thread per job, many jobs: so results do not depend on the number of cores."""
     import torch
@@ -185,8 +222,8 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     verb(prepare, "out")
-    verb(train, "data", "weights", "history", "run")
-    verb(adapt, "data", "weights", "history", "run", "checks", "probes")
+    verb(train, "data", "checkpoint", "weights", "history", "run")
+    verb(adapt, "data", "checkpoint", "weights", "history", "run", "checks", "probes")
     verb(evaluate, "data", "weights", "run", "out")
     verb(trace, "data", "weights", "out")
     verb(tabulate, "out").add_argument("--evaluations", type=Path, nargs="+", required=True)
@@ -200,6 +237,7 @@ def _parser() -> argparse.ArgumentParser:
     verb(check, spec=False).add_argument("files", type=Path, nargs="+", help="YAML files, later ones over earlier ones")
     verb(solvers, spec=False)
     verb(keys, spec=False)
+    verb(memory, "out", spec=False)
     verb(bench, spec=False).add_argument("--repeats", type=int, default=15)
     verb(scaling, spec=False).add_argument("results", type=Path, help="the folder of results of a study that ran")
     return parser

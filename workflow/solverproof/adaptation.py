@@ -13,11 +13,14 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 
+from solverproof.devices import device
 from solverproof.evaluation import TEST_COLUMNS, results
 from solverproof.initial_step import initial_step
 from solverproof.integration import Solution
+from solverproof.samples import samples
 from solverproof.solvers import SOLVERS, Setting, Solver
-from solverproof.training import Batch, Schedule, stream
+from solverproof.stateful import Stateful
+from solverproof.training import Batch, stream
 
 MARGIN = 50  # how many times smaller the error estimate of the test solver is
 FIRST_TOLERANCE = 1e-6
@@ -71,7 +74,7 @@ class Rule:
         return not abs(accuracy - test_accuracy) <= self.threshold
 
 
-class Controller(Protocol):
+class Controller(Stateful, Protocol):
     """Chooses the setting of every iteration.
 
     Attributes:
@@ -117,6 +120,21 @@ class Adaptation:
         self.recent_nfe: deque[int] = deque(maxlen=UNCHANGED)
         self.monitoring_nfe = 0
         self.checks: list[dict[str, Any]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps: the size, and what was noted so far."""
+        return {
+            "size": self.size,
+            "recent_nfe": list(self.recent_nfe),
+            "monitoring_nfe": self.monitoring_nfe,
+            "checks": self.checks,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up such a state."""
+        self.size, self.monitoring_nfe = state["size"], state["monitoring_nfe"]
+        self.recent_nfe.extend(state["recent_nfe"])
+        self.checks[:] = state["checks"]
 
     @property
     def deployed(self) -> Setting:
@@ -225,6 +243,14 @@ class RandomSteps:
         self.fewest, self.most = options["steps"]
         self.checks: list[dict[str, Any]] = []
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps: the state of the random numbers."""
+        return {"random": self.random.bit_generator.state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up such a state."""
+        self.random.bit_generator.state = state["random"]
+
     @property
     def deployed(self) -> Setting:
         """The coarsest setting."""
@@ -245,28 +271,45 @@ def controller(spec: Mapping[str, Any]) -> Controller:
     return Adaptation(options, solver, seed)
 
 
-def probed(
-    schedule: Controller, spec: Mapping[str, Any], data: Mapping[str, np.ndarray], rows: list[dict[str, Any]]
-) -> Schedule:
-    """The same schedule, which also measures the model on the test set, every `probe_every` iterations.
+class Probed:
+    """A controller's schedule, which also measures the model on the test set, every `probe_every` iterations.
 
-    The results are added to `rows`, in the columns `PROBE_COLUMNS`. Tested are the deployed setting,
-    half its step size (or a tenth of its tolerance), and each other solver of `probe_solvers` at its
-    step size or tolerance.
+    Tested are the deployed setting, half its step size (or a tenth of its tolerance), and each other
+    solver of `probe_solvers` at its step size or tolerance.
+
+    Attributes:
+        rows: the results, in the columns `PROBE_COLUMNS`.
     """
-    x, y = torch.from_numpy(data["test_x"]), torch.from_numpy(data["test_y"])
-    (seed,) = spec["seeds"]
 
-    def choose(batch: Batch) -> Setting:
-        setting = schedule(batch)
-        if batch.iteration % spec["controller"]["probe_every"] == 0:
-            for test in _probes(schedule.deployed, spec["probe_solvers"]):
-                (result,) = results(batch.model, batch.parameters, x, y, test)
-                role = "deployed" if test == schedule.deployed else "finer"
-                rows.append({"iteration": batch.iteration, "seed": seed, "role": role, **result})
+    def __init__(self, schedule: Controller, spec: Mapping[str, Any], data: Mapping[str, np.ndarray]) -> None:
+        self.schedule = schedule
+        self.test_set = samples(data, "test", device(spec["device"]))
+        (self.seed,) = spec["seeds"]
+        self.solvers, self.interval = spec["probe_solvers"], spec["controller"]["probe_every"]
+        self.rows: list[dict[str, Any]] = []
+
+    def __call__(self, batch: Batch) -> Setting:
+        """The setting to train a batch with."""
+        setting = self.schedule(batch)
+        if batch.iteration % self.interval == 0:
+            self._probe(batch)
         return setting
 
-    return choose
+    def _probe(self, batch: Batch) -> None:
+        deployed = self.schedule.deployed
+        for test in _probes(deployed, self.solvers):
+            (result,) = results(batch.model, batch.parameters, self.test_set, test)
+            role = "deployed" if test == deployed else "finer"
+            self.rows.append({"iteration": batch.iteration, "seed": self.seed, "role": role, **result})
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps: the results, and the controller's state."""
+        return {"rows": self.rows, "schedule": self.schedule.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up such a state."""
+        self.rows = state["rows"]
+        self.schedule.load_state_dict(state["schedule"])
 
 
 def _probes(deployed: Setting, solvers: list[str]) -> list[Setting]:

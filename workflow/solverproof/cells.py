@@ -167,6 +167,7 @@ def train_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
         "model": model_spec(config, cell.task),
         "protocol": config["protocols"][definition["protocol"]],
         "seeds": list(cell.seeds),
+        "device": definition["device"],
     }
     if cell.setting:
         return {**spec, **cell.setting.spec, **_tableaux(config, cell.solver.name)}
@@ -183,6 +184,7 @@ def evaluation_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
     return {
         "task": cell.task,
         "model": model_spec(config, cell.task),
+        "device": config["tasks"][cell.task]["device"],
         "controller": controller,
         "adapted": controller is not None and config["controllers"][controller]["family"] == "adaptation",
         "seeds": list(cell.seeds),

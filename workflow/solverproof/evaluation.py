@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from solverproof.devices import device
 from solverproof.integration import SolverError
 from solverproof.networks import Classifier, Forward, Parameters, classifier
+from solverproof.samples import Samples, samples
 from solverproof.solvers import SOLVERS, Setting, setting
 from solverproof.training import seed_losses
 
@@ -38,13 +40,17 @@ def evaluate(
         parameters: stacked parameters of the block.
         run: what training wrote: `setting`, the last one of training, and `failures`, a mapping of
             seeds (as text) to `status` and `reason`.
+
+    Raises:
+        InputError: if the task's device is not there.
     """
-    x, y = torch.from_numpy(data["test_x"]), torch.from_numpy(data["test_y"])
-    model, train = classifier(spec["model"], tuple(x.shape[1:])), setting(run["setting"])
+    test_set = samples(data, "test", device(spec["device"]))
+    parameters = {name: p.to(test_set.x.device) for name, p in parameters.items()}
+    model, train = classifier(spec["model"], test_set.shape), setting(run["setting"])
     return [
         {**_run_columns(spec, train, seed), **_with_failure(result, run["failures"].get(str(seed)))}
         for test in test_settings(train, spec["solvers"], spec["ratios"])
-        for seed, result in zip(spec["seeds"], results(model, parameters, x, y, test), strict=True)
+        for seed, result in zip(spec["seeds"], results(model, parameters, test_set, test), strict=True)
     ]
 
 
@@ -66,12 +72,13 @@ def test_settings(train: Setting, solvers: Sequence[str], ratios: Sequence[float
     return sorted(settings, key=lambda s: (s.solver.name, s.fineness))
 
 
-def results(model: Classifier, parameters: Parameters, x: Tensor, y: Tensor, test: Setting) -> Iterator[dict[str, Any]]:
-    """Results of one test setting on samples x with labels y, one per seed, in columns of `evaluations.csv`.
+def results(model: Classifier, parameters: Parameters, test_set: Samples, test: Setting) -> Iterator[dict[str, Any]]:
+    """Results of one test setting, one per seed, in columns of `evaluations.csv`.
 
     Where an adaptive solver's effort differs between chunks of samples, `test_steps` and `nfe` are the most.
     """
-    chunks = [_forward(model, parameters, part, test) for part in torch.split(x, CHUNK)]
+    starts, y = range(0, len(test_set), CHUNK), test_set.labels
+    chunks = [_forward(model, parameters, test_set.inputs(slice(i, i + CHUNK)), test) for i in starts]
     logits = torch.cat([chunk.logits for chunk in chunks], 1)
     finite = logits.isfinite().all(2)
     accuracies = ((logits.argmax(2) == y) & finite).double().mean(1).tolist()

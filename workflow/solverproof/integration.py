@@ -77,7 +77,7 @@ def solve(
     if setting.solver.tableau:
         register(setting.solver.name, setting.solver.tableau)
     counted = (_CountedAdaptive if setting.solver.is_adaptive else _Counted)(field)
-    ends = torch.tensor([0.0, horizon], dtype=torch.float64)
+    ends = _ends(horizon, state)
     how = _options(setting, ends)
     integrate = odeint
     if adjoint is not None:
@@ -138,20 +138,25 @@ def trajectory(field: VectorField, state: Tensor, setting: Setting, *, horizon: 
     if setting.solver.tableau:
         register(setting.solver.name, setting.solver.tableau)
     counted = _Counted(field)
-    grid = _grid(int(setting.fineness))(None, None, torch.tensor([0.0, horizon], dtype=torch.float64))
+    grid = _grid(int(setting.fineness))(None, None, _ends(horizon, state))
     states = odeint(counted, state, grid, method=setting.solver.name)
     return Solution(states, counted.evaluations, counted.steps)
 
 
-def _grid(steps: int) -> Callable[..., Tensor]:
-    """Makes the times of all steps, from fractions rather than sums, so that the last is the end itself.
+def _ends(horizon: float, state: Tensor) -> Tensor:
+    """The interval, where the state is; in float64 whatever the state is: h = 1/49 must not carry float32's rounding.
 
-    Times are float64 whatever the state is: h = 1/49 must not carry float32's rounding.
+    Apple's GPUs (mps) have no float64.
     """
+    dtype = torch.float32 if state.device.type == "mps" else torch.float64
+    return torch.tensor([0.0, horizon], dtype=dtype, device=state.device)
+
+
+def _grid(steps: int) -> Callable[..., Tensor]:
+    """Makes the times of all steps, from fractions rather than sums, so that the last is the end itself."""
 
     def times(_field: object, _state: object, ends: Tensor) -> Tensor:
-        fractions = torch.arange(steps + 1, dtype=torch.float64) / steps
-        return torch.lerp(ends[0].double(), ends[-1].double(), fractions)
+        return torch.lerp(ends[0], ends[-1], torch.arange(steps + 1).to(ends) / steps)
 
     return times
 

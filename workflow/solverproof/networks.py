@@ -9,17 +9,21 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812  the name all of PyTorch's documentation uses
 from torch import Generator, Tensor
+from torch.utils.checkpoint import checkpoint
 
 from solverproof.integration import Solution, SolverError, VectorField, solve, trajectory
 from solverproof.modules import ModuleField
 from solverproof.solvers import Setting
 
 Parameters = dict[str, Tensor]
+Gradient = Literal["backpropagation", "recomputation", "adjoint"]
+"""Where gradients come from: through the solver's operations, whose activations are kept or computed again,
+or from the adjoint equation."""
 
 
 class Field(Protocol):
@@ -82,6 +86,8 @@ class ConvField:
         """The inverse of `pack`."""
         if self._is_short:
             return _rows(state, self.shape)
+        if state.requires_grad and state.dim() == 4:  # or all of the way back would mix two layouts, which is slow
+            state.register_hook(lambda gradient: gradient.contiguous(memory_format=torch.channels_last))  # type: ignore[no-untyped-call]
         return state.reshape(len(state), -1, *self.shape).transpose(0, 1)
 
     def bind(self, parameters: Parameters) -> VectorField:
@@ -190,7 +196,9 @@ class Classifier:
         """Logits of shape (seeds, batch, classes) of a final state."""
         return torch.baddbmm(parameters["head.bias"].unsqueeze(1), state.flatten(2), parameters["head.weight"].mT)
 
-    def __call__(self, parameters: Parameters, x: Tensor, setting: Setting, *, adjoint: bool = False) -> Forward:
+    def __call__(
+        self, parameters: Parameters, x: Tensor, setting: Setting, *, gradient: Gradient = "backpropagation"
+    ) -> Forward:
         """Carry a batch of every seed through the model.
 
         A fixed-step solver carries all seeds together. With an adaptive or multistep one each seed is
@@ -201,12 +209,12 @@ class Classifier:
             parameters: stacked parameters.
             x: inputs of shape (seeds, batch, channels, *spatial).
             setting: the solver and its number of steps or tolerance.
-            adjoint: get gradients from the adjoint equation instead of through the solver's operations.
+            gradient: where gradients come from.
         """
         if setting.solver.kind == "fixed":
-            solution = self._solve(parameters, x, setting, adjoint=adjoint)
+            solution = self._solve(parameters, x, setting, gradient)
             return Forward(self.head(parameters, solution.state), solution.state, [solution] * len(x))
-        solved = [self._try(only(parameters, i), x[i : i + 1], setting, adjoint=adjoint) for i in range(len(x))]
+        solved = [self._try(only(parameters, i), x[i : i + 1], setting, gradient) for i in range(len(x))]
         states = torch.cat([s.state if isinstance(s, Solution) else torch.full_like(x[:1], math.nan) for s in solved])
         return Forward(self.head(parameters, states), states, solved)
 
@@ -216,16 +224,18 @@ class Classifier:
         solution = trajectory(self.vector_field(parameters), state, setting, horizon=self.horizon)
         return torch.stack([self.field.unpack(states) for states in solution.state])
 
-    def _try(self, parameters: Parameters, x: Tensor, setting: Setting, *, adjoint: bool) -> Solution | SolverError:
+    def _try(self, parameters: Parameters, x: Tensor, setting: Setting, gradient: Gradient) -> Solution | SolverError:
         try:
-            return self._solve(parameters, x, setting, adjoint=adjoint)
+            return self._solve(parameters, x, setting, gradient)
         except SolverError as failure:
             return failure
 
-    def _solve(self, parameters: Parameters, x: Tensor, setting: Setting, *, adjoint: bool) -> Solution:
+    def _solve(self, parameters: Parameters, x: Tensor, setting: Setting, gradient: Gradient) -> Solution:
         """The ODE solution, its state unpacked."""
         field = self.vector_field(parameters)
-        of_field = list(_of_field(parameters).values()) if adjoint else None
+        if gradient == "recomputation":
+            field = _recomputed(field)
+        of_field = list(_of_field(parameters).values()) if gradient == "adjoint" else None
         solution = solve(field, self.field.pack(x), setting, horizon=self.horizon, adjoint=of_field)
         return replace(solution, state=self.field.unpack(solution.state))
 
@@ -247,6 +257,16 @@ def _field(network: Mapping[str, Any], shape: tuple[int, ...]) -> Field:
 def _of_field(parameters: Parameters) -> Parameters:
     """The parameters of the vector field, under their own names."""
     return {name.removeprefix("field."): p for name, p in parameters.items() if name.startswith("field.")}
+
+
+def _recomputed(field: VectorField) -> VectorField:
+    """A field that keeps its argument alone for the backward pass, in which it computes its activations again."""
+
+    def recomputed(state: Tensor) -> Tensor:
+        velocity: Tensor = checkpoint(field, state, use_reentrant=False)
+        return velocity
+
+    return recomputed
 
 
 def only(parameters: Parameters, index: int) -> Parameters:
@@ -291,7 +311,7 @@ def _as_matrix(weight: Tensor, length: int) -> Tensor:
     Column j of a matrix is the convolution of the unit vector j.
     """
     seeds, outputs, inputs, width = weight.shape
-    units = torch.eye(inputs * length).view(inputs * length, inputs, length)
+    units = torch.eye(inputs * length, device=weight.device).view(inputs * length, inputs, length)
     columns = F.conv1d(units, weight.flatten(0, 1), padding=width // 2)
     return columns.view(-1, seeds, outputs * length).permute(1, 2, 0).contiguous()
 

@@ -1,7 +1,8 @@
 """Data sets: arrays of samples and labels, made from a specification alone.
 
 A data set is four arrays: `train_x`, `test_x` of shape (samples, channels, *spatial), float32,
-and `train_y`, `test_y` of shape (samples,), int64, with labels 0 … classes - 1.
+and `train_y`, `test_y` of shape (samples,), int64, with labels 0 … classes - 1. Those of published
+images have samples of levels 0 … 255 instead, uint8.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-CLASSES = {"spheres": 2, "minima": 3, "digits": 10}
+CLASSES = {"spheres": 2, "minima": 3, "digits": 10, "cifar10": 10, "mnist": 10, "fashion_mnist": 10}
+IMAGES = {"cifar10": (3, 32), "mnist": (1, 28), "fashion_mnist": (1, 28)}  # channels and side of published images
 
 
 def classes(data: Mapping[str, Any]) -> int:
@@ -27,15 +29,27 @@ def shape(data: Mapping[str, Any]) -> tuple[int, ...] | None:
             return (1, 2)
         case "digits":
             return (1, 8, 8)
+        case family if family in IMAGES:
+            channels, side = IMAGES[family]
+            return (channels, side // data["pool"], side // data["pool"])
     return None
 
 
 def make(data: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Make the data set that `data` (the `data` key of a task) describes.
 
-    A family is a module of this package with a function of its own name.
+    A family is a module of this package with a function of its own name. That of published images is
+    handed the `files` they are in.
+
+    Raises:
+        InputError: if a file that is needed cannot be had or is not what it should be.
     """
     family = data["family"]
     options = {key: value for key, value in data.items() if key != "family"}
+    if family in IMAGES:
+        from solverproof.datasets.published import files
+        from solverproof.downloads import obtain
+
+        options["files"] = obtain(files(family, options.pop("sha256", {})))
     maker: Callable[..., dict[str, np.ndarray]] = getattr(import_module(f"{__name__}.{family}"), family)
     return maker(**options)

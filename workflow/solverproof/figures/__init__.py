@@ -11,6 +11,7 @@ FIGURES = {
     "fan": "solverproof.figures.fan",
     "accuracy": "solverproof.figures.accuracy",
     "adaptation": "solverproof.figures.adaptation",
+    "memory": "solverproof.figures.memory",
 }
 
 

@@ -1,0 +1,57 @@
+"""Images and labels in the IDX format of MNIST, gzipped.
+
+Source: LeCun, Cortes, Burges, "The MNIST database", file formats.
+"""
+
+import gzip
+import math
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from solverproof.datasets.images import check_labels
+from solverproof.errors import InputError
+
+SIDE = 28
+
+
+def read_parts(files: Sequence[Path]) -> dict[str, np.ndarray]:
+    """Arrays `train_x`, `test_x` of shape (samples, 1, 28, 28) and `train_y`, `test_y` of shape (samples,), uint8.
+
+    Args:
+        files: images and labels to train with, then those to test with, verified.
+
+    Raises:
+        InputError: if a file does not hold what it should.
+    """
+    arrays = {}
+    for part, (images, labels) in {"train": files[:2], "test": files[2:]}.items():
+        x, y = _read(images, 3), _read(labels, 1)
+        if x.shape[1:] != (SIDE, SIDE):
+            raise InputError(f"{images}: images are {x.shape[1]}x{x.shape[2]} pixels, not 28x28; take another copy")
+        if len(x) != len(y):
+            raise InputError(f"{labels}: there are {len(y)} labels of {len(x)} images; take files that fit")
+        check_labels(y, str(labels))
+        arrays[f"{part}_x"], arrays[f"{part}_y"] = x[:, None], y
+    return arrays
+
+
+def _read(path: Path, dimensions: int) -> np.ndarray:
+    """An array of bytes of so many dimensions."""
+    try:
+        with gzip.open(path) as file:
+            content = file.read()
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: no whole .gz file ({error}); take another copy") from error
+    start = 4 + 4 * dimensions
+    # zeros, the code of unsigned bytes, the number of dimensions, then each of these, big-endian
+    if len(content) < start or content[:4] != bytes([0, 0, 8, dimensions]):
+        raise InputError(f"{path}: no IDX file of bytes in {dimensions} dimensions; take another copy")
+    shape = struct.unpack(f">{dimensions}I", content[4:start])
+    if len(content) - start != math.prod(shape):
+        held = f"{len(content) - start} bytes follow a header that says {math.prod(shape)}"
+        raise InputError(f"{path}: {held}; take another copy")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

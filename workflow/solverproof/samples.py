@@ -1,0 +1,43 @@
+"""Samples as a network takes them: floats, made of a data set a batch at a time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+HIGHEST = 255  # level of a pixel
+
+
+@dataclass(frozen=True)
+class Samples:
+    """One part of a data set, kept as it is stored: images as bytes, a quarter of the memory of floats.
+
+    Attributes:
+        x: inputs, shape (samples, channels, *spatial); floats, or uint8 levels of images.
+        labels: shape (samples,).
+    """
+
+    x: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(channels, *spatial) of a sample."""
+        return tuple(self.x.shape[1:])
+
+    def inputs(self, index: Tensor | slice) -> Tensor:
+        """Inputs as a network takes them, shape (*index, channels, *spatial); pixels in [0, 1], as in the paper."""
+        chosen = self.x[index]
+        return chosen / HIGHEST if chosen.dtype == torch.uint8 else chosen
+
+
+def samples(data: Mapping[str, np.ndarray], part: Literal["train", "test"], device: torch.device) -> Samples:
+    """A part of a data set, on a device."""
+    x, labels = (torch.from_numpy(data[f"{part}_{name}"]).to(device) for name in ("x", "y"))
+    return Samples(x, labels)
