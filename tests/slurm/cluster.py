@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -55,6 +56,8 @@ SchedulerParameters=sched_interval=1,bf_interval=1
 SlurmdTimeout=10
 ReturnToService=2
 KillWait=2
+# jobs come back only if they were sent with --requeue
+JobRequeue=0
 GresTypes=gpu
 {nodes}
 PartitionName=main Nodes=ALL Default=YES
@@ -65,7 +68,7 @@ GRES = "Name=gpu Type=a100 File=/dev/null,/dev/zero\n"  # any character devices 
 SRUN = '#!/bin/sh\nSLURM_CONF="{folder}/slurm.conf" exec "{srun}" "$@"\n'
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 300) -> None:
     """Return as soon as a condition holds.
 
     Raises:
@@ -163,17 +166,35 @@ class Cluster:
         return self.run("sinfo", "--noheader", f"--nodes={name}", "--format=%T").strip()
 
 
+def require_programs() -> None:
+    """Look for all that a private Slurm needs.
+
+    Raises:
+        FileNotFoundError: if a program of Slurm or munge is not installed; its message is one line.
+    """
+    for program in PROGRAMS:
+        if not shutil.which(program, path=_path()):
+            raise FileNotFoundError(f"no program '{program}'; on Debian: apt-get install {' '.join(PACKAGES)}")
+
+
+def clean_up_when_terminated() -> None:
+    """Let SIGTERM do what Ctrl-C does; it would leave a cluster behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _path() -> str:
+    return os.pathsep.join((os.environ["PATH"], "/usr/sbin"))  # where a user's shell may not look for daemons
+
+
 @contextmanager
 def cluster() -> Iterator[Cluster]:
     """A private Slurm that is up within the block and gone without trace after it.
 
     Raises:
-        FileNotFoundError: if a program of Slurm or munge is not installed.
+        FileNotFoundError: see `require_programs`.
     """
-    path = os.pathsep.join((os.environ["PATH"], "/usr/sbin"))
-    for program in PROGRAMS:
-        if not shutil.which(program, path=path):
-            raise FileNotFoundError(f"no program '{program}'; on Debian: apt-get install {' '.join(PACKAGES)}")
+    require_programs()
+    path = _path()
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))  # short, because a socket's path may have 107 characters
     found = {"PATH": f"{folder}/bin{os.pathsep}{path}", "SLURM_CONF": f"{folder}/slurm.conf"}
     slurm = Cluster(folder, {**os.environ, **found})
@@ -237,5 +258,10 @@ def _stop(slurm: Cluster) -> None:
 
 
 if __name__ == "__main__":
+    try:
+        require_programs()
+    except FileNotFoundError as error:
+        sys.exit(str(error))
+    clean_up_when_terminated()
     with cluster() as private:
         sys.exit(subprocess.run(sys.argv[1:], env=private.environment, check=False).returncode)

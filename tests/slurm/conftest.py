@@ -7,13 +7,22 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cluster import Cluster, cluster, wait_until
+from cluster import Cluster, clean_up_when_terminated, cluster, require_programs, wait_until
 from tests.workflow.conftest import Outcome, Study, clone
 
 __all__ = ["clone"]  # a fixture
 
 # for a cluster that is quick and has no accounting
 OPTIONS = ("--slurm-init-seconds-before-status-checks", "1", "--slurm-status-command", "squeue")
+
+
+def pytest_configure():
+    # once and in one line, instead of an error in every test
+    try:
+        require_programs()
+    except FileNotFoundError as error:
+        raise pytest.UsageError(str(error)) from error
+    clean_up_when_terminated()
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ def test_ctrl_c_takes_the_jobs_out_of_the_queue(study, pbs):
     with start(study, *PROFILE) as snakemake:
         wait_until((pbs / "1.fake" / "pid").exists)
         snakemake.send_signal(signal.SIGINT)
-        output, _ = snakemake.communicate(timeout=60)
+        output, _ = snakemake.communicate(timeout=300)
     assert snakemake.returncode != 0, output
     assert (pbs / "1.fake" / "exit").read_text(encoding="utf-8") == "271"
 

@@ -348,6 +348,13 @@ def test_the_work_of_training_grows_with_steps_stages_seeds_and_iterations(facto
     assert training_work(config, cell) == factor * work
 
 
+def test_the_adjoint_equation_is_three_times_the_work(config):
+    cell = cell_of("sphere2", "euler", 8, (0,))
+    work = training_work(config, cell)
+    config["protocols"]["paper_spheres"]["gradient"] = "adjoint"
+    assert training_work(config, cell) == 3 * work
+
+
 @pytest.mark.parametrize(
     ("task", "network", "per_evaluation"),
     [

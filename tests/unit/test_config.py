@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solverproof.__main__ import main
+from solverproof.cells import cells
 from solverproof.config import SCHEMA, load, read, seed_blocks
 from solverproof.datasets import CLASSES
 from solverproof.errors import InputError
+from solverproof.resources import sizing
 
 MINIMAL = {
     "select": {"tasks": ["toy"], "solvers": ["rk4"], "seeds": [0]},
@@ -503,10 +505,12 @@ def test_the_command_line_tells_what_a_configuration_implies(tmp_path, capsys):
     file = tmp_path / "my.yaml"
     file.write_text("select: {tasks: [digits], solvers: [euler]}\nsteps: {digits: {euler: [1, 2]}}\n", encoding="utf-8")
     assert main(["check", str(CONFIG / "config.yaml"), str(file)]) == 0
+    config = load(read([CONFIG / "config.yaml", file]))
     assert capsys.readouterr().out.splitlines() == [
         "digits with euler: 2 trained",
         "digits with euler: 10 controlled",
         "12 cells, each a training and an evaluation",
+        sizing(config, cells(config)),
     ]
     file.write_text("selekt: {}\n", encoding="utf-8")
     assert main(["check", str(CONFIG / "config.yaml"), str(file)]) == 2

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -37,7 +38,7 @@ def test_every_rule_is_light_and_stays_where_snakemake_runs_or_tells_its_needs(c
     rules = {name: body for name, body in zip(pieces[::2], pieces[1::2], strict=True) if "shell:" in body}
     sent = {name: body for name, body in rules.items() if "localrule: True" not in body}
     assert sent.keys() == {"train", "adapt", "evaluate", "trace"}
-    wanted = ("group:", "threads:", "mem_mb=", "runtime=")
+    wanted = ("group:", "threads:", "mem_mb=", "runtime=", "gpu=")
     assert [(name, need) for name, body in sent.items() for need in wanted if need not in body] == []
 
 
@@ -47,3 +48,19 @@ def test_make_knows_how_to_test_slurm(clone):
     assert done.returncode == 0, done.stderr
     assert "requirements-cluster.txt" in done.stdout
     assert "pytest tests/slurm" in done.stdout
+
+
+def test_without_slurm_its_tests_say_in_one_line_what_to_install(clone, tmp_path):
+    for command in (["-m", "pytest", "tests/slurm"], ["tests/slurm/cluster.py", "true"]):
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=clone.folder,
+            env={"PATH": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode != 0
+        (line,) = done.stdout.strip().splitlines()
+        assert re.search("no program '.*'; on Debian: apt-get install slurmctld slurmd slurm-client munge", line)

@@ -146,12 +146,15 @@ def check(args: argparse.Namespace) -> None:
 
     from solverproof.cells import cells
     from solverproof.config import load, read
+    from solverproof.resources import sizing
 
-    found = cells(load(read(args.files), args.files))
+    config = load(read(args.files), args.files)
+    found = cells(config)
     counts = Counter((cell.task, cell.solver.name, "trained" if cell.setting else "controlled") for cell in found)
     for (task, solver, how), count in counts.items():
         print(f"{task} with {solver}: {count} {how}")
     print(f"{len(found)} cells, each a training and an evaluation")
+    print(sizing(config, found))
 
 
 def solvers(_: argparse.Namespace) -> None:
@@ -181,6 +184,13 @@ def memory(args: argparse.Namespace) -> None:
     from solverproof.memory import measure
 
     measure(args.out)
+
+
+def scaling(args: argparse.Namespace) -> None:
+    """Simulate from the recorded times of its jobs how a study scales with cores."""
+    from solverproof.scaling import report
+
+    print(report(args.results))
 
 
 def _one_thread() -> None:
@@ -229,6 +239,7 @@ def _parser() -> argparse.ArgumentParser:
     verb(keys, spec=False)
     verb(memory, "out", spec=False)
     verb(bench, spec=False).add_argument("--repeats", type=int, default=15)
+    verb(scaling, spec=False).add_argument("results", type=Path, help="the folder of results of a study that ran")
     return parser
 
 
