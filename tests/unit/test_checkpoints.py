@@ -127,7 +127,7 @@ def test_a_training_that_was_stopped_ends_with_the_bytes_of_one_that_was_not(job
     assert not stopped.checkpoint.exists()
 
 
-def test_training_really_goes_on_where_it_was(tmp_path, monkeypatch):
+def test_training_really_goes_on_where_it_was_and_says_so(tmp_path, monkeypatch, capsys):
     job, losses = Job(tmp_path / "job", "block"), []
     with monkeypatch.context() as patch:
         stopping_after(patch, 40)
@@ -137,6 +137,7 @@ def test_training_really_goes_on_where_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "seed_losses", lambda *a: losses.append(1) or seed_losses(*a))
     job.run()
     assert len(losses) == 20
+    assert f"going on from {job.checkpoint}" in capsys.readouterr().out
 
 
 KILLS = 4

@@ -35,6 +35,7 @@ def test_the_smoke_study_has_the_rules_of_the_default_study(clone):
 SUPPLEMENT = {
     "cifar10-cpu": {"train": 18, "adapt": 6},
     "mnist-cpu": {"train": 21, "adapt": 6},
+    "paper": {"train": 220, "adapt": 10},
     "adjoint": {"train": 4},
     "minima": {"train": 12, "adapt": 5},
     "sphere900": {"train": 30},

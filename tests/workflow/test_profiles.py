@@ -38,7 +38,7 @@ def test_every_rule_is_light_and_stays_where_snakemake_runs_or_tells_its_needs(c
     rules = {name: body for name, body in zip(pieces[::2], pieces[1::2], strict=True) if "shell:" in body}
     sent = {name: body for name, body in rules.items() if "localrule: True" not in body}
     assert sent.keys() == {"train", "adapt", "evaluate", "trace"}
-    wanted = ("group:", "threads:", "mem_mb=", "runtime=")
+    wanted = ("group:", "threads:", "mem_mb=", "runtime=", "gpu=")
     assert [(name, need) for name, body in sent.items() for need in wanted if need not in body] == []
 
 

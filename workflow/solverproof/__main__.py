@@ -179,18 +179,18 @@ def bench(args: argparse.Namespace) -> None:
     print(report(repeats=args.repeats))
 
 
-def scaling(args: argparse.Namespace) -> None:
-    """Simulate from the recorded times of its jobs how a study scales with cores."""
-    from solverproof.scaling import report
-
-    print(report(args.results))
-
-
 def memory(args: argparse.Namespace) -> None:
     """Measure the peak memory of training against the number of steps."""
     from solverproof.memory import measure
 
     measure(args.out)
+
+
+def scaling(args: argparse.Namespace) -> None:
+    """Simulate from the recorded times of its jobs how a study scales with cores."""
+    from solverproof.scaling import report
+
+    print(report(args.results))
 
 
 def _one_thread() -> None:

@@ -22,7 +22,8 @@ from solverproof.solvers import SOLVERS, Setting, Solver
 UNKNOWN_SHAPE = (1, 64)  # a guess of the size of the user's own samples
 UNKNOWN_WIDTHS = (64, 64)  # a guess of the size of a user's own network
 UNKNOWN_NFE = 128  # a guess of the evaluations of a forward pass whose steps are chosen as it goes
-ADJOINT = 3  # times as long as backpropagation; recorded: 2.7 for a block of five seeds, 4 for one
+# times as long as backpropagation; the adjoint as recorded: 2.7 for a block of five seeds, 4 for one
+PASSES = {"adjoint": 3, "recomputation": 4 / 3}
 
 
 @dataclass(frozen=True)
@@ -109,15 +110,28 @@ def adapted(config: Mapping[str, Any]) -> dict[str, list[Cell]]:
 def training_work(config: Mapping[str, Any], cell: Cell) -> int:
     """Multiply-adds of a cell's forward passes in training, roughly: for ordering and sizing jobs.
 
-    Gradients from the adjoint equation, which is solved too, count as if more were passed forward.
+    What gradients take beyond backpropagation counts as if more were passed forward.
     """
     task = config["tasks"][cell.task]
     protocol, network = config["protocols"][task["protocol"]], config["networks"][task["network"]]
-    steps = cell.setting.steps if cell.setting else None
-    nfe = steps * cell.solver.stages if steps else UNKNOWN_NFE
     samples: int = protocol["iterations"] * protocol["batch"] * len(cell.seeds)
-    passes = ADJOINT if protocol["gradient"] == "adjoint" else 1
-    return passes * samples * nfe * _field_work(network, sample_shape(task["data"]) or UNKNOWN_SHAPE)
+    passes = PASSES.get(protocol["gradient"], 1)
+    return (
+        math.ceil(passes * samples)
+        * expected_nfe(config, cell)
+        * _field_work(network, sample_shape(task["data"]) or UNKNOWN_SHAPE)
+    )
+
+
+def expected_nfe(config: Mapping[str, Any], cell: Cell) -> int:
+    """Evaluations of the field in a forward pass; a guess where the steps are chosen as it goes."""
+    options = {} if cell.setting else config["controllers"][cell.label]
+    steps = cell.setting.steps if cell.setting else None
+    if "steps" in options:
+        steps = max(options["steps"])
+    elif options.get("initial") and not cell.solver.is_adaptive:
+        steps = math.ceil(1 / options["initial"])
+    return steps * cell.solver.stages if steps else UNKNOWN_NFE
 
 
 def _field_work(network: Mapping[str, Any], shape: tuple[int, ...]) -> int:

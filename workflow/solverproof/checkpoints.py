@@ -6,6 +6,7 @@ job runs again. It counts only for the run that wrote it, and only if it is whol
 
 import hashlib
 import io
+import os
 import time
 import warnings
 from collections.abc import Mapping
@@ -16,7 +17,8 @@ import torch
 from solverproof.files import write_atomically
 from solverproof.stateful import Stateful
 
-INTERVAL = 120  # seconds between two checkpoints
+# seconds between two checkpoints; fewer where a cluster stops jobs often
+INTERVAL = float(os.environ.get("SOLVERPROOF_CHECKPOINT_SECONDS", "120"))
 NAME = "training"
 
 
@@ -53,6 +55,7 @@ class Checkpoint:
             state = torch.load(io.BytesIO(payload), weights_only=True)
             for name, part in {**parts, **self.also}.items():
                 part.load_state_dict(state[name])
+            print(f"going on from {self.path}", flush=True)
 
     def _payload(self) -> bytes | None:
         if not self.path.exists():

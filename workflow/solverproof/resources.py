@@ -8,20 +8,22 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from solverproof.cells import UNKNOWN_NFE, UNKNOWN_SHAPE, UNKNOWN_WIDTHS, Cell, training_work
+from solverproof.cells import UNKNOWN_SHAPE, UNKNOWN_WIDTHS, Cell, expected_nfe, training_work
 from solverproof.datasets import shape as sample_shape
 
 BASE_MB = 1000  # Python with torch, the data set, and the two Snakemakes around a job of Slurm
 SAVED_BYTES = 16  # per hidden unit of an evaluation: four float32 tensors, kept for the backward pass
+RECOMPUTED_BYTES = 20  # per unit of the state instead, where activations are computed again
 WORK_PER_MINUTE = 1.2e11  # multiply-adds of forward passes, the slowest recorded, on a machine busy twice over
 WORK_PER_HOUR = 6e9 * 3600  # the same as recorded for all jobs together, evaluations included
+OPERATIONS = 6  # of a multiply-add forward: two there, four backward
 EVALUATION_SHARE = 0.25  # of the time for training; recorded: an eighth of all, more where both take seconds
 START_MINUTES = 5  # loading torch from a busy file system
 SHORT_MINUTES = 10  # below it queueing costs more than the job
 
 
 def memory_mb(config: Mapping[str, Any], cell: Cell, attempt: int = 1) -> int:
-    """Megabytes for any job of a cell: training needs most, as it keeps every evaluation for the backward pass.
+    """Megabytes for any job of a cell: training needs most, as it keeps much for the backward pass.
 
     Args:
         config: a validated configuration.
@@ -29,10 +31,13 @@ def memory_mb(config: Mapping[str, Any], cell: Cell, attempt: int = 1) -> int:
         attempt: counted from 1; each doubles the estimate.
     """
     task = config["tasks"][cell.task]
-    hidden = _hidden_units(config["networks"][task["network"]], sample_shape(task["data"]) or UNKNOWN_SHAPE)
-    samples = config["protocols"][task["protocol"]]["batch"] * len(cell.seeds)
-    saved: float = SAVED_BYTES * samples * hidden * _evaluations(cell)
-    return math.ceil(BASE_MB + saved / 1e6) << (attempt - 1)
+    shape = sample_shape(task["data"]) or UNKNOWN_SHAPE
+    hidden = _hidden_units(config["networks"][task["network"]], shape)
+    samples = int(config["protocols"][task["protocol"]]["batch"]) * len(cell.seeds)
+    kept = SAVED_BYTES * hidden * expected_nfe(config, cell)
+    if config["protocols"][task["protocol"]]["gradient"] != "backpropagation":  # one evaluation, and all states
+        kept = SAVED_BYTES * hidden + RECOMPUTED_BYTES * math.prod(shape) * expected_nfe(config, cell)
+    return math.ceil(BASE_MB + samples * kept / 1e6) << (attempt - 1)
 
 
 def training_minutes(config: Mapping[str, Any], cell: Cell, attempt: int = 1) -> int:
@@ -49,6 +54,11 @@ def _minutes(work: float, attempt: int) -> int:
     return math.ceil(START_MINUTES + work / WORK_PER_MINUTE) << (attempt - 1)
 
 
+def gpus(config: Mapping[str, Any], cell: Cell) -> int:
+    """GPUs of any job of a cell: one where its task asks for it by name, none where it takes what is there."""
+    return int(config["tasks"][cell.task]["device"] == "cuda")
+
+
 def group(config: Mapping[str, Any], cell: Cell) -> str:
     """The group of a cell's jobs: `short`, of which a profile sends many to the queue as one, or `long`."""
     return "short" if training_minutes(config, cell) <= SHORT_MINUTES else "long"
@@ -56,16 +66,15 @@ def group(config: Mapping[str, Any], cell: Cell) -> str:
 
 def sizing(config: Mapping[str, Any], cells: Sequence[Cell]) -> str:
     """What cells of a configuration need, in one line."""
-    hours = [training_work(config, cell) / WORK_PER_HOUR for cell in cells]
+    work = [training_work(config, cell) for cell in cells]
+    hours = [each / WORK_PER_HOUR for each in work]
     gigabytes = max((memory_mb(config, cell) for cell in cells), default=0) / 1000
     longest = max(hours, default=0)
-    return f"about {sum(hours):.1f} core hours, {longest:.1f} in the longest cell; memory limit {gigabytes:.1f} GB"
-
-
-def _evaluations(cell: Cell) -> int:
-    """Evaluations of the field in a forward pass; a guess where the steps are chosen as it goes."""
-    steps = cell.setting.steps if cell.setting else None
-    return steps * cell.solver.stages if steps else UNKNOWN_NFE
+    operations = OPERATIONS * sum(work)
+    return (
+        f"about {operations:.1e} floating-point operations, {sum(hours):,.1f} core hours, "
+        f"{longest:,.1f} in the longest cell; memory limit {gigabytes:.1f} GB"
+    )
 
 
 def _hidden_units(network: Mapping[str, Any], shape: tuple[int, ...]) -> int:
