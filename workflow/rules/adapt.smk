@@ -28,6 +28,6 @@ rule adapt:
         code=code_hash("adaptation"),
     shell:
         "python -m solverproof adapt --spec {params.spec:q} --data {input.data:q}"
-        " --checkpoint {RESULTS:q}/checkpoints/{wildcards.cell:q}"
+        f" --checkpoint {shlex.quote(RESULTS)}/checkpoints/{{wildcards.cell:q}}"
         " --weights {output.weights:q} --history {output.history:q} --run {output.run:q}"
         " --checks {output.checks:q} --probes {output.probes:q} > {log:q} 2>&1"

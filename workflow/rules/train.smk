@@ -27,5 +27,5 @@ rule train:
         code=code_hash("training"),
     shell:
         "python -m solverproof train --spec {params.spec:q} --data {input.data:q}"
-        " --checkpoint {RESULTS:q}/checkpoints/{wildcards.cell:q}"
+        f" --checkpoint {shlex.quote(RESULTS)}/checkpoints/{{wildcards.cell:q}}"
         " --weights {output.weights:q} --history {output.history:q} --run {output.run:q} > {log:q} 2>&1"
