@@ -31,6 +31,7 @@ def slurm():
     with cluster() as private, pytest.MonkeyPatch.context() as patch:
         for name in ("PATH", "SLURM_CONF"):
             patch.setenv(name, private.environment[name])
+        patch.setenv("SOLVERPROOF_CHECKPOINT_SECONDS", "0.2")  # tests stop jobs after seconds
         yield private
 
 
@@ -47,7 +48,8 @@ class Submission:
         return Outcome(self.process.wait(seconds), self.output.read_text(encoding="utf-8"))
 
     def training(self, cell):
-        """Slurm's job number and the node of a cell that is being trained, once it is."""
+        """Slurm's job number and the node of a cell that is being trained, once it has saved its state."""
+        wait_until((self.study.results / "checkpoints" / cell / "training").exists)
         found = []
 
         def search():
