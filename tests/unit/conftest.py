@@ -10,7 +10,7 @@ settings.load_profile("untimed")
 
 torch.set_num_threads(1)  # as in every job of the study
 
-CONFIG = Path(__file__).parents[2] / "config"
+STUDY = Path(__file__).parents[2] / "config" / "config.yaml"
 
 
 @pytest.fixture(autouse=True)
@@ -27,4 +27,4 @@ def double_precision():
 
 @pytest.fixture
 def study():
-    return yaml.safe_load((CONFIG / "config.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_load(STUDY.read_text(encoding="utf-8"))

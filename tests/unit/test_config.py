@@ -1,9 +1,9 @@
 import copy
 import math
+from pathlib import Path
 
 import pytest
 import yaml
-from conftest import CONFIG
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +14,7 @@ from solverproof.datasets import CLASSES
 from solverproof.errors import InputError
 from solverproof.resources import sizing
 
+CONFIG = Path(__file__).parents[2] / "config"
 MINIMAL = {
     "select": {"tasks": ["toy"], "solvers": ["rk4"], "seeds": [0]},
     "steps": {"toy": {"rk4": [4]}},

@@ -357,7 +357,7 @@ def test_a_small_neural_ode_learns_the_iris_flowers_from_a_file(iris, study, tmp
 
     trained = {"data": "iris.safetensors", "weights": "weights.safetensors", "run": "run.json"}
     run("prepare", data_spec(config, "iris"), out="iris.safetensors")
-    run("train", train_spec(config, cell), history="history.csv", **trained)
+    run("train", train_spec(config, cell), history="history.csv", checkpoint="checkpoint", **trained)
     run("evaluate", evaluation_spec(config, cell), out="rows.csv", **trained)
     assert read_arrays(tmp_path / "iris.safetensors")["test_x"].shape == (30, 1, 4)
     rows = pd.read_csv(tmp_path / "rows.csv")
