@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from solverproof.cells import Cell, cells
 from solverproof.config import load, read
-from solverproof.resources import evaluation_minutes, gpus, group, memory_mb, sizing, training_minutes
+from solverproof.resources import evaluation_minutes, gpus, group, memory_mb, sizing, training_minutes, wants_gpus
 from solverproof.solvers import SOLVERS, Setting
 
 # Recorded on a busy 2-core machine: largest resident memory in MB and seconds of training jobs of the default study.
@@ -100,7 +100,9 @@ def test_cells_of_minutes_are_grouped_as_short_and_longer_ones_as_long(config):
 @pytest.mark.parametrize(("device", "count"), [("cpu", 0), ("auto", 0), ("cuda", 1)])
 def test_a_task_gets_a_gpu_where_it_asks_for_one_by_name(study, device, count):
     study["tasks"]["sphere2"]["device"] = device
-    assert gpus(load(study), euler(2)) == count
+    config = load(study)
+    assert gpus(config, euler(2)) == count
+    assert wants_gpus(config) == bool(count)
 
 
 def test_the_guide_sizes_the_default_study_and_all_of_the_supplement():

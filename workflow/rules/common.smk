@@ -52,6 +52,8 @@ for line in upgrades(Path(RESULTS, "models")):
 CELLS = {cell.path: cell for cell in study.cells(config)}
 of_cell = partial(wildcards.of_cell, config, CELLS)
 of_attempt = partial(wildcards.of_attempt, config, CELLS)
+# a function only where it is needed: Snakemake calls it for every job
+GPUS = of_cell(needs.gpus) if needs.wants_gpus(config) else 0
 
 
 wildcard_constraints:

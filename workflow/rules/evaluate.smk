@@ -17,7 +17,7 @@ rule evaluate:
     resources:
         mem_mb=of_attempt(needs.memory_mb),
         runtime=of_attempt(needs.evaluation_minutes),
-        gpu=of_cell(needs.gpus),
+        gpu=GPUS,
     params:
         spec=of_cell(study.evaluation_spec, study.canonical),
         code=code_hash("evaluation"),

@@ -76,7 +76,7 @@ rule trace:
     resources:
         mem_mb=of_attempt(needs.memory_mb),
         runtime=of_attempt(needs.evaluation_minutes),
-        gpu=of_cell(needs.gpus),
+        gpu=GPUS,
     params:
         spec=lambda wildcards: study.canonical(
             study.trace_spec(config, CELLS[wildcards.cell], int(wildcards.seed))

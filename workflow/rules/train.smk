@@ -21,7 +21,7 @@ rule train:
     resources:
         mem_mb=of_attempt(needs.memory_mb),
         runtime=of_attempt(needs.training_minutes),
-        gpu=of_cell(needs.gpus),
+        gpu=GPUS,
     params:
         spec=of_cell(study.train_spec, study.canonical),
         code=code_hash("training"),

@@ -59,6 +59,11 @@ def gpus(config: Mapping[str, Any], cell: Cell) -> int:
     return int(config["tasks"][cell.task]["device"] == "cuda")
 
 
+def wants_gpus(config: Mapping[str, Any]) -> bool:
+    """Whether any task asks for a GPU by name."""
+    return any(task["device"] == "cuda" for task in config["tasks"].values())
+
+
 def group(config: Mapping[str, Any], cell: Cell) -> str:
     """The group of a cell's jobs: `short`, of which a profile sends many to the queue as one, or `long`."""
     return "short" if training_minutes(config, cell) <= SHORT_MINUTES else "long"
