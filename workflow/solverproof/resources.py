@@ -33,10 +33,12 @@ def memory_mb(config: Mapping[str, Any], cell: Cell, attempt: int = 1) -> int:
     task = config["tasks"][cell.task]
     shape = sample_shape(task["data"]) or UNKNOWN_SHAPE
     hidden = _hidden_units(config["networks"][task["network"]], shape)
-    samples = int(config["protocols"][task["protocol"]]["batch"]) * len(cell.seeds)
-    kept = SAVED_BYTES * hidden * expected_nfe(config, cell)
-    if config["protocols"][task["protocol"]]["gradient"] != "backpropagation":  # one evaluation, and all states
-        kept = SAVED_BYTES * hidden + RECOMPUTED_BYTES * math.prod(shape) * expected_nfe(config, cell)
+    protocol, nfe = config["protocols"][task["protocol"]], expected_nfe(config, cell)
+    samples = int(protocol["batch"]) * len(cell.seeds)
+    if protocol["gradient"] == "backpropagation":
+        kept = SAVED_BYTES * hidden * nfe
+    else:  # one evaluation, and all states
+        kept = SAVED_BYTES * hidden + RECOMPUTED_BYTES * math.prod(shape) * nfe
     return math.ceil(BASE_MB + samples * kept / 1e6) << (attempt - 1)
 
 

@@ -96,8 +96,9 @@ def train(
 ) -> Training:
     """Train the block of seeds that a training specification describes.
 
-    Cross-entropy, Adam, gradients through the solver's operations (Ott et al. 2021, section 4) or
-    from the adjoint equation. The loss is summed over seeds, whose gradients therefore never mix.
+    Cross-entropy, Adam, gradients through the solver's operations (Ott et al. 2021, section 4),
+    whose activations are kept or computed again, or from the adjoint equation. The loss is summed over
+    seeds, whose gradients therefore never mix.
 
     A seed whose solver gives up or whose loss is not finite has failed: its parameters are
     worthless, and training goes on for the others as long as there are any.
