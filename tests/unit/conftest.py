@@ -1,3 +1,5 @@
+import resource
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,22 @@ STUDY = Path(__file__).parents[2] / "config" / "config.yaml"
 @pytest.fixture(autouse=True)
 def same_random_numbers():
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def full_disk():
+    """A disk that takes just so many bytes of a file: as for a full one, the system call fails."""
+
+    @contextmanager
+    def full(size):
+        limit, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
+
+    return full
 
 
 @pytest.fixture

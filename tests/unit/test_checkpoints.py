@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from solverproof import checkpoints, training
+from solverproof import training
 from solverproof.__main__ import main
-from solverproof.checkpoints import NAME, Checkpoint
+from solverproof.checkpoints import INTERVAL, NAME, Checkpoint
 from solverproof.datasets.digits import digits
 from solverproof.datasets.spheres import spheres
 from solverproof.files import write_arrays
@@ -109,7 +109,7 @@ def stopping_after(monkeypatch, saves):
         if not left[0]:
             raise StoppedError
 
-    monkeypatch.setattr(checkpoints, "INTERVAL", 0)
+    monkeypatch.setenv(INTERVAL, "0")
     monkeypatch.setattr(Checkpoint, "save", save_and_stop)
 
 
@@ -141,14 +141,7 @@ def test_training_really_goes_on_where_it_was_and_says_so(tmp_path, monkeypatch,
 
 
 KILLS = 4
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-SAVING = """
-import sys
-from solverproof import checkpoints
-from solverproof.__main__ import main
-checkpoints.INTERVAL = 0
-sys.exit(main(sys.argv[1:]))
-"""
+ENVIRONMENT = {**os.environ, INTERVAL: "0"}
 
 
 def test_a_process_that_is_killed_at_random_moments_again_and_again_ends_with_the_same_bytes(tmp_path):
@@ -167,7 +160,7 @@ def test_a_process_that_is_killed_at_random_moments_again_and_again_ends_with_th
 def start(job):
     """A process that saves its state after every iteration, and has done so."""
     before = saved(job)
-    process = subprocess.Popen([sys.executable, "-c", SAVING, *job.arguments], env=ENVIRONMENT)
+    process = subprocess.Popen([sys.executable, "-m", "solverproof", *job.arguments], env=ENVIRONMENT)
     while saved(job) == before and process.poll() is None:
         time.sleep(0.001)
     return process
@@ -212,6 +205,37 @@ def test_a_checkpoint_that_is_broken_or_of_another_run_is_ignored_with_a_warning
         found = job.run()
     (tmp_path / "job").rename(tmp_path / "first")
     assert job.run() == found
+
+
+def test_a_training_whose_disk_is_full_loses_nothing_and_goes_on_once_there_is_room(
+    jobs, monkeypatch, capsys, full_disk
+):
+    whole, stopped = jobs
+    expected = whole.run()
+    with monkeypatch.context() as patch:
+        stopping_after(patch, 10)
+        with pytest.raises(StoppedError):
+            stopped.run()
+    saved = stopped.checkpoint.read_bytes()
+    capsys.readouterr()
+    with monkeypatch.context() as patch, full_disk(1000):
+        patch.setenv(INTERVAL, "0")
+        assert main(stopped.arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"solverproof: {stopped.checkpoint}: File too large; ")
+    assert stopped.checkpoint.read_bytes() == saved
+    assert stopped.run() == expected
+
+
+@pytest.mark.parametrize("seconds", ["two minutes", "-1", "nan", ""])
+def test_an_interval_that_is_none_is_told_in_one_line(seconds, tmp_path, monkeypatch, capsys):
+    job = Job(tmp_path / "job", "block")
+    monkeypatch.setenv(INTERVAL, seconds)
+    assert main(job.arguments) == 2
+    assert capsys.readouterr().err == (
+        f"solverproof: SOLVERPROOF_CHECKPOINT_SECONDS: '{seconds}' is no number of seconds; "
+        "write 0 or more, or unset it\n"
+    )
 
 
 def test_nothing_is_saved_before_it_is_time(tmp_path, monkeypatch):

@@ -4,12 +4,15 @@ import json
 import math
 import os
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
+from solverproof.errors import InputError
+from solverproof.figures.style import save
 from solverproof.files import (
     read_arrays,
     read_json,
@@ -45,12 +48,45 @@ def test_a_writer_that_fails_leaves_the_old_content_and_no_temporary_file(tmp_pa
 
     def fail(temporary):
         temporary.write_text("half of the n")
-        raise OSError("disk full")
+        raise RuntimeError("broken")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(RuntimeError, match="broken"):
         write_atomically(path, fail)
     assert path.read_text() == "old"
     assert names_in(tmp_path) == ["table.csv"]
+
+
+def draw(path):
+    figure, _ = plt.subplots()
+    save(figure, [path])
+
+
+WRITERS = {
+    "note.txt": lambda path: write_text(path, "new" * 100),
+    "run.json": lambda path: write_json(path, list(range(100))),
+    "data.safetensors": lambda path: write_arrays(path, ARRAYS),
+    "table.csv": lambda path: write_table(path, [{"step": 0.1}] * 100, ["step"]),
+    "figure.pdf": draw,
+    "figure.png": draw,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_disk_is_told_in_one_line_and_leaves_the_old_content(name, tmp_path, full_disk):
+    path = tmp_path / name
+    path.write_text("old")
+    with full_disk(100), pytest.raises(InputError) as caught:
+        WRITERS[name](path)
+    assert str(caught.value) == f"{path}: File too large; mend that, or write another folder under results:"
+    assert path.read_text() == "old"
+    assert names_in(tmp_path) == [name]
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path):
+    (tmp_path / "results").write_text("a file")
+    path = tmp_path / "results" / "tables" / "drops.csv"
+    with pytest.raises(InputError, match=r"Not a directory; mend that, or write another folder under results:$"):
+        write_text(path, "new")
 
 
 def test_a_reader_meets_the_old_content_until_the_new_is_whole(tmp_path):

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import torch
 
+from solverproof.errors import InputError
 from solverproof.files import write_atomically
 from solverproof.stateful import Stateful
 
-# seconds between two checkpoints; fewer where a cluster stops jobs often
-INTERVAL = float(os.environ.get("SOLVERPROOF_CHECKPOINT_SECONDS", "120"))
+INTERVAL = "SOLVERPROOF_CHECKPOINT_SECONDS"  # between two checkpoints; fewer where a cluster stops jobs often
 NAME = "training"
 
 
@@ -29,16 +29,19 @@ class Checkpoint:
         folder: where it is kept; nothing else is.
         key: what identifies the run.
         also: what is saved and taken up besides the training itself, by name.
+
+    Raises:
+        InputError: if the environment asks for an interval that is none.
     """
 
     def __init__(self, folder: Path, key: str, also: Mapping[str, Stateful]) -> None:
         self.path, self.key, self.also = folder / NAME, key, also
-        self.saved = time.monotonic()
+        self.interval, self.saved = _interval(), time.monotonic()
 
     @property
     def due(self) -> bool:
         """Whether it is time to save."""
-        return time.monotonic() - self.saved >= INTERVAL
+        return time.monotonic() - self.saved >= self.interval
 
     def save(self, parts: Mapping[str, Stateful]) -> None:
         """Save the state of parts, atomically, under a header of the run's key and a checksum."""
@@ -74,3 +77,14 @@ class Checkpoint:
         """Remove it, once the results are written, with what processes that were killed in writing left."""
         for file in self.path.parent.glob(f"*{NAME}*"):
             file.unlink(missing_ok=True)
+
+
+def _interval() -> float:
+    given = os.environ.get(INTERVAL, "120")
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = -1
+    if not seconds >= 0:
+        raise InputError(f"{INTERVAL}: '{given}' is no number of seconds; write 0 or more, or unset it")
+    return seconds

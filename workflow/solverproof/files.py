@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
+
+from solverproof.errors import InputError
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -19,14 +21,21 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
     Two processes writing the same path at once (an orphan of a killed run and its successor)
     each use their own temporary file; the last rename wins, whole.
+
+    Raises:
+        InputError: if the disk is full, a quota is reached or the folder cannot be written; `path` is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{path}: {reason}; mend that, or write another folder under results:") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -47,7 +56,7 @@ def read_json(path: Path) -> Any:
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays as safetensors, atomically; the bytes depend on the content alone."""
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_atomically(path, lambda temporary: save_file(contiguous, temporary))
+    write_atomically(path, lambda temporary: temporary.write_bytes(save(contiguous)))
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
