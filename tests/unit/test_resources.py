@@ -6,7 +6,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solverproof.cells import Cell, cells
+from solverproof import evaluation
+from solverproof.cells import Cell, cells, evaluation_work
 from solverproof.config import load, read
 from solverproof.resources import evaluation_minutes, gpus, group, memory_mb, sizing, training_minutes, wants_gpus
 from solverproof.solvers import SOLVERS, Setting
@@ -23,7 +24,15 @@ RECORDED = {
     "digits/fehlberg2/tolerance-0.1/seeds-0-4": (387, 783),
     "digits/euler/random/seeds-0-0": (370, 106),
 }
-RECORDED_HOURS = 3.0  # of all trainings and evaluations
+RECORDED_HOURS = 1.6  # of all trainings and evaluations, on an idle one
+# Seconds of evaluations of image studies on a busy one, the longest of their kind.
+EVALUATIONS = {
+    "cifar10/euler/steps-8/seeds-0-0": 154,
+    "cifar10/rk4/steps-2/seeds-2-2": 68,
+    "mnist/euler/steps-8/seeds-0-0": 161,
+    "mnist/euler/steps-16/seeds-0-0": 278,
+    "mnist/euler/adapt_images/seeds-0-0": 375,
+}
 REPOSITORY = Path(__file__).parents[2]
 STUDY = REPOSITORY / "config" / "config.yaml"
 GUIDE = (REPOSITORY / "docs" / "cluster.md").read_text(encoding="utf-8")
@@ -46,6 +55,23 @@ def test_estimates_are_above_what_was_recorded_and_not_absurdly_so(config, path)
     (cell,) = (cell for cell in cells(config) if cell.path == path)
     assert 1.5 * memory < memory_mb(config, cell) < 6 * memory
     assert seconds / 60 < training_minutes(config, cell) < 20 * seconds / 60
+
+
+@pytest.mark.parametrize("path", EVALUATIONS)
+def test_evaluations_on_many_images_get_the_time_that_they_take(path):
+    config = load(read([STUDY, STUDY.with_name(f"{path.partition('/')[0]}-cpu.yaml")]))
+    (cell,) = (cell for cell in cells(config) if cell.path == path)
+    assert 1.5 * EVALUATIONS[path] < 60 * evaluation_minutes(config, cell) < 20 * EVALUATIONS[path]
+
+
+def test_the_work_of_evaluating_counts_every_evaluation_of_the_field_on_every_test_sample(study):
+    cell, solvers = euler(8, seeds=(0, 1)), ["midpoint", "rk4"]
+    study["test"] |= {"ratios": [1, 0.25], "solvers": {"euler": solvers}}
+    study["tasks"]["sphere2"]["data"]["test"] = 300
+    layer = 2 * 3 * 32 * 32  # the largest: at each of two points a kernel of width 3 between 32 channels
+    tested = [s for s in evaluation.test_settings(cell.setting, solvers, [1, 0.25]) if s.solver.name in solvers]
+    nfe = sum(s.steps * s.solver.stages for s in tested)
+    assert evaluation_work(load(study), cell) == 2 * 300 * nfe * layer
 
 
 # Measured with `python -m solverproof memory`: megabytes that 128 steps on images take more than 8 steps.
@@ -95,6 +121,13 @@ def test_a_network_of_the_users_own_is_taken_for_two_layers_of_64(study, tmp_pat
 
 def test_cells_of_minutes_are_grouped_as_short_and_longer_ones_as_long(config):
     assert [group(config, euler(n, seeds=(0, 1, 2, 3, 4))) for n in (2, 4, 64, 128)] == ["short"] * 2 + ["long"] * 2
+
+
+def test_a_cell_whose_evaluation_takes_long_is_long(study):
+    study["tasks"]["sphere2"]["data"]["test"] = 200_000
+    config = load(study)
+    assert training_minutes(config, euler(8)) < 10 < evaluation_minutes(config, euler(8))
+    assert group(config, euler(8)) == "long"
 
 
 @pytest.mark.parametrize(("device", "count"), [("cpu", 0), ("auto", 0), ("cuda", 1)])

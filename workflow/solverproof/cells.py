@@ -22,6 +22,7 @@ from solverproof.solvers import SOLVERS, Setting, Solver
 UNKNOWN_SHAPE = (1, 64)  # a guess of the size of the user's own samples
 UNKNOWN_WIDTHS = (64, 64)  # a guess of the size of a user's own network
 UNKNOWN_NFE = 128  # a guess of the evaluations of a forward pass whose steps are chosen as it goes
+UNKNOWN_TEST = 1000  # a guess of the number of the user's own test samples
 # times as long as backpropagation; the adjoint as recorded: 2.7 for a block of five seeds, 4 for one
 PASSES = {"adjoint": 3, "recomputation": 4 / 3}
 
@@ -112,15 +113,22 @@ def training_work(config: Mapping[str, Any], cell: Cell) -> int:
 
     What gradients take beyond backpropagation counts as if more were passed forward.
     """
-    task = config["tasks"][cell.task]
-    protocol, network = config["protocols"][task["protocol"]], config["networks"][task["network"]]
-    samples: int = protocol["iterations"] * protocol["batch"] * len(cell.seeds)
-    passes = PASSES.get(protocol["gradient"], 1)
-    return (
-        math.ceil(passes * samples)
-        * expected_nfe(config, cell)
-        * _field_work(network, sample_shape(task["data"]) or UNKNOWN_SHAPE)
-    )
+    protocol = config["protocols"][config["tasks"][cell.task]["protocol"]]
+    samples: int = math.ceil(PASSES.get(protocol["gradient"], 1) * protocol["iterations"] * protocol["batch"])
+    return samples * len(cell.seeds) * expected_nfe(config, cell) * _field_work(config, cell.task)
+
+
+def evaluation_work(config: Mapping[str, Any], cell: Cell) -> int:
+    """Multiply-adds of evaluating a cell with all test solvers, roughly: for sizing jobs."""
+    data = config["tasks"][cell.task]["data"]
+    samples: int = UNKNOWN_TEST if data["family"] == "file" else data["test"]
+    ratios, solvers = _ratios(config, cell), _test_solvers(config, cell)
+    if cell.solver.is_adaptive:
+        nfe = UNKNOWN_NFE * len(ratios) * len(solvers)
+    else:
+        steps = expected_nfe(config, cell) / cell.solver.stages * sum(1 / ratio for ratio in ratios)
+        nfe = math.ceil(steps * sum(SOLVERS[name].stages for name in solvers))
+    return samples * len(cell.seeds) * nfe * _field_work(config, cell.task)
 
 
 def expected_nfe(config: Mapping[str, Any], cell: Cell) -> int:
@@ -134,8 +142,10 @@ def expected_nfe(config: Mapping[str, Any], cell: Cell) -> int:
     return steps * cell.solver.stages if steps else UNKNOWN_NFE
 
 
-def _field_work(network: Mapping[str, Any], shape: tuple[int, ...]) -> int:
+def _field_work(config: Mapping[str, Any], task: str) -> int:
     """Multiply-adds of one evaluation of the field's largest layers on one sample."""
+    definition = config["tasks"][task]
+    network, shape = config["networks"][definition["network"]], sample_shape(definition["data"]) or UNKNOWN_SHAPE
     if network["family"] == "conv":
         spatial = shape[1:]
         return math.prod(spatial) * int(3 ** len(spatial)) * int(network["channels"]) ** 2
@@ -204,8 +214,13 @@ def evaluation_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
         "seeds": list(cell.seeds),
         "solvers": _test_solvers(config, cell),
         **_tableaux(config, cell.solver.name, *_test_solvers(config, cell)),
-        "ratios": sorted(config["test"]["tolerance_ratios" if cell.solver.is_adaptive else "ratios"]),
+        "ratios": sorted(_ratios(config, cell)),
     }
+
+
+def _ratios(config: Mapping[str, Any], cell: Cell) -> list[float]:
+    ratios: list[float] = config["test"]["tolerance_ratios" if cell.solver.is_adaptive else "ratios"]
+    return ratios
 
 
 def _test_solvers(config: Mapping[str, Any], cell: Cell) -> list[str]:

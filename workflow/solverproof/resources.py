@@ -8,16 +8,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from solverproof.cells import UNKNOWN_SHAPE, UNKNOWN_WIDTHS, Cell, expected_nfe, training_work
+from solverproof.cells import UNKNOWN_SHAPE, UNKNOWN_WIDTHS, Cell, evaluation_work, expected_nfe, training_work
 from solverproof.datasets import shape as sample_shape
 
 BASE_MB = 1000  # Python with torch, the data set, and the two Snakemakes around a job of Slurm
 SAVED_BYTES = 16  # per hidden unit of an evaluation: four float32 tensors, kept for the backward pass
 RECOMPUTED_BYTES = 20  # per unit of the state instead, where activations are computed again
 WORK_PER_MINUTE = 1.2e11  # multiply-adds of forward passes, the slowest recorded, on a machine busy twice over
-WORK_PER_HOUR = 6e9 * 3600  # the same as recorded for all jobs together, evaluations included
-OPERATIONS = 6  # of a multiply-add forward: two there, four backward
-EVALUATION_SHARE = 0.25  # of the time for training; recorded: an eighth of all, more where both take seconds
+TRAINING, EVALUATION = 6, 2  # floating-point operations to a multiply-add forward: two there, four backward
+OPERATIONS_PER_HOUR = 7e10 * 3600  # as recorded for all jobs together, on one core of an idle machine
 START_MINUTES = 5  # loading torch from a busy file system
 SHORT_MINUTES = 10  # below it queueing costs more than the job
 
@@ -48,8 +47,11 @@ def training_minutes(config: Mapping[str, Any], cell: Cell, attempt: int = 1) ->
 
 
 def evaluation_minutes(config: Mapping[str, Any], cell: Cell, attempt: int = 1) -> int:
-    """Minutes after which evaluating or tracing a cell may be given up; arguments as for `memory_mb`."""
-    return _minutes(EVALUATION_SHARE * training_work(config, cell), attempt)
+    """Minutes after which evaluating or tracing a cell may be given up; arguments as for `memory_mb`.
+
+    They are reckoned as for training, though nothing goes backward.
+    """
+    return _minutes(evaluation_work(config, cell), attempt)
 
 
 def _minutes(work: float, attempt: int) -> int:
@@ -68,19 +70,18 @@ def wants_gpus(config: Mapping[str, Any]) -> bool:
 
 def group(config: Mapping[str, Any], cell: Cell) -> str:
     """The group of a cell's jobs: `short`, of which a profile sends many to the queue as one, or `long`."""
-    return "short" if training_minutes(config, cell) <= SHORT_MINUTES else "long"
+    minutes = _minutes(training_work(config, cell) + evaluation_work(config, cell), attempt=1)
+    return "short" if minutes <= SHORT_MINUTES else "long"
 
 
 def sizing(config: Mapping[str, Any], cells: Sequence[Cell]) -> str:
     """What cells of a configuration need, in one line."""
-    work = [training_work(config, cell) for cell in cells]
-    hours = [each / WORK_PER_HOUR for each in work]
+    operations = [TRAINING * training_work(config, cell) + EVALUATION * evaluation_work(config, cell) for cell in cells]
+    total, longest = sum(operations), max(operations, default=0)
     gigabytes = max((memory_mb(config, cell) for cell in cells), default=0) / 1000
-    longest = max(hours, default=0)
-    operations = OPERATIONS * sum(work)
     return (
-        f"about {operations:.1e} floating-point operations, {sum(hours):,.1f} core hours, "
-        f"{longest:,.1f} in the longest cell; memory limit {gigabytes:.1f} GB"
+        f"about {total:.1e} floating-point operations, {total / OPERATIONS_PER_HOUR:,.1f} core hours, "
+        f"{longest / OPERATIONS_PER_HOUR:,.1f} in the longest cell; memory limit {gigabytes:.1f} GB"
     )
 
 
