@@ -489,13 +489,15 @@ def test_files_are_merged_as_snakemake_merges_them(tmp_path):
         ("a: 1\n\tb: 2\n", "line 2 is not YAML"),
         ("- select\n", "there are no keys at its top"),
         ("", "there are no keys at its top"),
+        (b"select: {tasks: [\xe9]}\n", "not text in UTF-8"),
+        ("select: \x07\n", "not text in UTF-8"),
     ],
-    ids=["missing", "bracket", "tab", "list", "empty"],
+    ids=["missing", "bracket", "tab", "list", "empty", "latin", "control"],
 )
 def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path, text, complaint):
     file = tmp_path / "my.yaml"
     if text is not None:
-        file.write_text(text, encoding="utf-8")
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match=complaint) as caught:
         read([CONFIG / "config.yaml", file])
     assert str(caught.value).startswith(f"{file}: ")

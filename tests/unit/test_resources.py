@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solverproof import evaluation
-from solverproof.cells import Cell, cells, evaluation_work
+from solverproof.cells import Cell, cells, evaluation_work, probing_work
 from solverproof.config import load, read
 from solverproof.resources import evaluation_minutes, gpus, group, memory_mb, sizing, training_minutes, wants_gpus
 from solverproof.solvers import SOLVERS, Setting
@@ -25,13 +25,13 @@ RECORDED = {
     "digits/euler/random/seeds-0-0": (370, 106),
 }
 RECORDED_HOURS = 1.6  # of all trainings and evaluations, on an idle one
-# Seconds of evaluations of image studies on a busy one, the longest of their kind.
-EVALUATIONS = {
-    "cifar10/euler/steps-8/seeds-0-0": 154,
-    "cifar10/rk4/steps-2/seeds-2-2": 68,
-    "mnist/euler/steps-8/seeds-0-0": 161,
-    "mnist/euler/steps-16/seeds-0-0": 278,
-    "mnist/euler/adapt_images/seeds-0-0": 375,
+# Seconds of trainings and evaluations of image studies on a busy one, the longest of their kind.
+IMAGES = {
+    "cifar10/euler/steps-8": (497, 154),
+    "cifar10/euler/adapt_images": (654, 203),
+    "mnist/euler/steps-16": (143, 278),
+    "mnist/euler/adapt_images": (456, 375),
+    "mnist/euler/random_few": (159, 52),
 }
 REPOSITORY = Path(__file__).parents[2]
 STUDY = REPOSITORY / "config" / "config.yaml"
@@ -57,21 +57,53 @@ def test_estimates_are_above_what_was_recorded_and_not_absurdly_so(config, path)
     assert seconds / 60 < training_minutes(config, cell) < 20 * seconds / 60
 
 
-@pytest.mark.parametrize("path", EVALUATIONS)
-def test_evaluations_on_many_images_get_the_time_that_they_take(path):
-    config = load(read([STUDY, STUDY.with_name(f"{path.partition('/')[0]}-cpu.yaml")]))
-    (cell,) = (cell for cell in cells(config) if cell.path == path)
-    assert 1.5 * EVALUATIONS[path] < 60 * evaluation_minutes(config, cell) < 20 * EVALUATIONS[path]
+@pytest.mark.parametrize("identity", IMAGES)
+def test_cells_with_many_test_images_get_the_time_that_they_take(identity):
+    training, evaluating = IMAGES[identity]
+    config = load(read([STUDY, STUDY.with_name(f"{identity.partition('/')[0]}-cpu.yaml")]))
+    cell = next(cell for cell in cells(config) if cell.identity == identity)
+    assert 1.5 * training < 60 * training_minutes(config, cell) < 20 * training
+    assert 1.5 * evaluating < 60 * evaluation_minutes(config, cell) < 20 * evaluating
+
+
+LAYER = 2 * 3 * 32 * 32  # multiply-adds of conv32 in two dimensions: two points, a kernel of width 3, 32 to 32 channels
 
 
 def test_the_work_of_evaluating_counts_every_evaluation_of_the_field_on_every_test_sample(study):
-    cell, solvers = euler(8, seeds=(0, 1)), ["midpoint", "rk4"]
-    study["test"] |= {"ratios": [1, 0.25], "solvers": {"euler": solvers}}
+    cell, solvers, ratios = euler(8, seeds=(0, 1)), ["euler", "rk4"], [0.5, 0.3]
+    study["test"] |= {"ratios": ratios, "solvers": {"euler": solvers}}
     study["tasks"]["sphere2"]["data"]["test"] = 300
-    layer = 2 * 3 * 32 * 32  # the largest: at each of two points a kernel of width 3 between 32 channels
-    tested = [s for s in evaluation.test_settings(cell.setting, solvers, [1, 0.25]) if s.solver.name in solvers]
-    nfe = sum(s.steps * s.solver.stages for s in tested)
-    assert evaluation_work(load(study), cell) == 2 * 300 * nfe * layer
+    nfe = sum(s.steps * s.solver.stages for s in evaluation.test_settings(cell.setting, solvers, ratios))
+    assert evaluation_work(load(study), cell) == 2 * 300 * nfe * LAYER
+
+
+def test_the_work_of_evaluating_adaptive_solvers_grows_with_solvers_and_tolerances(study):
+    setting = Setting(SOLVERS["fehlberg2"], 0.1)
+    cell = Cell("sphere2", setting.solver, setting.label, (0,), setting)
+    study["test"] |= {"tolerance_ratios": [1, 0.1, 0.01], "solvers": {"fehlberg2": ["fehlberg2", "dopri5"]}}
+    assert evaluation_work(load(study), cell) == 1000 * 2 * 3 * 128 * LAYER
+
+
+def test_the_work_of_probing_counts_the_deployed_setting_half_its_step_and_each_probe_solver(study):
+    controller = {"family": "adaptation", "test_solver": "midpoint", "probe_solvers": ["midpoint", "rk4"]}
+    study["controllers"]["probed"] = {**controller, "initial": 0.1, "probe_every": 100}
+    cell = Cell("sphere2", SOLVERS["euler"], "probed", (0,), None)
+    assert probing_work(load(study), cell) == 100 * 1000 * 10 * (1 + 2 + 2 + 4) * LAYER
+    assert probing_work(load(study), euler(8)) == 0
+
+
+def test_a_file_of_the_users_own_is_taken_for_a_thousand_test_samples(study, tmp_path):
+    own = tmp_path / "own.csv"
+    own.write_text("x,y\n" + "0.5,0\n1.5,1\n" * 10, encoding="utf-8")
+    study["tasks"]["own"] = {
+        **study["tasks"]["sphere2"],
+        "network": "mlp64",
+        "data": {"family": "file", "path": str(own), "classes": 2},
+    }
+    study["tasks"]["sphere2"]["network"] = "mlp64"
+    config = load(study)
+    own_work, sphere_work = evaluation_work(config, euler(8, task="own")), evaluation_work(config, euler(8))
+    assert own_work / sphere_work == (64 * 64 + 2 * 64 * 64) / (64 * 64 + 2 * 2 * 64)
 
 
 # Measured with `python -m solverproof memory`: megabytes that 128 steps on images take more than 8 steps.
@@ -123,11 +155,13 @@ def test_cells_of_minutes_are_grouped_as_short_and_longer_ones_as_long(config):
     assert [group(config, euler(n, seeds=(0, 1, 2, 3, 4))) for n in (2, 4, 64, 128)] == ["short"] * 2 + ["long"] * 2
 
 
-def test_a_cell_whose_evaluation_takes_long_is_long(study):
-    study["tasks"]["sphere2"]["data"]["test"] = 200_000
-    config = load(study)
-    assert training_minutes(config, euler(8)) < 10 < evaluation_minutes(config, euler(8))
-    assert group(config, euler(8)) == "long"
+@pytest.mark.parametrize(("test", "expected"), [(1000, "short"), (8000, "long")])
+def test_a_cell_is_as_long_as_its_training_and_its_evaluation_together(test, expected, study):
+    study["tasks"]["sphere2"]["data"]["test"] = test
+    config, cell = load(study), euler(64)
+    assert training_minutes(config, cell) <= 10
+    assert evaluation_minutes(config, cell) <= 10
+    assert group(config, cell) == expected
 
 
 @pytest.mark.parametrize(("device", "count"), [("cpu", 0), ("auto", 0), ("cuda", 1)])

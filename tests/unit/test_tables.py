@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solverproof.__main__ import main
 from solverproof.files import write_table
 from solverproof.tables import tabulate
 
@@ -215,3 +216,11 @@ def test_reading_the_tables_back_gives_numbers(tmp_path):
     table = pd.read_csv(folder / "evaluations.csv")
     assert table["adapted"].dtype == np.bool_
     assert all(pd.api.types.is_numeric_dtype(table[name]) for name in ("train_steps", "test_steps", "accuracy", "nfe"))
+
+
+def test_a_file_that_is_missing_is_told_in_one_line(tmp_path, capsys):
+    missing = tmp_path / "evaluations.csv"
+    arguments = ["--spec", '{"threshold": 0.1}', "--evaluations", str(missing), "--out", str(tmp_path / "tables")]
+    assert main(["tabulate", *arguments]) == 2
+    assert capsys.readouterr().err == f"solverproof: {missing}: No such file or directory\n"
+    assert not (tmp_path / "tables").exists()

@@ -244,9 +244,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         args.run_verb(args)
     except InputError as error:
-        print(f"solverproof: {error}", file=sys.stderr)
-        return 2
-    return 0
+        message = str(error)
+    except OSError as error:  # a file that is missing, a disk that takes no more log
+        message = f"{error.filename or args.verb}: {error.strerror or error}"
+    else:
+        return 0
+    print(f"solverproof: {message}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

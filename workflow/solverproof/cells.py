@@ -6,7 +6,7 @@ is its path below `models/`; its specification holds just the keys that define i
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -120,14 +120,29 @@ def training_work(config: Mapping[str, Any], cell: Cell) -> int:
 
 def evaluation_work(config: Mapping[str, Any], cell: Cell) -> int:
     """Multiply-adds of evaluating a cell with all test solvers, roughly: for sizing jobs."""
+    return _test_work(config, cell, _test_solvers(config, cell), {1, *_ratios(config, cell)})
+
+
+def probing_work(config: Mapping[str, Any], cell: Cell) -> int:
+    """Multiply-adds of measuring a controlled cell during training, roughly: for sizing jobs."""
+    if cell.setting:
+        return 0
+    protocol = config["protocols"][config["tasks"][cell.task]["protocol"]]
+    times: int = protocol["iterations"] // config["controllers"][cell.label]["probe_every"]
+    at_half = _test_work(config, cell, [cell.solver.name], [0.5])
+    return times * (at_half + _test_work(config, cell, [cell.solver.name, *_probe_solvers(config, cell)], [1]))
+
+
+def _test_work(config: Mapping[str, Any], cell: Cell, solvers: Iterable[str], ratios: Iterable[float]) -> int:
+    """Multiply-adds of forward passes of all test samples, with each solver at each ratio."""
     data = config["tasks"][cell.task]["data"]
     samples: int = UNKNOWN_TEST if data["family"] == "file" else data["test"]
-    ratios, solvers = _ratios(config, cell), _test_solvers(config, cell)
-    if cell.solver.is_adaptive:
-        nfe = UNKNOWN_NFE * len(ratios) * len(solvers)
-    else:
-        steps = expected_nfe(config, cell) / cell.solver.stages * sum(1 / ratio for ratio in ratios)
-        nfe = math.ceil(steps * sum(SOLVERS[name].stages for name in solvers))
+    steps = expected_nfe(config, cell) / cell.solver.stages
+    nfe = sum(
+        UNKNOWN_NFE if cell.solver.is_adaptive else math.ceil(steps / ratio) * SOLVERS[name].stages
+        for name in solvers
+        for ratio in ratios
+    )
     return samples * len(cell.seeds) * nfe * _field_work(config, cell.task)
 
 
@@ -197,9 +212,15 @@ def train_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
         return {**spec, **cell.setting.spec, **_tableaux(config, cell.solver.name)}
     options = config["controllers"][cell.label]
     checks = [options["test_solver"]] if "test_solver" in options else []
-    probes = options.get("probe_solvers", checks)
+    probes = _probe_solvers(config, cell)
     tableaux = _tableaux(config, cell.solver.name, *checks, *probes)
     return {**spec, "solver": cell.solver.name, "controller": options, "probe_solvers": probes, **tableaux}
+
+
+def _probe_solvers(config: Mapping[str, Any], cell: Cell) -> list[str]:
+    options = config["controllers"][cell.label]
+    probes: list[str] = options.get("probe_solvers", [options["test_solver"]] if "test_solver" in options else [])
+    return probes
 
 
 def evaluation_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:

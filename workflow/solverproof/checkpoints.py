@@ -49,7 +49,7 @@ class Checkpoint:
         torch.save({name: part.state_dict() for name, part in {**parts, **self.also}.items()}, content)
         payload = content.getvalue()
         header = f"{self.key} {hashlib.sha256(payload).hexdigest()}\n".encode()
-        write_atomically(self.path, lambda temporary: temporary.write_bytes(header + payload))
+        write_atomically(self.path, header + payload)
         self.saved = time.monotonic()
 
     def load(self, parts: Mapping[str, Stateful]) -> None:
@@ -80,7 +80,7 @@ class Checkpoint:
 
 
 def _interval() -> float:
-    given = os.environ.get(INTERVAL, "120")
+    given = os.environ.get(INTERVAL) or "120"
     try:
         seconds = float(given)
     except ValueError:

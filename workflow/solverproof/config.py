@@ -66,6 +66,8 @@ def _read(file: Path) -> dict[str, Any]:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}; write the path of a YAML file") from error
+    except (UnicodeDecodeError, yaml.reader.ReaderError) as error:
+        raise InputError(f"{file}: not text in UTF-8 ({error.reason}); save it as such") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise InputError(f"{file}: line {line} is not YAML ({error.problem}); mend it") from error

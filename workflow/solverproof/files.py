@@ -6,7 +6,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from safetensors.numpy import load_file, save
 from solverproof.errors import InputError
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename it into place.
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a temporary file beside `path`, then rename it into place.
 
     Two processes writing the same path at once (an orphan of a killed run and its successor)
     each use their own temporary file; the last rename wins, whole.
@@ -29,18 +29,18 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            write(temporary)
+            temporary.write_bytes(content)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or error
-        raise InputError(f"{path}: {reason}; mend that, or write another folder under results:") from error
+        raise InputError(f"{path}: {reason}; make room or allow writing there, or choose another folder") from error
 
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_atomically(path, text.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -56,7 +56,7 @@ def read_json(path: Path) -> Any:
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays as safetensors, atomically; the bytes depend on the content alone."""
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_atomically(path, lambda temporary: temporary.write_bytes(save(contiguous)))
+    write_atomically(path, save(contiguous))
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -8,7 +8,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from solverproof.cells import UNKNOWN_SHAPE, UNKNOWN_WIDTHS, Cell, evaluation_work, expected_nfe, training_work
+from solverproof.cells import (
+    UNKNOWN_SHAPE,
+    UNKNOWN_WIDTHS,
+    Cell,
+    evaluation_work,
+    expected_nfe,
+    probing_work,
+    training_work,
+)
 from solverproof.datasets import shape as sample_shape
 
 BASE_MB = 1000  # Python with torch, the data set, and the two Snakemakes around a job of Slurm
@@ -18,7 +26,7 @@ WORK_PER_MINUTE = 1.2e11  # multiply-adds of forward passes, the slowest recorde
 TRAINING, EVALUATION = 6, 2  # floating-point operations to a multiply-add forward: two there, four backward
 OPERATIONS_PER_HOUR = 7e10 * 3600  # as recorded for all jobs together, on one core of an idle machine
 START_MINUTES = 5  # loading torch from a busy file system
-SHORT_MINUTES = 10  # below it queueing costs more than the job
+SHORT_MINUTES = 5  # of work; below it queueing and starting cost more than the job
 
 
 def memory_mb(config: Mapping[str, Any], cell: Cell, attempt: int = 1) -> int:
@@ -43,7 +51,7 @@ def memory_mb(config: Mapping[str, Any], cell: Cell, attempt: int = 1) -> int:
 
 def training_minutes(config: Mapping[str, Any], cell: Cell, attempt: int = 1) -> int:
     """Minutes after which training a cell may be given up; arguments as for `memory_mb`."""
-    return _minutes(training_work(config, cell), attempt)
+    return _minutes(training_work(config, cell) + probing_work(config, cell), attempt)
 
 
 def evaluation_minutes(config: Mapping[str, Any], cell: Cell, attempt: int = 1) -> int:
@@ -54,7 +62,7 @@ def evaluation_minutes(config: Mapping[str, Any], cell: Cell, attempt: int = 1) 
     return _minutes(evaluation_work(config, cell), attempt)
 
 
-def _minutes(work: float, attempt: int) -> int:
+def _minutes(work: int, attempt: int) -> int:
     return math.ceil(START_MINUTES + work / WORK_PER_MINUTE) << (attempt - 1)
 
 
@@ -70,13 +78,17 @@ def wants_gpus(config: Mapping[str, Any]) -> bool:
 
 def group(config: Mapping[str, Any], cell: Cell) -> str:
     """The group of a cell's jobs: `short`, of which a profile sends many to the queue as one, or `long`."""
-    minutes = _minutes(training_work(config, cell) + evaluation_work(config, cell), attempt=1)
-    return "short" if minutes <= SHORT_MINUTES else "long"
+    work = training_work(config, cell) + probing_work(config, cell) + evaluation_work(config, cell)
+    return "short" if work <= SHORT_MINUTES * WORK_PER_MINUTE else "long"
 
 
 def sizing(config: Mapping[str, Any], cells: Sequence[Cell]) -> str:
     """What cells of a configuration need, in one line."""
-    operations = [TRAINING * training_work(config, cell) + EVALUATION * evaluation_work(config, cell) for cell in cells]
+    operations = [
+        TRAINING * training_work(config, cell)
+        + EVALUATION * (probing_work(config, cell) + evaluation_work(config, cell))
+        for cell in cells
+    ]
     total, longest = sum(operations), max(operations, default=0)
     gigabytes = max((memory_mb(config, cell) for cell in cells), default=0) / 1000
     return (

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,7 +81,9 @@ def save(figure: Figure, out: Sequence[Path]) -> None:
     """Save a figure to each file atomically; the same figure gives the same bytes."""
     undated: dict[str, dict[str, Any]] = {".pdf": {"CreationDate": None}, ".png": {"Software": None}}
     for path in out:
-        write_atomically(path, partial(figure.savefig, metadata=undated[path.suffix]))
+        drawn = BytesIO()
+        figure.savefig(drawn, format=path.suffix[1:], metadata=undated[path.suffix])
+        write_atomically(path, drawn.getvalue())
     plt.close(figure)
 
 
