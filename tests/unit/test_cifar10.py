@@ -143,10 +143,20 @@ def test_preparing_writes_all_arrays_or_tells_in_one_line_and_writes_nothing(fol
     assert read_arrays(out).keys() == {"train_x", "train_y", "test_x", "test_y"}
 
 
+def test_a_folder_for_results_that_cannot_be_written_is_told_in_one_line(folder, capsys):
+    options, results = spec(archive(folder, MEMBERS)), folder / "results"
+    results.write_bytes(b"")
+    assert main(["prepare", "--spec", canonical(options), "--out", str(results / "data.safetensors")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"solverproof: {results / 'data.safetensors'}: ")
+    assert line.endswith("choose another folder")
+
+
 def test_a_disk_that_is_full_of_results_is_told_in_one_line_and_leaves_nothing(folder, capsys, full_disk):
     options, out = spec(archive(folder, MEMBERS)), folder / "results" / "data.safetensors"
     with full_disk(10_000):
         assert main(["prepare", "--spec", canonical(options), "--out", str(out)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"solverproof: {out}: ")
+    assert "make room" in line
     assert list(out.parent.iterdir()) == []

@@ -1,7 +1,6 @@
 import errno
 import hashlib
 import re
-import resource
 import socket
 import threading
 from dataclasses import replace
@@ -267,13 +266,9 @@ def test_a_copy_of_the_users_own_is_taken_by_its_checksum_and_never_downloaded(f
     assert message.startswith(f"{folder / NAME}: there is no such file, and only the published one can be downloaded")
 
 
-def test_a_full_disk_is_told_and_leaves_only_what_can_be_continued(mirrors, folder):
-    limit, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, most))
-    try:
+def test_a_full_disk_is_told_and_leaves_only_what_can_be_continued(mirrors, folder, full_disk):
+    with full_disk(500_000):
         message = complaint(published(mirrors, "good"))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
     assert message.startswith(f"{folder}: File too large; mend that, or name a folder")
     assert mirrors.asked == [("good", 0)]
     assert left(folder) == [f"{NAME}.part"]

@@ -97,6 +97,7 @@ def test_a_reader_meets_the_old_content_until_the_new_is_whole(tmp_path, tempora
     ((temporary, new, old),) = temporaries
     assert (new, old) == ("new", "old")
     assert temporary.parent == path.parent
+    assert temporary.suffix == path.suffix
     assert path.read_text() == "new"
 
 

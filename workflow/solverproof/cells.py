@@ -129,8 +129,9 @@ def probing_work(config: Mapping[str, Any], cell: Cell) -> int:
         return 0
     protocol = config["protocols"][config["tasks"][cell.task]["protocol"]]
     times: int = protocol["iterations"] // config["controllers"][cell.label]["probe_every"]
+    probes = _probe_solvers(config["controllers"][cell.label])
     at_half = _test_work(config, cell, [cell.solver.name], [0.5])
-    return times * (at_half + _test_work(config, cell, [cell.solver.name, *_probe_solvers(config, cell)], [1]))
+    return times * (at_half + _test_work(config, cell, [cell.solver.name, *probes], [1]))
 
 
 def _test_work(config: Mapping[str, Any], cell: Cell, solvers: Iterable[str], ratios: Iterable[float]) -> int:
@@ -157,10 +158,15 @@ def expected_nfe(config: Mapping[str, Any], cell: Cell) -> int:
     return steps * cell.solver.stages if steps else UNKNOWN_NFE
 
 
+def state_shape(config: Mapping[str, Any], task: str) -> tuple[int, ...]:
+    """Shape of a task's samples, and so of the state; a guess where they are the user's own."""
+    return sample_shape(config["tasks"][task]["data"]) or UNKNOWN_SHAPE
+
+
 def _field_work(config: Mapping[str, Any], task: str) -> int:
     """Multiply-adds of one evaluation of the field's largest layers on one sample."""
     definition = config["tasks"][task]
-    network, shape = config["networks"][definition["network"]], sample_shape(definition["data"]) or UNKNOWN_SHAPE
+    network, shape = config["networks"][definition["network"]], state_shape(config, task)
     if network["family"] == "conv":
         spatial = shape[1:]
         return math.prod(spatial) * int(3 ** len(spatial)) * int(network["channels"]) ** 2
@@ -211,15 +217,17 @@ def train_spec(config: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
     if cell.setting:
         return {**spec, **cell.setting.spec, **_tableaux(config, cell.solver.name)}
     options = config["controllers"][cell.label]
-    checks = [options["test_solver"]] if "test_solver" in options else []
-    probes = _probe_solvers(config, cell)
-    tableaux = _tableaux(config, cell.solver.name, *checks, *probes)
+    probes = _probe_solvers(options)
+    tableaux = _tableaux(config, cell.solver.name, *_check_solvers(options), *probes)
     return {**spec, "solver": cell.solver.name, "controller": options, "probe_solvers": probes, **tableaux}
 
 
-def _probe_solvers(config: Mapping[str, Any], cell: Cell) -> list[str]:
-    options = config["controllers"][cell.label]
-    probes: list[str] = options.get("probe_solvers", [options["test_solver"]] if "test_solver" in options else [])
+def _check_solvers(options: Mapping[str, Any]) -> list[str]:
+    return [options["test_solver"]] if "test_solver" in options else []
+
+
+def _probe_solvers(options: Mapping[str, Any]) -> list[str]:
+    probes: list[str] = options.get("probe_solvers", _check_solvers(options))
     return probes
 
 

@@ -9,15 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from solverproof.cells import (
-    UNKNOWN_SHAPE,
     UNKNOWN_WIDTHS,
     Cell,
     evaluation_work,
     expected_nfe,
     probing_work,
+    state_shape,
     training_work,
 )
-from solverproof.datasets import shape as sample_shape
 
 BASE_MB = 1000  # Python with torch, the data set, and the two Snakemakes around a job of Slurm
 SAVED_BYTES = 16  # per hidden unit of an evaluation: four float32 tensors, kept for the backward pass
@@ -38,7 +37,7 @@ def memory_mb(config: Mapping[str, Any], cell: Cell, attempt: int = 1) -> int:
         attempt: counted from 1; each doubles the estimate.
     """
     task = config["tasks"][cell.task]
-    shape = sample_shape(task["data"]) or UNKNOWN_SHAPE
+    shape = state_shape(config, cell.task)
     hidden = _hidden_units(config["networks"][task["network"]], shape)
     protocol, nfe = config["protocols"][task["protocol"]], expected_nfe(config, cell)
     samples = int(protocol["batch"]) * len(cell.seeds)
