@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torchdiffeq import odeint
 
-from solverproof.networks import ConvField
+from solverproof.models.networks.conv import ConvField
 
 
 class PlainClassifier(nn.Module):

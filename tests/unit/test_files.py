@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from solverproof.errors import InputError
-from solverproof.figures.style import save
 from solverproof.files import (
     read_arrays,
     read_json,
@@ -23,6 +22,7 @@ from solverproof.files import (
     write_table,
     write_text,
 )
+from solverproof.reporting.figures.style import save
 
 ARRAYS = {
     "weights": np.arange(6, dtype=np.float32).reshape(2, 3),

@@ -25,7 +25,7 @@ rule adapt:
         gpu=GPUS,
     params:
         spec=of_cell(study.train_spec, study.canonical),
-        code=code_hash("adaptation"),
+        code=code_hash("training.controllers.families", "training.controllers.probing"),
     shell:
         "python -m solverproof adapt --spec {params.spec:q} --data {input.data:q}"
         f" --checkpoint {shlex.quote(RESULTS)}/checkpoints/{{wildcards.cell:q}}"

@@ -13,13 +13,13 @@ sys.path[:0] = [
     PACKAGE,
     os.getcwd(),
 ]  # the working directory may hold networks of the user's own
-from solverproof import cells as study
-from solverproof import resources as needs
-from solverproof import wildcards
-from solverproof.config import load
+from solverproof.study import cells as study
+from solverproof.study import resources as needs
+from solverproof.study import wildcards
+from solverproof.study.config import load
 from solverproof.errors import InputError
-from solverproof.fingerprint import code_hash
-from solverproof.provenance import upgrades
+from solverproof.study.fingerprint import code_hash
+from solverproof.study.provenance import upgrades
 
 # Snakemake's graph of jobs lives to the end. Looking through it for garbage, while it grows and once
 # more at exit, took a quarter of a dry run's time.

@@ -20,7 +20,7 @@ rule evaluate:
         gpu=GPUS,
     params:
         spec=of_cell(study.evaluation_spec, study.canonical),
-        code=code_hash("evaluation"),
+        code=code_hash("evaluation.cross_solver"),
     shell:
         "python -m solverproof evaluate --spec {params.spec:q} --data {input.data:q}"
         " --weights {input.weights:q} --run {input.run:q} --out {output:q} > {log:q} 2>&1"

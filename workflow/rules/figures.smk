@@ -6,7 +6,7 @@ NAMES = [
     *[
         f"figure4_accuracy_{task}"
         for task in config["select"]["tasks"]
-        if study.accuracy_spec(config, task)["solvers"]
+        if study.accuracy_spec(config, task)["ode.solvers"]
     ],
     *(["figure1_trajectories", "figure2_regions"] if FLOW else []),
     *[f"figure5_adaptation_{name}" for name in ADAPTED],
@@ -31,7 +31,7 @@ rule fan:
     conda:
         "../../envs/solverproof.yaml"
     params:
-        code=code_hash("figures.fan"),
+        code=code_hash("reporting.figures.fan"),
     shell:
         "python -m solverproof plot fan --spec '{{}}' --out {output:q} > {log:q} 2>&1"
 
@@ -55,7 +55,7 @@ rule accuracy:
         spec=lambda wildcards: study.canonical(
             study.accuracy_spec(config, wildcards.task)
         ),
-        code=code_hash("figures.accuracy"),
+        code=code_hash("reporting.figures.accuracy"),
     shell:
         "python -m solverproof plot accuracy --spec {params.spec:q} --inputs {input:q} --out {output:q} > {log:q} 2>&1"
 
@@ -81,7 +81,7 @@ rule trace:
         spec=lambda wildcards: study.canonical(
             study.trace_spec(config, CELLS[wildcards.cell], int(wildcards.seed))
         ),
-        code=code_hash("tracing"),
+        code=code_hash("evaluation.tracing"),
     shell:
         "python -m solverproof trace --spec {params.spec:q} --data {input.data:q}"
         " --weights {input.weights:q} --out {output:q} > {log:q} 2>&1"
@@ -108,7 +108,7 @@ if FLOW:
             "../../envs/solverproof.yaml"
         params:
             spec=study.canonical(study.flow_spec(config)),
-            code=code_hash("figures.trajectories"),
+            code=code_hash("reporting.figures.trajectories"),
         shell:
             "python -m solverproof plot trajectories --spec {params.spec:q} --inputs {input:q} --out {output:q}"
             " > {log:q} 2>&1"
@@ -130,7 +130,7 @@ if FLOW:
             "../../envs/solverproof.yaml"
         params:
             spec=study.canonical(study.flow_spec(config)),
-            code=code_hash("figures.regions"),
+            code=code_hash("reporting.figures.regions"),
         shell:
             "python -m solverproof plot regions --spec {params.spec:q} --inputs {input:q} --out {output:q} > {log:q} 2>&1"
 
@@ -157,7 +157,7 @@ rule adaptation:
         spec=lambda wildcards: study.canonical(
             {"solver": ADAPTED[wildcards.adapted][0].solver.name}
         ),
-        code=code_hash("figures.adaptation"),
+        code=code_hash("reporting.figures.adaptation"),
     shell:
         "python -m solverproof plot adaptation --spec {params.spec:q} --inputs {input:q} --out {output:q} > {log:q} 2>&1"
 

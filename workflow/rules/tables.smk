@@ -29,7 +29,7 @@ rule tabulate:
         "../../envs/solverproof.yaml"
     params:
         spec=study.canonical(study.tables_spec(config)),
-        code=code_hash("tables"),
+        code=code_hash("reporting.tables"),
         out=subpath(output.evaluations, parent=True),
     shell:
         "python -m solverproof tabulate --spec {params.spec:q} --evaluations {input:q} --out {params.out:q} > {log:q} 2>&1"
@@ -58,7 +58,7 @@ if CONTROLLED:
             "../../envs/solverproof.yaml"
         params:
             spec=study.canonical(study.tables_spec(config)),
-            code=code_hash("comparison"),
+            code=code_hash("reporting.comparison"),
             out=subpath(output.csv, parent=True),
         shell:
             "python -m solverproof compare --spec {params.spec:q} --drops {input.drops:q} --critical {input.critical:q} --runs {input.runs:q}"

@@ -24,7 +24,7 @@ rule train:
         gpu=GPUS,
     params:
         spec=of_cell(study.train_spec, study.canonical),
-        code=code_hash("training"),
+        code=code_hash("training.loop"),
     shell:
         "python -m solverproof train --spec {params.spec:q} --data {input.data:q}"
         f" --checkpoint {shlex.quote(RESULTS)}/checkpoints/{{wildcards.cell:q}}"

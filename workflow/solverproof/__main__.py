@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solverproof.errors import InputError
-from solverproof.solvers import define
+from solverproof.ode.solvers import define
 
 if TYPE_CHECKING:
-    from solverproof.checkpoints import Checkpoint
-    from solverproof.solvers import Setting
-    from solverproof.stateful import Stateful
-    from solverproof.training import Training
+    from solverproof.ode.solvers import Setting
+    from solverproof.training.checkpoints import Checkpoint
+    from solverproof.training.loop import Training
+    from solverproof.training.stateful import Stateful
 
 
 def prepare(args: argparse.Namespace) -> None:
     """Make a task's data set."""
-    from solverproof.datasets import make
+    from solverproof.datasets.families import make
     from solverproof.files import write_arrays
 
     write_arrays(args.out, make(args.spec))
@@ -30,12 +30,12 @@ def prepare(args: argparse.Namespace) -> None:
 def train(args: argparse.Namespace) -> None:
     """Train one cell: a block of seeds of one setting."""
     from solverproof.files import read_arrays
-    from solverproof.progress import Progress
-    from solverproof.solvers import setting
-    from solverproof.training import train as train_block
+    from solverproof.ode.solvers import setting
+    from solverproof.training.loop import train as train_block
+    from solverproof.training.progress import Progress
 
     _one_thread()
-    fixed, checkpoint = setting(args.spec), _checkpoint(args, "training")
+    fixed, checkpoint = setting(args.spec), _checkpoint(args, "training.loop")
     progress = Progress(args.spec["protocol"]["iterations"])
     training = train_block(
         args.spec, read_arrays(args.data), lambda _: fixed, checkpoint=checkpoint, progress=progress.report
@@ -46,15 +46,17 @@ def train(args: argparse.Namespace) -> None:
 
 def adapt(args: argparse.Namespace) -> None:
     """Train one seed with a controller that chooses the step size or tolerance as it goes."""
-    from solverproof.adaptation import CHECK_COLUMNS, PROBE_COLUMNS, Probed, controller
     from solverproof.files import read_arrays, write_table
-    from solverproof.progress import Progress
-    from solverproof.training import train as train_block
+    from solverproof.training.controllers.base import CHECK_COLUMNS
+    from solverproof.training.controllers.families import controller
+    from solverproof.training.controllers.probing import PROBE_COLUMNS, Probed
+    from solverproof.training.loop import train as train_block
+    from solverproof.training.progress import Progress
 
     _one_thread()
     data, chosen = read_arrays(args.data), controller(args.spec)
     schedule = Probed(chosen, args.spec, data)
-    checkpoint = _checkpoint(args, "adaptation", schedule=schedule)
+    checkpoint = _checkpoint(args, "training.controllers.families", schedule=schedule)
     progress = Progress(args.spec["protocol"]["iterations"])
     training = train_block(args.spec, data, schedule, checkpoint=checkpoint, progress=progress.report)
     write_table(args.checks, chosen.checks, CHECK_COLUMNS)
@@ -65,11 +67,11 @@ def adapt(args: argparse.Namespace) -> None:
 
 def _checkpoint(args: argparse.Namespace, module: str, **also: "Stateful") -> "Checkpoint":
     """The checkpoint of what its specification, its data, the code of a module and PyTorch define."""
-    from solverproof.cells import canonical
-    from solverproof.checkpoints import Checkpoint
     from solverproof.files import sha256_of
-    from solverproof.fingerprint import code_hash
-    from solverproof.provenance import versions
+    from solverproof.study.cells import canonical
+    from solverproof.study.fingerprint import code_hash
+    from solverproof.study.provenance import versions
+    from solverproof.training.checkpoints import Checkpoint
 
     run = (canonical(args.spec), sha256_of(args.data), code_hash(module), versions()["torch"])
     return Checkpoint(args.checkpoint, hashlib.sha256("\n".join(run).encode()).hexdigest(), also)
@@ -77,8 +79,8 @@ def _checkpoint(args: argparse.Namespace, module: str, **also: "Stateful") -> "C
 
 def _write_training(args: argparse.Namespace, training: "Training", deployed: "Setting") -> None:
     from solverproof.files import write_arrays, write_json, write_table
-    from solverproof.provenance import provenance
-    from solverproof.training import HISTORY_COLUMNS
+    from solverproof.study.provenance import provenance
+    from solverproof.training.loop import HISTORY_COLUMNS
 
     write_arrays(args.weights, {name: p.cpu().numpy() for name, p in training.parameters.items()})
     write_table(args.history, training.history, HISTORY_COLUMNS)
@@ -95,8 +97,8 @@ def _write_training(args: argparse.Namespace, training: "Training", deployed: "S
 
 def evaluate(args: argparse.Namespace) -> None:
     """Evaluate one trained cell under all its test settings."""
-    from solverproof.evaluation import COLUMNS
-    from solverproof.evaluation import evaluate as evaluate_block
+    from solverproof.evaluation.cross_solver import COLUMNS
+    from solverproof.evaluation.cross_solver import evaluate as evaluate_block
     from solverproof.files import read_arrays, read_json, write_table
 
     _one_thread()
@@ -106,8 +108,8 @@ def evaluate(args: argparse.Namespace) -> None:
 
 def trace(args: argparse.Namespace) -> None:
     """Compute trajectories and decision regions of one model, for the figures of the flow."""
+    from solverproof.evaluation.tracing import trace as trace_flow
     from solverproof.files import read_arrays, write_arrays
-    from solverproof.tracing import trace as trace_flow
 
     _one_thread()
     write_arrays(args.out, trace_flow(args.spec, read_arrays(args.data), _tensors(args.weights)))
@@ -115,21 +117,21 @@ def trace(args: argparse.Namespace) -> None:
 
 def tabulate(args: argparse.Namespace) -> None:
     """Gather all evaluations into the tables of the study."""
-    from solverproof.tables import tabulate as write_tables
+    from solverproof.reporting.tables import tabulate as write_tables
 
     write_tables(args.spec, args.evaluations, args.out)
 
 
 def compare(args: argparse.Namespace) -> None:
     """Compare grid search with training that chooses its step as it goes."""
-    from solverproof.comparison import compare as write_comparison
+    from solverproof.reporting.comparison import compare as write_comparison
 
     write_comparison(args.drops, args.critical, args.runs, args.checks, args.out)
 
 
 def plot(args: argparse.Namespace) -> None:
     """Draw one figure, as PDF and PNG."""
-    from solverproof.figures import draw
+    from solverproof.reporting.figures.drawing import draw
 
     draw(args.figure, args.spec, args.inputs, args.out)
 
@@ -138,9 +140,9 @@ def check(args: argparse.Namespace) -> None:
     """Check configuration files, merged in order, and tell what they imply."""
     from collections import Counter
 
-    from solverproof.cells import cells
-    from solverproof.config import load, read
-    from solverproof.resources import sizing
+    from solverproof.study.cells import cells
+    from solverproof.study.config import load, read
+    from solverproof.study.resources import sizing
 
     config = load(read(args.files), args.files)
     found = cells(config)
@@ -153,21 +155,21 @@ def check(args: argparse.Namespace) -> None:
 
 def solvers(_: argparse.Namespace) -> None:
     """Print the solvers one can train with: order, stages, kind, source."""
-    from solverproof.solvers import table
+    from solverproof.ode.solvers import table
 
     print(table())
 
 
 def keys(_: argparse.Namespace) -> None:
     """Print every key of the configuration as a Markdown table."""
-    from solverproof.reference import reference
+    from solverproof.study.config_reference import reference
 
     print(reference(), end="")
 
 
 def bench(args: argparse.Namespace) -> None:
     """Measure the speed of training against its floor and against plain torchdiffeq."""
-    from solverproof.benchmark import report
+    from solverproof.benchmarks.speed import report
 
     _one_thread()
     print(report(repeats=args.repeats))
@@ -175,14 +177,14 @@ def bench(args: argparse.Namespace) -> None:
 
 def memory(args: argparse.Namespace) -> None:
     """Measure the peak memory of training against the number of steps."""
-    from solverproof.memory import measure
+    from solverproof.benchmarks.memory import measure
 
     measure(args.out)
 
 
 def scaling(args: argparse.Namespace) -> None:
     """Simulate from the recorded times of its jobs how a study scales with cores."""
-    from solverproof.scaling import report
+    from solverproof.study.scaling import report
 
     print(report(args.results))
 

@@ -1,0 +1,13 @@
+import csv
+
+from solverproof.benchmarks.memory import COLUMNS, measure
+
+
+def test_computing_activations_again_takes_less_memory_than_keeping_them(tmp_path):
+    table = tmp_path / "memory.csv"
+    measure(table, steps=(32,))
+    with table.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    kept, again = (float(row["megabytes"]) for row in rows)
+    assert 50 < 1.5 * again < kept

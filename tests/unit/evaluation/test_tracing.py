@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import torch
+from plain import PlainClassifier
+
+from solverproof.datasets.spheres import spheres
+from solverproof.evaluation.tracing import NO_CLASS, POINTS_PER_CLASS, RESOLUTION, trace
+from solverproof.models.classifier import classifier
+
+SEEDS = [5, 6]
+SPEC = {
+    "model": {"network": {"family": "conv", "channels": 6}, "classes": 2, "horizon": 1.3},
+    "solver": "midpoint",
+    "steps": 4,
+    "index": 1,
+}
+
+
+@pytest.fixture
+def data():
+    return spheres(dimension=2, train=4, test=100, seed=0)
+
+
+@pytest.fixture
+def parameters():
+    return classifier(SPEC["model"], (1, 2)).initial(SEEDS)
+
+
+@pytest.fixture
+def plain(parameters):
+    return PlainClassifier(classifier(SPEC["model"], (1, 2)), parameters, SPEC["index"])
+
+
+@pytest.fixture
+def traced(data, parameters):
+    return trace(SPEC, data, parameters)
+
+
+@pytest.mark.parametrize(("name", "steps"), [("ends", 4), ("ends_half", 8)])
+def test_end_points_are_those_of_the_seed_at_the_step_and_at_half_of_it(name, steps, traced, data, plain):
+    with torch.no_grad():
+        expected = plain.final_state(torch.from_numpy(data["test_x"]), "midpoint", steps)[:, 0]
+    np.testing.assert_allclose(traced[name], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(traced["labels"], data["test_y"])
+
+
+def test_trajectories_lead_from_samples_of_every_class_to_their_end_points(traced, data):
+    paths, labels = traced["trajectories"], traced["trajectory_labels"]
+    assert paths.shape == (5, 2 * POINTS_PER_CLASS, 2)
+    assert np.bincount(labels).tolist() == [POINTS_PER_CLASS, POINTS_PER_CLASS]
+    for path, label in zip(paths.transpose(1, 0, 2), labels, strict=True):
+        (sample,) = np.flatnonzero((data["test_x"][:, 0] == path[0]).all(axis=1))
+        assert data["test_y"][sample] == label
+        np.testing.assert_allclose(path[-1], traced["ends"][sample], rtol=1e-5, atol=1e-6)
+
+
+def test_the_box_holds_all_end_points_with_a_margin(traced):
+    ends = np.concatenate([traced["ends"], traced["ends_half"]])
+    x_min, x_max, y_min, y_max = traced["box"]
+    low, high = ends.min(axis=0), ends.max(axis=0)
+    np.testing.assert_allclose([x_min, y_min], low - 0.08 * (high - low), rtol=1e-5)
+    np.testing.assert_allclose([x_max, y_max], high + 0.08 * (high - low), rtol=1e-5)
+
+
+def test_regions_are_the_classes_of_the_head_with_x_along_the_rows(traced, plain):
+    x_min, x_max, y_min, y_max = traced["box"]
+    assert traced["regions"].shape == (RESOLUTION, RESOLUTION)
+    xs, ys = np.linspace(x_min, x_max, RESOLUTION), np.linspace(y_min, y_max, RESOLUTION)
+    grid = torch.from_numpy(np.stack(np.meshgrid(xs, ys), axis=-1)).float()
+    with torch.no_grad():
+        logits = plain.head(grid)
+    clear = (logits[..., 0] - logits[..., 1]).abs() > 1e-5
+    assert clear.float().mean() > 0.99
+    np.testing.assert_array_equal(traced["regions"][clear], logits.argmax(2)[clear])
+    assert 0 < traced["regions"].mean() < 1
+
+
+def test_other_seeds_of_the_block_leave_the_trace_alone(traced, data, parameters):
+    ruined = {name: torch.stack([p[0] * torch.nan, p[1]]) for name, p in parameters.items()}
+    again = trace(SPEC, data, ruined)
+    assert all(np.array_equal(traced[name], again[name]) for name in traced)
+
+
+def test_a_run_that_diverged_has_a_box_to_draw_and_no_regions_in_it(data, parameters):
+    ruined = {name: p * torch.nan for name, p in parameters.items()}
+    traced = trace(SPEC, data, ruined)
+    x_min, x_max, y_min, y_max = traced["box"]
+    assert np.isfinite(traced["box"]).all()
+    assert x_min < x_max
+    assert y_min < y_max
+    assert (traced["regions"] == NO_CLASS).all()
+
+
+def test_the_box_leaves_out_outputs_that_are_not_finite(data, parameters):
+    near = trace(SPEC, data, parameters)
+    far = {**data, "test_x": np.concatenate([data["test_x"], np.full((1, 1, 2), np.inf, dtype=np.float32)])}
+    far["test_y"] = np.append(data["test_y"], 0)
+    traced = trace(SPEC, far, parameters)
+    assert not np.isfinite(traced["ends"][-1]).all()
+    np.testing.assert_allclose(traced["box"], near["box"], rtol=1e-5)

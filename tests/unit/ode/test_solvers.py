@@ -1,0 +1,208 @@
+import json
+from dataclasses import FrozenInstanceError
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from solverproof.ode.solvers import SOLVERS, Setting, is_at_least_as_accurate, setting, steps_at_ratio
+
+solvers = st.sampled_from(list(SOLVERS.values()))
+fixed = st.sampled_from([solver for solver in SOLVERS.values() if not solver.is_adaptive])
+adaptive = st.sampled_from([solver for solver in SOLVERS.values() if solver.is_adaptive])
+numbers_of_steps = st.integers(1, 10_000)
+tolerances = st.floats(1e-8, 1)
+decimals = st.decimals("0.001", 1000, places=3)
+fixed_settings = st.builds(Setting, fixed, numbers_of_steps)
+adaptive_settings = st.builds(Setting, adaptive, tolerances)
+settings_of_a_solver = fixed_settings | adaptive_settings
+
+
+def refined(coarse, how_much):
+    """The same solver with more steps, or a smaller tolerance."""
+    fineness = coarse.fineness / (1 + how_much) if coarse.solver.is_adaptive else coarse.fineness + how_much
+    return Setting(coarse.solver, fineness)
+
+
+def is_coarser(test, train):
+    """Larger steps or a larger tolerance; the kinds are the same."""
+    if test.solver.is_adaptive:
+        return test.fineness > train.fineness
+    return test.fineness < train.fineness
+
+
+def test_every_solver_is_registered_under_its_own_name_with_a_source():
+    for name, solver in SOLVERS.items():
+        assert solver.name == name
+        assert solver.source
+
+
+@pytest.mark.parametrize(
+    ("train_steps", "ratio", "test_steps"),
+    [
+        (8, 1, 8),
+        (8, 2, 4),
+        (8, 0.5, 16),
+        (8, 0.125, 64),
+        (8, 0.75, 11),
+        (8, 1.5, 6),
+        (9, 1.5, 6),
+        (9, 0.75, 12),
+        (3, 2, 2),
+        (2, 2, 1),
+        (1, 2, 1),
+        (1, 1.5, 1),
+        (7, 0.1, 70),
+        (49, 0.7, 70),
+        (3, 1000, 1),
+    ],
+)
+def test_the_number_of_test_steps_is_the_one_worked_out_by_hand(train_steps, ratio, test_steps):
+    assert steps_at_ratio(train_steps, ratio) == test_steps
+
+
+@given(numbers_of_steps, decimals)
+def test_the_test_step_is_never_larger_than_asked_for(train_steps, ratio):
+    largest = Fraction(ratio) / train_steps
+    assert Fraction(1, steps_at_ratio(train_steps, float(ratio))) <= largest or largest > 1
+
+
+@given(numbers_of_steps, decimals)
+def test_one_test_step_fewer_would_be_larger_than_asked_for(train_steps, ratio):
+    fewer = steps_at_ratio(train_steps, float(ratio)) - 1
+    assert fewer == 0 or Fraction(1, fewer) > Fraction(ratio) / train_steps
+
+
+@given(numbers_of_steps, decimals)
+def test_at_least_one_test_step_is_taken(train_steps, ratio):
+    assert steps_at_ratio(train_steps, float(ratio)) >= 1
+
+
+@given(numbers_of_steps, st.integers(1, 1000))
+def test_whole_multiples_of_the_training_step_are_met_exactly(test_steps, multiple):
+    assert steps_at_ratio(test_steps * multiple, multiple) == test_steps
+
+
+@given(numbers_of_steps, st.sampled_from([0.1, 0.2, 0.05, 0.01, 0.001, 0.125]))
+def test_whole_fractions_of_the_training_step_are_met_exactly_whatever_their_binary_rounding(train_steps, ratio):
+    assert steps_at_ratio(train_steps, ratio) == train_steps * round(1 / ratio)
+
+
+@given(fixed_settings, decimals)
+def test_a_ratio_of_a_fixed_step_setting_is_a_ratio_of_its_step(train, ratio):
+    expected = Setting(train.solver, steps_at_ratio(train.steps, float(ratio)))
+    assert train.finer(float(ratio)) == expected
+
+
+@pytest.mark.parametrize("exponent", range(-6, 1))
+@pytest.mark.parametrize(("ratio", "shift"), [(10, 1), (1, 0), (0.1, -1), (0.01, -2)])
+def test_a_tolerance_at_a_ratio_is_the_decimal_number_one_would_write(exponent, ratio, shift):
+    train = Setting(SOLVERS["dopri5"], float(f"1e{exponent}"))
+    assert train.finer(ratio) == Setting(SOLVERS["dopri5"], float(f"1e{exponent + shift}"))
+
+
+@given(settings_of_a_solver)
+def test_a_ratio_of_one_changes_nothing(train):
+    assert train.finer(1) == train
+
+
+@given(settings_of_a_solver)
+def test_a_setting_comes_back_from_its_specification_in_json(original):
+    spec = json.loads(json.dumps(original.spec))
+    assert spec.keys() == {"solver", original.solver.measure}
+    assert setting(spec) == original
+
+
+@given(settings_of_a_solver)
+def test_a_setting_has_either_steps_or_a_tolerance(any_setting):
+    given_numbers = (any_setting.steps, any_setting.tolerance)
+    expected = (None, any_setting.fineness) if any_setting.solver.is_adaptive else (any_setting.fineness, None)
+    assert given_numbers == expected
+
+
+@pytest.mark.parametrize(
+    ("solver", "fineness", "label"),
+    [("euler", 64, "steps-64"), ("dopri5", 0.001, "tolerance-0.001"), ("dopri5", 1.0, "tolerance-1.0")],
+)
+def test_the_label_tells_the_setting(solver, fineness, label):
+    assert Setting(SOLVERS[solver], fineness).label == label
+
+
+@given(fixed_settings, fixed)
+def test_another_solver_takes_over_the_fineness_and_leaves_the_setting_as_it_was(train, other):
+    before = train.spec
+    assert train.with_solver(other) == Setting(other, train.fineness)
+    assert train.spec == before
+
+
+def test_a_setting_cannot_be_changed():
+    chosen = Setting(SOLVERS["euler"], 8)
+    with pytest.raises(FrozenInstanceError):
+        chosen.fineness = 4
+
+
+@given(settings_of_a_solver)
+def test_a_setting_is_as_accurate_as_itself(any_setting):
+    assert is_at_least_as_accurate(any_setting, any_setting)
+
+
+@given(settings_of_a_solver, settings_of_a_solver, numbers_of_steps)
+def test_a_finer_test_is_never_less_accurate(test, train, how_much):
+    assert is_at_least_as_accurate(refined(test, how_much), train) >= is_at_least_as_accurate(test, train)
+
+
+@given(settings_of_a_solver, settings_of_a_solver, numbers_of_steps)
+def test_a_test_of_finer_training_is_never_more_accurate(test, train, how_much):
+    assert is_at_least_as_accurate(test, refined(train, how_much)) <= is_at_least_as_accurate(test, train)
+
+
+@given(settings_of_a_solver, settings_of_a_solver)
+def test_a_solver_of_lower_order_is_never_as_accurate(test, train):
+    lower = test.solver.order < train.solver.order
+    assert not (lower and is_at_least_as_accurate(test, train))
+
+
+@given(st.one_of(st.tuples(fixed_settings, fixed_settings), st.tuples(adaptive_settings, adaptive_settings)))
+def test_a_larger_step_or_tolerance_is_never_as_accurate(pair):
+    test, train = pair
+    assert not (is_coarser(test, train) and is_at_least_as_accurate(test, train))
+
+
+@given(
+    st.one_of(
+        st.tuples(fixed, fixed, numbers_of_steps),
+        st.tuples(adaptive, adaptive, tolerances),
+    )
+)
+def test_a_solver_of_higher_order_is_as_accurate_at_the_same_step_or_tolerance(triple):
+    test, train, fineness = triple
+    expected = test.order > train.order or test == train
+    assert is_at_least_as_accurate(Setting(test, fineness), Setting(train, fineness)) == expected
+
+
+@given(fixed_settings, adaptive_settings)
+def test_steps_and_tolerances_are_not_compared(with_steps, with_tolerance):
+    assert not is_at_least_as_accurate(with_steps, with_tolerance)
+    assert not is_at_least_as_accurate(with_tolerance, with_steps)
+
+
+@given(st.one_of(st.tuples(*[fixed_settings] * 3), st.tuples(*[adaptive_settings] * 3)))
+def test_accuracy_is_transitive(settings):
+    first, second, third = settings
+    if is_at_least_as_accurate(first, second) and is_at_least_as_accurate(second, third):
+        assert is_at_least_as_accurate(first, third)
+
+
+@pytest.mark.parametrize(
+    ("test", "train"),
+    [(("heun2", 16), ("midpoint", 8)), (("adaptive_heun", 0.01), ("fehlberg2", 0.1))],
+)
+def test_another_solver_of_the_same_order_is_not_known_to_be_as_accurate(test, train):
+    (test_solver, finer), (train_solver, coarser) = test, train
+    assert not is_at_least_as_accurate(Setting(SOLVERS[test_solver], finer), Setting(SOLVERS[train_solver], coarser))
+
+
+def test_an_unknown_solver_is_refused():
+    with pytest.raises(KeyError, match="leapfrog"):
+        setting({"solver": "leapfrog", "steps": 8})

@@ -1,0 +1,119 @@
+import csv
+
+import pytest
+
+from solverproof.files import write_json, write_table
+from solverproof.reporting.comparison import compare
+from solverproof.reporting.tables import tabulate
+from solverproof.training.controllers.base import CHECK_COLUMNS
+
+EVALUATION = [
+    "task", "train_solver", "train_steps", "train_tolerance", "controller", "adapted", "seed",
+    "test_solver", "test_steps", "test_tolerance", "accuracy", "loss", "nfe", "status", "reason",
+]  # fmt: skip
+
+
+def evaluations(steps, seed, accuracies, controller=None):
+    """Rows of one run of Euler: accuracy at its own step and at half of it."""
+    return [
+        dict(
+            zip(
+                EVALUATION,
+                ("sphere2", "euler", steps, None, controller, controller is not None, seed,
+                 "euler", n, None, accuracy, 0.5, n, "ok", None),
+                strict=True,
+            )
+        )
+        for n, accuracy in zip((steps, 2 * steps), accuracies, strict=True)
+    ]  # fmt: skip
+
+
+def check(iteration, step_size, decision, monitoring_nfe):
+    row = dict.fromkeys(CHECK_COLUMNS)
+    return row | {
+        "iteration": iteration,
+        "step_size": step_size,
+        "decision": decision,
+        "monitoring_nfe": monitoring_nfe,
+    }
+
+
+@pytest.fixture
+def compared(tmp_path):
+    """The comparison of a grid of three settings with two seeds, and an adapted and a random run of each."""
+    cells = {
+        "grid": [
+            row
+            for seed in (0, 1)
+            for steps, drop in ((4, 0.5), (8, 0.0625), (16, 0.0))
+            for row in evaluations(steps, seed, (0.9375, 0.9375 - drop))
+        ],
+        "adapted": [*evaluations(10, 0, (1.0, 0.75), "adapt"), *evaluations(12, 1, (0.5, 0.5), "adapt")],
+        "random": [row for seed in (0, 1) for row in evaluations(4, seed, (0.75, 0.75), "random")],
+    }
+    for name, rows in cells.items():
+        write_table(tmp_path / f"{name}.csv", rows, EVALUATION)
+    tables = tmp_path / "tables"
+    tabulate({"threshold": 0.1}, [tmp_path / f"{name}.csv" for name in cells], tables)
+    checks = [check(50, 0.5, "grow", 100), check(100, 0.25, "shrink", 200)]
+    checks += [check(150, 0.125, "shrink", 300), check(200, 0.5, "finest", 400)]
+    runs, paths = [], []
+    for method, family, rows in (("adapt", "adaptation", checks), ("random", "random", [])):
+        for seed in (0, 1):
+            spec = {
+                "identity": f"sphere2/euler/{method}",
+                "controller": {"family": family, "test_solver": "midpoint" if rows else None},
+                "protocol": {"iterations": 200},
+            }
+            runs.append(tmp_path / f"{method}-{seed}.json")
+            paths.append(tmp_path / f"{method}-{seed}.csv")
+            write_json(runs[-1], {"spec": spec, "mean_nfe": {str(seed): 10.0 + seed}})
+            write_table(paths[-1], rows, CHECK_COLUMNS)
+    compare(tables / "drops.csv", tables / "critical_steps.csv", runs, paths, tables)
+    with (tables / "comparison.csv").open(encoding="utf-8", newline="") as file:
+        return tables, {row["method"]: row for row in csv.DictReader(file)}
+
+
+def test_grid_search_has_the_nfe_on_both_sides_of_the_critical_step_and_the_accuracy_of_the_valid_one(compared):
+    row = compared[1]["grid search"]
+    assert (row["nfe_invalid"], row["nfe_valid"]) == ("4", "8")
+    assert (float(row["accuracy_mean"]), float(row["drop_mean"])) == (0.9375, 0.0625)
+    assert (row["seeds"], row["seeds_valid"], row["seeds_failed"]) == ("2", "2", "0")
+
+
+def test_adaptation_has_its_mean_nfe_over_training_with_and_without_monitoring(compared):
+    row = compared[1]["adapt"]
+    assert float(row["nfe_training"]) == 10.5
+    assert float(row["nfe_monitored"]) == 10.5 + 400 / 200
+
+
+def test_adaptation_has_the_accuracy_and_drop_of_its_final_models(compared):
+    row = compared[1]["adapt"]
+    assert (float(row["accuracy_mean"]), float(row["drop_mean"]), float(row["drop_max"])) == (0.75, 0.125, 0.25)
+    assert (row["seeds_valid"], row["seeds"]) == ("1", "2")
+
+
+def test_the_share_of_invalid_checks_counts_those_that_could_not_shrink_any_more(compared):
+    assert float(compared[1]["adapt"]["invalid_checks"]) == 0.75
+
+
+def test_the_oscillation_is_the_spread_of_the_step_in_octaves_over_the_second_half(compared):
+    assert float(compared[1]["adapt"]["oscillation"]) == pytest.approx(1.0)  # log2 of 1/8 and 1/2: -3 and -1
+
+
+def test_a_run_without_checks_has_no_monitoring(compared):
+    row = compared[1]["random"]
+    assert float(row["nfe_training"]) == float(row["nfe_monitored"]) == 10.5
+    assert row["invalid_checks"] == row["oscillation"] == ""
+
+
+def test_published_numbers_stand_beside_the_paper_s_own_methods(compared):
+    published = {method: row["published_nfe"] for method, row in compared[1].items()}
+    assert published == {"grid search": "65–129", "adapt": "100.5", "random": ""}
+
+
+@pytest.mark.parametrize("kind", ["md", "tex"])
+def test_the_readable_tables_have_a_row_per_method_and_no_missing_number(compared, kind):
+    text = (compared[0] / f"comparison.{kind}").read_text(encoding="utf-8")
+    assert all(method in text for method in compared[1])
+    assert not any(word in text.lower() for word in ("nan", "none", "<na>"))

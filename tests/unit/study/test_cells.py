@@ -1,0 +1,371 @@
+import copy
+import json
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from solverproof.files import sha256_of
+from solverproof.ode.solvers import SOLVERS, Setting
+from solverproof.study.cells import (
+    Cell,
+    _checksum,
+    accuracy_spec,
+    adapted,
+    canonical,
+    cells,
+    data_spec,
+    evaluation_spec,
+    flow,
+    flow_spec,
+    model_spec,
+    trace_spec,
+    train_spec,
+    training_work,
+)
+from solverproof.study.config import load
+
+
+@pytest.fixture
+def config(study):
+    return load(study)
+
+
+def edited(study, edit):
+    changed = copy.deepcopy(study)
+    edit(changed)
+    return load(changed)
+
+
+def specs(config):
+    """Canonical training and evaluation specification of every cell, by path."""
+    return {
+        cell.path: (canonical(train_spec(config, cell)), canonical(evaluation_spec(config, cell)))
+        for cell in cells(config)
+    }
+
+
+def backwards(value):
+    """The same content with the keys of all dicts in reverse order."""
+    if isinstance(value, dict):
+        return {key: backwards(value[key]) for key in reversed(value)}
+    return [backwards(item) for item in value] if isinstance(value, list) else value
+
+
+def cell_of(task, solver, steps, seeds):
+    setting = Setting(SOLVERS[solver], steps)
+    return Cell(task, setting.solver, setting.label, seeds, setting)
+
+
+def identities(config, selection):
+    """The identities that a selection of settings implies, by its own names for them."""
+    prefix = {"steps": "steps-", "tolerances": "tolerance-", "controlled": ""}[selection]
+    return {
+        f"{task}/{solver}/{prefix}{name}"
+        for task in config["select"]["tasks"]
+        for solver in config["select"]["solvers"]
+        for name in config[selection].get(task, {}).get(solver, [])
+    }
+
+
+def test_a_cell_is_one_task_solver_setting_and_block_of_seeds(config):
+    found = [cell for cell in cells(config) if cell.setting]
+    assert {cell.identity for cell in found} == identities(config, "steps") | identities(config, "tolerances")
+    assert {cell.seeds for cell in found} == {(0, 1, 2, 3, 4)}
+
+
+def test_every_seed_of_a_controller_is_a_cell_of_its_own(config):
+    found = [cell for cell in cells(config) if not cell.setting]
+    assert {cell.identity for cell in found} == identities(config, "controlled")
+    for identity in identities(config, "controlled"):
+        assert [cell.seeds for cell in found if cell.identity == identity] == [(0,), (1,), (2,), (3,), (4,)]
+
+
+def test_the_path_tells_the_cell():
+    assert cell_of("sphere2", "euler", 64, (0, 1, 2)).path == "sphere2/euler/steps-64/seeds-0-2"
+    assert cell_of("sphere2", "dopri5", 0.001, (7,)).path == "sphere2/dopri5/tolerance-0.001/seeds-7-7"
+    assert Cell("sphere2", SOLVERS["euler"], "paper", (7,), None).path == "sphere2/euler/paper/seeds-7-7"
+    assert cell_of("sphere2", "euler", 64, (7,)).identity == "sphere2/euler/steps-64"
+
+
+blocks = st.permutations(["0-4", 5, "6-6", "10-12", 13])
+
+
+@given(
+    blocks,
+    st.sets(st.integers(1, 200), min_size=1, max_size=4),
+    st.sets(st.sampled_from(["euler", "midpoint", "rk4"]), min_size=1),
+)
+def test_paths_are_unique(seeds, steps, solvers):
+    config = {
+        "select": {"tasks": ["one", "two"], "solvers": sorted(solvers), "seeds": seeds},
+        "steps": {task: {solver: sorted(steps) for solver in solvers} for task in ("one", "two")},
+        "tolerances": {},
+        "controlled": {task: {name: ["paper", "random"] for name in solvers} for task in ("one", "two")},
+    }
+    paths = [cell.path for cell in cells(config)]
+    assert len(set(paths)) == len(paths) == 2 * len(solvers) * (len(steps) * 5 + 2 * 11)
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        lambda study: study["select"]["seeds"].append("5-9"),
+        lambda study: study["select"]["seeds"].insert(0, 5),
+        lambda study: study["steps"]["sphere2"]["euler"].append(256),
+        lambda study: study["steps"]["digits"]["euler"].insert(0, 3),
+        lambda study: study["steps"]["digits"].update(rk4=[4]),
+        lambda study: study["select"]["solvers"].append("midpoint") or study["steps"]["digits"].update(midpoint=[4]),
+        lambda study: study["select"]["tasks"].append("sphere3") or study["steps"].update(sphere3={"rk4": [4]}),
+        lambda study: study["tolerances"]["digits"]["dopri5"].insert(0, 0.5),
+        lambda study: study["controlled"]["digits"].update(rk4=["random"]),
+    ],
+    ids=[
+        "block after",
+        "block before",
+        "steps after",
+        "steps before",
+        "solver of a task",
+        "solver",
+        "task",
+        "tolerance",
+        "controller",
+    ],
+)
+def test_what_is_added_to_a_study_leaves_the_cells_that_were_there_alone(add, study):
+    before, after = specs(load(study)), specs(edited(study, add))
+    assert len(after) > len(before)
+    assert {path: after[path] for path in before} == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda study: study["networks"]["mlp64"].update(widths=[3]),
+        lambda study: study["tasks"]["sphere900"]["data"].update(train=8),
+        lambda study: study["protocols"].update(other={"iterations": 1, "batch": 1, "learning_rate": 1.0}),
+        lambda study: study["figures"].clear(),
+        lambda study: study["validity"].update(threshold=0.2),
+        lambda study: study.update(results="elsewhere"),
+        lambda study: study.update(source="elsewhere"),
+    ],
+    ids=["network", "task", "protocol", "figures", "validity", "results", "source"],
+)
+def test_what_a_cell_does_not_use_is_not_in_its_specifications(change, study):
+    assert specs(edited(study, change)) == specs(load(study))
+
+
+@pytest.mark.parametrize(
+    ("change", "changes_training"),
+    [
+        (lambda study: study["networks"]["conv32"].update(channels=8), True),
+        (lambda study: study["protocols"]["paper_spheres"].update(batch=64), True),
+        (lambda study: study["tasks"]["sphere2"]["data"].update(seed=1), True),
+        (lambda study: study["tasks"]["sphere2"].update(horizon=2.0), True),
+        (lambda study: study["tasks"]["sphere2"].update(classes=3), True),
+        (lambda study: study["test"].update(ratios=[0.1]), False),
+        (lambda study: study["test"]["solvers"].update(euler=["euler"], rk4=["rk4", "euler"]), False),
+        (lambda study: study["test"].update(tolerance_ratios=[0.5]), False),
+    ],
+    ids=["network", "protocol", "data", "horizon", "classes", "ratios", "test solvers", "tolerance ratios"],
+)
+def test_what_a_cell_uses_changes_just_the_specifications_that_use_it(change, changes_training, study):
+    before, after = specs(load(study)), specs(edited(study, change))
+    if not changes_training:
+        assert any(after[path][1] != evaluation for path, (_, evaluation) in before.items())
+    for path, (train, _) in before.items():
+        assert (after[path][0] != train) == (changes_training and path.startswith("sphere2"))
+
+
+def test_the_order_of_keys_and_numbers_of_steps_changes_no_specification(study):
+    reordered = backwards(study)
+    for settings in reordered["steps"].values():
+        for steps in settings.values():
+            steps.reverse()
+    reordered["test"]["ratios"].reverse()
+    assert specs(load(reordered)) == specs(load(study))
+    assert [cell.path for cell in cells(load(reordered))] == [cell.path for cell in cells(load(study))]
+
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(), json_values))
+def test_canonical_json_is_the_specification_whatever_the_order_of_its_keys(spec):
+    assert json.loads(canonical(spec)) == spec
+    assert canonical(backwards(spec)) == canonical(spec)
+    assert "\n" not in canonical(spec)
+
+
+def test_specifications_of_training_hold_what_the_configuration_says(config):
+    (cell,) = [cell for cell in cells(config) if cell.path == "digits/euler/steps-8/seeds-0-4"]
+    spec = train_spec(config, cell)
+    assert spec == {
+        "identity": "digits/euler/steps-8",
+        "data": {"family": "digits", "test": 360, "seed": 0},
+        "model": {"network": {"family": "conv", "channels": 16}, "classes": 10, "horizon": 1.0},
+        "protocol": {
+            "iterations": 2000,
+            "batch": 32,
+            "learning_rate": 1e-3,
+            "gradient": "backpropagation",
+            "history_every": 50,
+        },
+        "solver": "euler",
+        "steps": 8,
+        "seeds": [0, 1, 2, 3, 4],
+        "device": "cpu",
+    }
+    assert spec["model"] == model_spec(config, "digits")
+
+
+def test_every_cell_is_tested_with_the_test_solvers_of_its_training_solver_at_all_ratios(config):
+    solvers = {"euler": ["euler", "midpoint", "rk4"], "fehlberg2": ["dopri5", "fehlberg2"]}
+    for cell in cells(config):
+        spec = evaluation_spec(config, cell)
+        assert spec["solvers"] == solvers.get(cell.solver.name, [cell.solver.name])
+        adaptive = cell.solver.kind == "adaptive"
+        assert spec["ratios"] == ([0.1, 1, 10] if adaptive else [0.125, 0.25, 0.5, 0.75, 1, 1.5, 2])
+
+
+def test_a_solver_without_test_solvers_is_tested_with_itself(study):
+    study["test"]["solvers"] = {}
+    config = load(study)
+    for cell in cells(config):
+        assert evaluation_spec(config, cell)["solvers"] == [cell.solver.name]
+
+
+def test_a_controlled_cell_says_by_what_and_whether_it_is_adapted(config):
+    found = {cell.label: evaluation_spec(config, cell) for cell in cells(config) if not cell.setting}
+    assert {label: (spec["controller"], spec["adapted"]) for label, spec in found.items()} == {
+        "adapt_midpoint": ("adapt_midpoint", True),
+        "adapt_often": ("adapt_often", True),
+        "random": ("random", False),
+    }
+    assert all(evaluation_spec(config, c)["controller"] is None for c in cells(config) if c.setting)
+
+
+def test_a_controlled_cell_is_trained_with_its_controller_and_measured_with_the_solvers_it_names(config):
+    (cell, *_) = [cell for cell in cells(config) if cell.label == "adapt_midpoint"]
+    spec = train_spec(config, cell)
+    assert spec["controller"] == config["controllers"]["adapt_midpoint"]
+    assert spec["controller"]["threshold"] == 0.1
+    assert (spec["solver"], spec["probe_solvers"]) == ("euler", ["midpoint", "rk4"])
+    assert not {"steps", "tolerance"} & spec.keys()
+
+
+def test_a_solver_of_the_configuration_is_in_the_specifications_that_use_it_without_its_source(study):
+    tableau = {"order": 2, "c": [0, 1], "a": [[], [1]], "b": [0.5, 0.5]}
+    study["solvers"] = {"mine": {**tableau, "source": "a book"}}
+    study["test"]["solvers"]["rk4"] = ["rk4", "mine"]
+    config = load(study)
+    for cell in cells(config):
+        used = cell.solver.name == "rk4"
+        assert evaluation_spec(config, cell).get("tableaux") == ({"mine": tableau} if used else None)
+        assert "tableaux" not in train_spec(config, cell)
+    del SOLVERS["mine"]
+
+
+def test_a_file_is_part_of_the_specification_by_its_content(study, tmp_path):
+    path = tmp_path / "mine.csv"
+    study["tasks"]["mine"] = {
+        "data": {"family": "file", "path": str(path), "classes": 2, "label": "y"},
+        "network": "mlp64",
+        "protocol": "digits",
+    }
+    config = load(study)
+
+    def specification():
+        _checksum.cache_clear()  # a file is read once per run
+        return canonical(data_spec(config, "mine"))
+
+    path.write_text("x,y\n1,0\n2,1\n", encoding="utf-8")
+    first = specification()
+    os.utime(path, (0, 0))
+    assert specification() == first
+    path.write_text("x,y\n1,0\n2,2\n", encoding="utf-8")
+    assert specification() != first
+    assert sha256_of(path) in specification()
+
+
+def test_images_are_part_of_the_specification_by_their_subset_pooling_and_checksums(study):
+    data = {"family": "cifar10", "train": 10_000, "pool": 2, "sha256": {"cifar-10-binary.tar.gz": "0" * 64}}
+    study["tasks"]["images"] = {"data": data, "network": "conv16", "protocol": "digits"}
+    assert data_spec(load(study), "images") == {**data, "test": 10_000}
+
+
+def test_adapted_cells_are_gathered_for_their_figure(config):
+    found = adapted(config)
+    assert set(found) == {"sphere2_euler_adapt_midpoint", "digits_euler_adapt_often"}
+    for name, seeds in found.items():
+        assert [cell.seeds for cell in seeds] == [(seed,) for seed in range(5)]
+        assert {cell.identity.replace("/", "_") for cell in seeds} == {name}
+
+
+def test_the_flow_names_the_two_cells_that_hold_its_seed(study):
+    study["select"]["seeds"] = ["0-4", "5-9"]
+    study["figures"]["flow"]["seed"] = 7
+    config = load(study)
+    chosen = flow(config)
+    assert chosen.fine.path == "sphere2/euler/steps-64/seeds-5-9"
+    assert chosen.coarse.path == "sphere2/euler/steps-2/seeds-5-9"
+    assert flow_spec(config) == {"task": "sphere2", "solver": "euler", "fine": 64, "coarse": 2}
+    trace = trace_spec(config, chosen.fine, chosen.seed)
+    assert trace == {"model": model_spec(config, "sphere2"), "solver": "euler", "steps": 64, "index": 2}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"figures": {}},
+        {"select": {"tasks": ["digits"], "solvers": ["euler"], "seeds": [0]}},
+        {"select": {"tasks": ["sphere2"], "solvers": ["rk4"], "seeds": [0]}},
+    ],
+)
+def test_there_is_no_flow_when_it_is_not_set_or_its_task_or_solver_not_selected(change, study):
+    assert flow(load({**study, **change})) is None
+
+
+def test_the_accuracy_figure_shows_the_solvers_a_task_is_trained_with_and_the_accuracy_of_a_guess(config):
+    solvers = {"sphere2": ["euler", "rk4", "fehlberg2", "dopri5"], "digits": ["euler", "fehlberg2", "dopri5"]}
+    for task, chance in (("sphere2", 0.5), ("digits", 0.1)):
+        assert accuracy_spec(config, task) == {"task": task, "solvers": solvers[task], "chance": chance}
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_the_work_of_training_grows_with_steps_stages_seeds_and_iterations(factor, config):
+    cell = cell_of("sphere2", "euler", 8, (0, 1))
+    work = training_work(config, cell)
+    assert training_work(config, cell_of("sphere2", "euler", factor * 8, (0, 1))) == factor * work
+    assert training_work(config, cell_of("sphere2", "euler", 8, tuple(range(2 * factor)))) == factor * work
+    assert training_work(config, cell_of("sphere2", "rk4", 8, (0, 1))) == 4 * work
+    config["protocols"]["paper_spheres"]["iterations"] *= factor
+    assert training_work(config, cell) == factor * work
+
+
+def test_the_adjoint_equation_is_three_times_the_work(config):
+    cell = cell_of("sphere2", "euler", 8, (0,))
+    work = training_work(config, cell)
+    config["protocols"]["paper_spheres"]["gradient"] = "adjoint"
+    assert training_work(config, cell) == 3 * work
+
+
+@pytest.mark.parametrize(
+    ("task", "network", "per_evaluation"),
+    [
+        ("sphere2", {"family": "conv", "channels": 10}, 2 * 3 * 100),
+        ("digits", {"family": "conv", "channels": 10}, 64 * 9 * 100),
+        ("digits", {"family": "mlp", "widths": [10, 20]}, 64 * 10 + 10 * 20 + 20 * 64),
+    ],
+)
+def test_the_work_of_one_evaluation_is_that_of_the_largest_layers(task, network, per_evaluation, study):
+    study["networks"][study["tasks"][task]["network"]] = network
+    config = load(study)
+    protocol = config["protocols"][config["tasks"][task]["protocol"]]
+    work = training_work(config, cell_of(task, "euler", 1, (0,)))
+    assert work == protocol["iterations"] * protocol["batch"] * per_evaluation

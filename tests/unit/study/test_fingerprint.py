@@ -1,0 +1,224 @@
+import ast
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from solverproof.study import fingerprint
+from solverproof.study.fingerprint import _code, _imports, code_hash
+
+PACKAGE = Path(fingerprint.__file__).parents[1]
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+    if path.parent != PACKAGE or path.stem != "__init__"
+)
+
+
+STAGES = {
+    "train": ["training.loop"],
+    "adapt": ["training.controllers.families", "training.controllers.probing"],
+    "evaluate": ["evaluation.cross_solver"],
+    "trace": ["evaluation.tracing"],
+    "tables": ["reporting.tables"],
+    "comparison": ["reporting.comparison"],
+    "accuracy": ["reporting.figures.accuracy"],
+    "fan": ["reporting.figures.fan"],
+    "spheres": ["datasets.spheres"],
+    "digits": ["datasets.digits"],
+    "minima": ["datasets.minima"],
+    "file": ["datasets.user_file"],
+}
+
+
+def hashes():
+    return {stage: code_hash(*modules) for stage, modules in STAGES.items()}
+
+
+def forget():
+    """What has been read of the package's files."""
+    _code.cache_clear()
+    _imports.cache_clear()
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A copy of the package that code_hash reads in place of the original."""
+    copy = tmp_path / "solverproof"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(fingerprint, "ROOT", copy)
+    forget()
+    yield copy
+    forget()
+
+
+def path_of(package, module):
+    path = package.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def edit(package, module, change):
+    path = path_of(package, module)
+    before = path.read_text(encoding="utf-8")
+    after = change(before)
+    assert after != before
+    path.write_text(after, encoding="utf-8")
+    forget()
+
+
+def reformatted(source):
+    return ast.unparse(ast.parse(source)) + "\n\n\n# the end\n"
+
+
+def with_other_docstrings(source):
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) is not None:
+            node.body[0].value.value = "Something else."
+    return ast.unparse(tree)
+
+
+def with_other_code(source):
+    return source + "\nCHANGED = 1\n"
+
+
+def test_a_hash_is_short_hexadecimal_and_the_same_every_time():
+    assert len(code_hash("training.loop")) == 16
+    assert int(code_hash("training.loop"), 16) >= 0
+    assert code_hash("training.loop") == code_hash("training.loop")
+
+
+@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("change", [reformatted, with_other_docstrings])
+def test_comments_docstrings_and_formatting_do_not_count(module, change, package):
+    before = code_hash(module)
+    edit(package, module, change)
+    assert code_hash(module) == before
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_change_in_the_code_counts(module, package):
+    before = code_hash(module)
+    edit(package, module, with_other_code)
+    assert code_hash(module) != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/ steps", "* steps"),
+        ("self.evaluations += 1", "self.evaluations += 2"),
+        ("= self.rejected = 0", "= self.rejected = None"),
+        ("states[-1]", "states[0]"),
+        ("@dataclass(frozen=True)", "@dataclass(frozen=False)"),
+        ("def solve(", "def resolve("),
+        ("torch.float64", "torch.float32"),
+    ],
+)
+def test_the_smallest_change_in_the_code_counts(old, new, package):
+    before = code_hash("ode.integration")
+    edit(package, "ode.integration", lambda source: source.replace(old, new, 1))
+    assert code_hash("ode.integration") != before
+
+
+@pytest.mark.parametrize(
+    ("edited", "stages"),
+    [
+        (
+            "ode.integration",
+            {"train", "evaluate", "trace", "adapt"},
+        ),
+        (
+            "models.classifier",
+            {"train", "evaluate", "trace", "adapt"},
+        ),
+        ("training.loop", {"train", "adapt"}),
+        ("evaluation.cross_solver", {"evaluate", "adapt"}),
+        ("evaluation.tracing", {"trace"}),
+        (
+            "ode.solvers",
+            {
+                "train",
+                "evaluate",
+                "trace",
+                "tables",
+                "accuracy",
+                "adapt",
+                "comparison",
+            },
+        ),
+        ("training.controllers.paper_rule", {"adapt"}),
+        ("ode.initial_step", {"adapt"}),
+        ("reporting.comparison", {"comparison"}),
+        ("evaluation.validity", {"tables", "comparison"}),
+        ("reporting.tables", {"tables", "comparison"}),
+        (
+            "files",
+            {
+                "tables",
+                "comparison",
+                "accuracy",
+                "fan",
+                "file",
+            },
+        ),
+        ("reporting.figures.style", {"accuracy", "fan"}),
+        ("reporting.figures.accuracy", {"accuracy"}),
+        ("reporting.figures.lady_windermere", {"fan"}),
+        ("datasets.spheres", {"spheres", "fan"}),
+        ("datasets.digits", {"digits"}),
+        ("datasets.minima", {"minima"}),
+        ("datasets.readers", {"file"}),
+        ("study.provenance", set()),
+        ("study.config", set()),
+    ],
+)
+def test_an_edit_changes_the_hash_of_the_stages_that_use_it_and_of_no_other(edited, stages, package):
+    before = hashes()
+    edit(package, edited, with_other_code)
+    assert {stage for stage, now in hashes().items() if now != before[stage]} == stages
+
+
+def test_the_hash_of_several_modules_covers_each_in_any_order(package):
+    before = code_hash("datasets.digits", "evaluation.validity")
+    assert code_hash("evaluation.validity", "datasets.digits") == before
+    for module in ("datasets.digits", "evaluation.validity"):
+        edit(package, module, with_other_code)
+        after = code_hash("datasets.digits", "evaluation.validity")
+        assert after != before
+        before = after
+
+
+def test_a_file_that_is_touched_or_moved_with_its_package_keeps_its_hash(package):
+    assert code_hash("training.loop") == fresh_hash(PACKAGE)
+    path_of(package, "training.loop").touch()
+    forget()
+    assert code_hash("training.loop") == fresh_hash(PACKAGE)
+
+
+def fresh_hash(root):
+    """The hash of training as another installation of the package would give it."""
+    spec = importlib.util.spec_from_file_location("elsewhere", root / "study" / "fingerprint.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.code_hash("training.loop")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_package_imports_its_own_modules_only_in_the_way_the_hash_can_follow(module):
+    for node in ast.walk(ast.parse(path_of(PACKAGE, module).read_bytes())):
+        if isinstance(node, ast.Import):
+            assert not any(alias.name.split(".")[0] == "solverproof" for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            assert node.module != "solverproof"
+            if node.module.startswith("solverproof."):
+                names = {f"{node.module.removeprefix('solverproof.')}.{alias.name}" for alias in node.names}
+                assert names.isdisjoint(MODULES)
+
+
+def test_the_tests_know_all_modules():
+    assert {"training.loop", "reporting.figures.style", "datasets.families", "__main__"} <= set(MODULES)
+    assert "solverproof" in sys.modules

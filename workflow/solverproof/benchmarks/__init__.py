@@ -1,0 +1,1 @@
+"""What measures this code: its speed and its memory."""

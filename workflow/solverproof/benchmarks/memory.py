@@ -1,0 +1,45 @@
+"""How much memory training takes, with activations that are kept and with activations computed again."""
+
+import multiprocessing
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from solverproof.benchmarks.speed import IMAGES_BATCH, images, train_briefly
+from solverproof.files import write_table
+
+STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
+WAYS = ("backpropagation", "recomputation")
+COLUMNS = ("gradient", "steps", "megabytes")
+
+
+def measure(table: Path, steps: Sequence[int] = STEPS) -> None:
+    """Write a table of peak memory, beyond that of an idle process: images of the benchmark, Euler, one seed.
+
+    Each measurement is a process of its own, since the memory that one gives back is not what it took.
+
+    Args:
+        table: CSV to write, with the columns `COLUMNS`.
+        steps: numbers of steps to measure.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    rows = []
+    for gradient in WAYS:
+        for n in steps:
+            with spawn.Pool(1) as pool:
+                rows.append(dict(zip(COLUMNS, (gradient, n, pool.apply(_peak, (gradient, n))), strict=True)))
+    write_table(table, rows, COLUMNS)
+
+
+def _peak(gradient: str, steps: int) -> float:
+    """Megabytes that training adds to the largest resident size of a new process."""
+    data, before = images(), _largest_resident_size()
+    train_briefly(data, steps=steps, batch=IMAGES_BATCH, gradient=gradient, iterations=2)
+    return _largest_resident_size() - before
+
+
+def _largest_resident_size() -> float:
+    """In megabytes, of this process alone: what `getrusage` tells would begin with its parent's. Linux only."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    (kilobytes,) = re.findall(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+    return int(kilobytes) * 1024 / 1e6

@@ -1,0 +1,1 @@
+"""Families of vector fields, one file each."""

@@ -1,0 +1,1 @@
+"""Numerical methods and the flow of a vector field."""

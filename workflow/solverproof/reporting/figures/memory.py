@@ -1,0 +1,33 @@
+"""Peak memory of training against the number of steps."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from solverproof.reporting.figures.style import BLUE, ORANGE, PAGE, steps_axis
+
+LOOKS = {"backpropagation": ("activations kept", BLUE, "o"), "recomputation": ("computed again", ORANGE, "s")}
+
+
+def figure(spec: Mapping[str, Any], table: Path) -> Figure:
+    """Megabytes beyond those of an idle process, of both ways to the same gradients.
+
+    Args:
+        spec: nothing.
+        table: what `solverproof.memory` measured.
+    """
+    del spec
+    measured = pd.read_csv(table)
+    fig, ax = plt.subplots(figsize=(PAGE / 2, 2.4))
+    for way, (label, color, marker) in LOOKS.items():
+        rows = measured[measured["gradient"] == way]
+        ax.plot(rows["steps"], rows["megabytes"], color=color, marker=marker, markersize=3, label=label)
+    steps_axis(ax, "number of steps $N$")
+    ax.set_ylim(bottom=0)
+    ax.set_ylabel("peak memory of training (MB)")
+    ax.legend()
+    return fig

@@ -1,0 +1,1 @@
+"""What a configuration implies, before anything runs; free of torch."""

@@ -1,0 +1,1 @@
+"""Training a block of seeds, and what chooses its steps."""
