@@ -7,7 +7,7 @@ import yaml
 
 pytestmark = pytest.mark.workflow
 
-TRAINING = "workflow/solverproof/training.py"
+TRAINING = "workflow/solverproof/training/loop.py"
 FROM_TABLES = {"tabulate": 1, "compare": 1, "accuracy": 2, "trajectories": 1}
 SETTINGS = ("digits/euler/steps-1", "sphere2/euler/steps-2", "sphere2/euler/steps-4", "sphere2/fehlberg2/tolerance-0.1")
 
@@ -97,12 +97,12 @@ def test_comments_and_docstrings_in_the_code_rerun_nothing(study):
 
 
 def test_an_edited_plot_is_drawn_again_alone(study):
-    study.edit("workflow/solverproof/figures/accuracy.py", with_another_statement)
+    study.edit("workflow/solverproof/reporting/figures/accuracy.py", with_another_statement)
     assert study.plan().jobs == {"accuracy": 2}
 
 
 def test_an_edited_style_draws_all_figures_again_and_no_more(study):
-    study.edit("workflow/solverproof/figures/style.py", with_another_statement)
+    study.edit("workflow/solverproof/reporting/figures/style.py", with_another_statement)
     assert study.plan().jobs == {"fan": 1, "accuracy": 2, "trajectories": 1, "regions": 1, "adaptation": 1}
 
 
@@ -113,7 +113,7 @@ def test_edited_training_code_trains_all_cells_again_on_the_same_data(study):
 
 
 def test_edited_code_of_the_controllers_trains_only_what_they_control(study):
-    study.edit("workflow/solverproof/adaptation.py", with_another_statement)
+    study.edit("workflow/solverproof/training/controllers/paper_rule.py", with_another_statement)
     assert study.plan().jobs == {"adapt": 2, "evaluate": 2, "adaptation": 1, **FROM_TABLES}
 
 
