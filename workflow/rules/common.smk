@@ -13,6 +13,7 @@ sys.path[:0] = [
     PACKAGE,
     os.getcwd(),
 ]  # the working directory may hold networks of the user's own
+from solverproof.datasets.families import module as data_module
 from solverproof.study import cells as study
 from solverproof.study import resources as needs
 from solverproof.study import wildcards

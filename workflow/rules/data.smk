@@ -9,7 +9,7 @@ rule prepare:
     params:
         spec=lambda wildcards: study.canonical(study.data_spec(config, wildcards.task)),
         code=lambda wildcards: code_hash(
-            study.data_module(config["tasks"][wildcards.task]["data"])
+            data_module(config["tasks"][wildcards.task]["data"])
         ),
     shell:
         "python -m solverproof prepare --spec {params.spec:q} --out {output:q} > {log:q} 2>&1"

@@ -6,7 +6,7 @@ NAMES = [
     *[
         f"figure4_accuracy_{task}"
         for task in config["select"]["tasks"]
-        if study.accuracy_spec(config, task)["ode.solvers"]
+        if study.accuracy_spec(config, task)["solvers"]
     ],
     *(["figure1_trajectories", "figure2_regions"] if FLOW else []),
     *[f"figure5_adaptation_{name}" for name in ADAPTED],
