@@ -1,9 +1,10 @@
-"""A private Slurm of two nodes on this machine, for any user, all of it in one temporary folder.
+r"""A private Slurm of two nodes on this machine, for any user, all of it in one temporary folder.
 
-    python tests/slurm/cluster.py snakemake --workflow-profile profiles/slurm --configfile config/smoke.yaml
+    python tests/slurm/cluster.py snakemake --workflow-profile profiles/slurm \
+        --configfile config/smoke.yaml
 
-starts it, runs the command in it, and takes it away again. It needs Slurm's daemons and clients and munge.
-Its nodes are this machine under two names; its GPUs are pretended.
+starts it, runs the command in it, and takes it away again. It needs Slurm's daemons and clients and
+munge. Its nodes are this machine under two names; its GPUs are mock GPUs.
 """
 
 import contextlib
@@ -24,7 +25,17 @@ from pathlib import Path
 import psutil
 
 NODES = ("n1", "n2")
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo", "srun")
+PROGRAMS = (
+    "munged",
+    "slurmctld",
+    "slurmd",
+    "sbatch",
+    "squeue",
+    "scancel",
+    "scontrol",
+    "sinfo",
+    "srun",
+)
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 CONFIG = """
 ClusterName=private
@@ -62,7 +73,10 @@ GresTypes=gpu
 {nodes}
 PartitionName=main Nodes=ALL Default=YES
 """
-NODE = "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=4 RealMemory=16000 Gres=gpu:a100:2"
+NODE = (
+    "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} "
+    "CPUs=4 RealMemory=16000 Gres=gpu:a100:2"
+)
 GRES = "Name=gpu Type=a100 File=/dev/null,/dev/zero\n"  # any character devices will do
 # Snakemake's Slurm plugin clears SLURM_CONF before it calls srun inside a job
 SRUN = '#!/bin/sh\nSLURM_CONF="{folder}/slurm.conf" exec "{srun}" "$@"\n'
@@ -83,7 +97,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 300) -> None:
 
 @dataclass(frozen=True)
 class Job:
-    """What Slurm tells of a job: memory with its unit, and the time it may take."""
+    """What Slurm reports of a job: memory with its unit, and the time it may take."""
 
     id: str
     state: str
@@ -114,14 +128,21 @@ class Cluster:
 
     def jobs(self, *, states: str = "all") -> list[Job]:
         """Jobs in the order of submission."""
-        listing = self.run("squeue", "--noheader", "--sort=i", f"--states={states}", "--format=%i|%T|%N|%m|%l")
+        listing = self.run(
+            "squeue", "--noheader", "--sort=i", f"--states={states}", "--format=%i|%T|%N|%m|%l"
+        )
         return [Job(*line.split("|")) for line in listing.splitlines()]
 
     def start(self, name: str, *command: str) -> None:
         """Start a daemon as a child of this process."""
         with (self.folder / f"{name}.out").open("wb") as out:
             self.daemons[name] = subprocess.Popen(
-                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                command,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
             )
 
     def start_node(self, name: str) -> None:
@@ -130,9 +151,14 @@ class Cluster:
         wait_until(lambda: self._node_state(name) in {"idle", "mixed", "allocated"})
 
     def lose_node(self, name: str) -> None:
-        """Stop a node and all that runs on it at once, as a power failure would, and tell Slurm that it is down."""
+        """Stop a node and all that runs on it at once, as a power failure would.
+
+        Slurm is then informed that the node is down.
+        """
         tasks = self.processes(SLURMD_NODENAME=name)
-        keepers = {parent for task in tasks for parent in task.parents() if parent.name() == "slurmstepd"}
+        keepers = {
+            parent for task in tasks for parent in task.parents() if parent.name() == "slurmstepd"
+        }
         daemon = self.daemons.pop(name)
         # those first who would report the others' end
         for process in [daemon, *keepers, *tasks]:
@@ -147,13 +173,16 @@ class Cluster:
         self.hurry(job)
 
     def hurry(self, job: str) -> None:
-        """Once a job went back into the queue, let all that did start; Slurm would wait for two minutes."""
+        """Once a job went back into the queue, let all that did start.
+
+        Slurm would wait for two minutes.
+        """
         wait_until(lambda: job in {waiting.id for waiting in self.jobs(states="PENDING")})
         for waiting in self.jobs(states="PENDING"):
             self.run("scontrol", "update", f"jobid={waiting.id}", "starttime=now")
 
     def processes(self, **variables: str) -> list[psutil.Process]:
-        """Processes of this cluster and its jobs, of which some have all the given environment variables."""
+        """Processes of this cluster and its jobs that have all the given environment variables."""
         wanted = {"SLURM_CONF": self.environment["SLURM_CONF"], **variables}.items()
         found = []
         for process in psutil.process_iter():
@@ -174,7 +203,9 @@ def require_programs() -> None:
     """
     for program in PROGRAMS:
         if not shutil.which(program, path=_path()):
-            raise FileNotFoundError(f"no program '{program}'; on Debian: apt-get install {' '.join(PACKAGES)}")
+            raise FileNotFoundError(
+                f"no program '{program}'; on Debian: apt-get install {' '.join(PACKAGES)}"
+            )
 
 
 def clean_up_when_terminated() -> None:
@@ -183,7 +214,9 @@ def clean_up_when_terminated() -> None:
 
 
 def _path() -> str:
-    return os.pathsep.join((os.environ["PATH"], "/usr/sbin"))  # where a user's shell may not look for daemons
+    return os.pathsep.join(
+        (os.environ["PATH"], "/usr/sbin")
+    )  # where a user's shell may not look for daemons
 
 
 @contextmanager
@@ -195,7 +228,9 @@ def cluster() -> Iterator[Cluster]:
     """
     require_programs()
     path = _path()
-    folder = Path(tempfile.mkdtemp(prefix="slurm-"))  # short, because a socket's path may have 107 characters
+    folder = Path(
+        tempfile.mkdtemp(prefix="slurm-")
+    )  # short, because a socket's path may have 107 characters
     found = {"PATH": f"{folder}/bin{os.pathsep}{path}", "SLURM_CONF": f"{folder}/slurm.conf"}
     slurm = Cluster(folder, {**os.environ, **found})
     try:
@@ -213,8 +248,13 @@ def _write_files(folder: Path, *, srun: str) -> None:
         (folder / name).mkdir()
     user, host = psutil.Process().username(), socket.gethostname().partition(".")[0]
     controller, *ports = _free_ports(1 + len(NODES))
-    nodes = [NODE.format(name=name, host=host, port=port) for name, port in zip(NODES, ports, strict=True)]
-    config = CONFIG.format(folder=folder, host=host, user=user, port=controller, nodes="\n".join(nodes))
+    nodes = [
+        NODE.format(name=name, host=host, port=port)
+        for name, port in zip(NODES, ports, strict=True)
+    ]
+    config = CONFIG.format(
+        folder=folder, host=host, user=user, port=controller, nodes="\n".join(nodes)
+    )
     (folder / "slurm.conf").write_text(config, encoding="utf-8")
     (folder / "gres.conf").write_text(GRES, encoding="utf-8")
     (folder / "cgroup.conf").touch()
@@ -233,7 +273,13 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _start(slurm: Cluster) -> None:
-    files = {"socket": "socket", "key-file": "key", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
+    files = {
+        "socket": "socket",
+        "key-file": "key",
+        "pid-file": "pid",
+        "log-file": "log",
+        "seed-file": "seed",
+    }
     options = [f"--{option}={slurm.folder}/munge.{suffix}" for option, suffix in files.items()]
     slurm.start("munged", "munged", "--foreground", "--force", *options)
     wait_until((slurm.folder / "munge.socket").exists)

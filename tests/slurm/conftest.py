@@ -48,7 +48,7 @@ class Submission:
         return Outcome(self.process.wait(seconds), self.output.read_text(encoding="utf-8"))
 
     def training(self, cell):
-        """Slurm's job number and the node of a cell that is being trained, once it has saved its state."""
+        """Slurm's job number and the node of a cell in training, once it has saved its state."""
         wait_until((self.study.results / "checkpoints" / cell / "training").exists)
         found = []
 
@@ -56,7 +56,9 @@ class Submission:
             for process in self.slurm.processes():
                 with contextlib.suppress(psutil.Error):
                     command = process.cmdline()
-                    if "train" in command and any(f"models/{cell}/" in argument for argument in command):
+                    if "train" in command and any(
+                        f"models/{cell}/" in argument for argument in command
+                    ):
                         found.append(process.environ())
             return found
 
@@ -70,11 +72,17 @@ def submit(slurm, tmp_path_factory):
     started = []
 
     def start(study, *arguments, overlays=()):
-        command = study.command("--workflow-profile", "profiles/slurm", *OPTIONS, *arguments, overlays=overlays)
+        command = study.command(
+            "--workflow-profile", "profiles/slurm", *OPTIONS, *arguments, overlays=overlays
+        )
         output = tmp_path_factory.mktemp("submission") / "output"
         with output.open("wb") as out:
             process = subprocess.Popen(
-                command, cwd=study.folder, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+                command,
+                cwd=study.folder,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         started.append(process)
         return Submission(study, slurm, process, output)

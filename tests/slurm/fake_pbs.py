@@ -1,6 +1,7 @@
-"""As much of PBS as a profile needs: called as qsub, qstat or qdel, it runs jobs on this machine at once.
+"""As much of PBS as a profile needs.
 
-A job is a folder of its number under FAKE_PBS, with the options it was sent with and, in the end, its exit status.
+Called as qsub, qstat or qdel, it runs jobs on this machine at once. A job is a folder of its number
+under FAKE_PBS, with the options it was sent with and, in the end, its exit status.
 """
 
 import os
@@ -37,7 +38,8 @@ def qstat(*arguments: str) -> str:
     code = JOBS / arguments[-1] / "exit"
     if not code.exists():
         return f"Job Id: {arguments[-1]}\n    job_state = R"
-    return f"Job Id: {arguments[-1]}\n    job_state = F\n    Exit_status = {code.read_text(encoding='utf-8').strip()}"
+    status = code.read_text(encoding="utf-8").strip()
+    return f"Job Id: {arguments[-1]}\n    job_state = F\n    Exit_status = {status}"
 
 
 def qdel(*numbers: str) -> str:

@@ -1,4 +1,4 @@
-"""The profile for other schedulers, with a pretended PBS of our own."""
+"""The profile for other schedulers, with a mock PBS of our own."""
 
 import os
 import signal
@@ -22,7 +22,13 @@ protocols:
 figures:
   flow: {fine: 8, coarse: 2}
 """
-PROFILE = ("--workflow-profile", "profiles/generic", "--seconds-between-status-checks", "1", "tables")
+PROFILE = (
+    "--workflow-profile",
+    "profiles/generic",
+    "--seconds-between-status-checks",
+    "1",
+    "tables",
+)
 
 
 @pytest.fixture
@@ -30,7 +36,9 @@ def pbs(tmp_path, monkeypatch):
     """The folder of jobs of a PBS that is found first."""
     (tmp_path / "bin").mkdir()
     for name in ("qsub", "qstat", "qdel"):
-        (tmp_path / "bin" / name).write_text(f"#!{sys.executable}\n" + FAKE.read_text(encoding="utf-8"))
+        (tmp_path / "bin" / name).write_text(
+            f"#!{sys.executable}\n" + FAKE.read_text(encoding="utf-8")
+        )
         (tmp_path / "bin" / name).chmod(0o755)
     (tmp_path / "jobs").mkdir()
     monkeypatch.setenv("FAKE_PBS", str(tmp_path / "jobs"))
@@ -50,7 +58,7 @@ def qdel(pbs, number):
     return (pbs / number / "exit").read_text(encoding="utf-8")
 
 
-def test_a_killed_job_is_sent_again_with_twice_the_memory_and_time_and_the_study_gives_the_bytes_of_a_local_run(
+def test_a_killed_job_is_resent_with_twice_the_memory_and_time_and_gives_the_bytes_of_a_local_run(
     study, pbs, tmp_path
 ):
     local = study.copy_to(tmp_path / "local")
@@ -62,7 +70,9 @@ def test_a_killed_job_is_sent_again_with_twice_the_memory_and_time_and_the_study
     assert snakemake.returncode == 0, output
     assert local.contents("tables")
     assert study.contents("tables", "evaluations") == local.contents("tables", "evaluations")
-    options = [(pbs / number / "options").read_text(encoding="utf-8") for number in ("1.fake", "2.fake")]
+    options = [
+        (pbs / number / "options").read_text(encoding="utf-8") for number in ("1.fake", "2.fake")
+    ]
     assert "select=1:ncpus=2:mem=2004mb\n-l\nwalltime=0:12:00" in options[0]
     assert "select=1:ncpus=2:mem=4008mb\n-l\nwalltime=0:24:00" in options[1]
 
@@ -80,7 +90,11 @@ def start(study, *arguments):
     # a shell's background jobs ignore Ctrl-C, and so would this one
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        study.command(*arguments), cwd=study.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        study.command(*arguments),
+        cwd=study.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     signal.signal(signal.SIGINT, before)
     return process

@@ -11,7 +11,10 @@ GPUS = ("train:gpu=1", "adapt:gpu=1", "train:gpu_model=a100", "adapt:gpu_model=a
 
 @pytest.fixture(scope="module")
 def smoke(clone, slurm, submit, tmp_path_factory):
-    """The smoke study through Slurm, in bundles of up to four cells, two at a time, each with a pretended GPU."""
+    """The smoke study through Slurm, each cell with a mock GPU.
+
+    Cells go in bundles of up to four, two at a time.
+    """
     study = clone.copy_to(tmp_path_factory.mktemp("smoke") / "study")
     options = ("--cores", "2", "--group-components", "short=4", "--set-resources", *GPUS)
     before = len(slurm.jobs())
@@ -19,7 +22,9 @@ def smoke(clone, slurm, submit, tmp_path_factory):
     return SimpleNamespace(study=study, outcome=outcome, jobs=slurm.jobs()[before:])
 
 
-def test_the_smoke_study_through_slurm_gives_the_bytes_of_a_local_run(smoke, clone, tmp_path_factory):
+def test_the_smoke_study_through_slurm_gives_the_bytes_of_a_local_run(
+    smoke, clone, tmp_path_factory
+):
     assert smoke.outcome.code == 0, smoke.outcome.text
     local = clone.copy_to(tmp_path_factory.mktemp("local") / "study")
     outcome = local.snakemake("--cores", "2", "tables", overlays=SMOKE)
@@ -35,5 +40,9 @@ def test_short_cells_share_jobs(smoke):
 
 def test_jobs_get_the_gpus_they_ask_for(smoke, slurm):
     told = slurm.run("scontrol", "--oneliner", "show", "jobs").splitlines()
-    asked = [line for line in told if re.search(r"JobId=(?:" + "|".join(job.id for job in smoke.jobs) + r")\b", line)]
+    asked = [
+        line
+        for line in told
+        if re.search(r"JobId=(?:" + "|".join(job.id for job in smoke.jobs) + r")\b", line)
+    ]
     assert ["gpu:a100" in line for line in asked] == [True] * 4

@@ -1,7 +1,7 @@
-"""Whatever happens to jobs, nodes and Snakemake on a real Slurm, the study gives what a local run gives.
+"""Whatever happens on a real Slurm, the study gives what a local run gives.
 
-Jobs are cancelled, preempted, lost and killed in one study at once, because a study that waits for
-Slurm waits most of the time.
+That holds for what happens to jobs, to nodes and to Snakemake. Jobs are cancelled, preempted, lost
+and killed in one study at once, because a study that waits for Slurm waits most of the time.
 """
 
 import re
@@ -13,7 +13,8 @@ from cluster import wait_until
 
 CANCELLED, REQUEUED, LOST = (f"sphere2/euler/steps-{n}/seeds-0-1" for n in (2, 4, 8))
 GREEDY = "own/euler/steps-1/seeds-0-1"
-# Three cells that take long enough to be disturbed, and one with a network larger than any estimate.
+# Three cells that take long enough to be disturbed, and one with a network larger than any
+# estimate.
 TROUBLED = """
 select: {tasks: [sphere2, own], solvers: [euler], seeds: [0-1]}
 steps:
@@ -38,7 +39,8 @@ figures:
 GREEDY_NETWORK = """
 import torch
 
-BALLAST = torch.ones(200_000_000)  # 800 MB; where a network's layers are unknown, 1000 MB are asked for
+# 800 MB; where a network's layers are unknown, 1000 MB are asked for
+BALLAST = torch.ones(200_000_000)
 
 
 class Greedy(torch.nn.Linear):
@@ -49,7 +51,10 @@ class Greedy(torch.nn.Linear):
 
 @pytest.fixture(scope="module")
 def troubled(clone, slurm, submit, tmp_path_factory):
-    """A study that finished although one job was cancelled, one preempted, one lost its node and one its memory."""
+    """A study that finished despite trouble with four jobs.
+
+    One was cancelled, one was preempted, one lost its node and one ran out of memory.
+    """
     study = clone.copy_to(tmp_path_factory.mktemp("troubled") / "study")
     (study.folder / "tiny.yaml").write_text(TROUBLED, encoding="utf-8")
     (study.folder / "greedy.py").write_text(GREEDY_NETWORK, encoding="utf-8")
@@ -66,16 +71,22 @@ def troubled(clone, slurm, submit, tmp_path_factory):
     outcome = submission.wait()
     slurm.start_node(node)
     jobs = {job.id: job for job in slurm.jobs()[before:]}
-    return SimpleNamespace(study=study, outcome=outcome, jobs=jobs, ids=(cancelled, requeued, lost), lost_node=node)
+    return SimpleNamespace(
+        study=study, outcome=outcome, jobs=jobs, ids=(cancelled, requeued, lost), lost_node=node
+    )
 
 
-def test_a_study_whose_jobs_are_cancelled_preempted_and_lost_gives_the_bytes_of_a_local_run(troubled, tmp_path):
+def test_a_study_whose_jobs_are_cancelled_preempted_and_lost_gives_the_bytes_of_a_local_run(
+    troubled, tmp_path
+):
     assert troubled.outcome.code == 0, troubled.outcome.text
     local = troubled.study.copy_to(tmp_path / "local")
     shutil.rmtree(local.results)
     local.run("tables")
     assert local.contents("tables")
-    assert troubled.study.contents("tables", "evaluations") == local.contents("tables", "evaluations")
+    assert troubled.study.contents("tables", "evaluations") == local.contents(
+        "tables", "evaluations"
+    )
 
 
 def test_cancelled_and_failed_jobs_are_sent_again_with_twice_the_memory_and_time(troubled):
@@ -113,7 +124,9 @@ def test_a_job_that_ran_out_of_memory_finishes_with_more(troubled):
 
 def test_an_error_names_the_logs_of_slurm_and_of_the_rule(troubled):
     number, text = troubled.ids[0], troubled.outcome.text
-    (error,) = re.findall(rf"Error in group short\n    log: \S+/{number}\.log .*\n((?:    .*\n)*)", text)
+    (error,) = re.findall(
+        rf"Error in group short\n    log: \S+/{number}\.log .*\n((?:    .*\n)*)", text
+    )
     assert f"log: results/logs/train/{CANCELLED}.log" in error
 
 
@@ -127,7 +140,9 @@ def halfway(troubled, tmp_path):
     return study
 
 
-def test_after_snakemake_was_killed_the_same_command_does_only_what_is_missing(halfway, troubled, submit, slurm):
+def test_after_snakemake_was_killed_the_same_command_does_only_what_is_missing(
+    halfway, troubled, submit, slurm
+):
     submission = submit(halfway, "tables")
     orphan, _ = submission.training(LOST)
     submission.process.kill()
@@ -138,13 +153,27 @@ def test_after_snakemake_was_killed_the_same_command_does_only_what_is_missing(h
     finished = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", outcome.text)
     assert finished == ["train", "evaluate", "tabulate", "tables"]
     wait_until(lambda: orphan not in {job.id for job in slurm.jobs(states="RUNNING")})
-    assert halfway.contents("tables", "evaluations") == troubled.study.contents("tables", "evaluations")
+    assert halfway.contents("tables", "evaluations") == troubled.study.contents(
+        "tables", "evaluations"
+    )
 
 
 WRONG = {
-    "GPU model": ("--set-resources train:gpu=1 train:gpu_model=h100", "h100", "Requested node configuration is not"),
-    "partition": ("--default-resources slurm_partition=nowhere", "nowhere", "invalid partition specified: nowhere"),
-    "memory": ("--set-resources train:mem_mb=999999", "999999", "Memory specification can not be satisfied"),
+    "GPU model": (
+        "--set-resources train:gpu=1 train:gpu_model=h100",
+        "h100",
+        "Requested node configuration is not",
+    ),
+    "partition": (
+        "--default-resources slurm_partition=nowhere",
+        "nowhere",
+        "invalid partition specified: nowhere",
+    ),
+    "memory": (
+        "--set-resources train:mem_mb=999999",
+        "999999",
+        "Memory specification can not be satisfied",
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""One seed's model, of PyTorch's own modules and torchdiffeq: what the stacked code is held against."""
+"""One seed's model, of PyTorch's own modules and torchdiffeq, to compare the stacked code with."""
 
 import math
 from itertools import pairwise
@@ -15,15 +15,28 @@ class PlainClassifier(nn.Module):
         super().__init__()
         self.field = plain_field(model.field, unprefixed(parameters), index)
         self.head = filled(
-            nn.Linear(math.prod(model.shape), model.classes), parameters, "head.weight", "head.bias", index
+            nn.Linear(math.prod(model.shape), model.classes),
+            parameters,
+            "head.weight",
+            "head.bias",
+            index,
         )
         self.horizon = model.horizon
 
     def final_state(self, x, solver, fineness):
-        """At the horizon, reached in a number of steps, or by an adaptive solver with a tolerance below 1."""
+        """The state at the horizon.
+
+        It is reached in a number of steps, or by an adaptive solver with a tolerance below 1.
+        """
         adaptive = fineness < 1
-        times = torch.linspace(0, self.horizon, 2 if adaptive else fineness + 1, dtype=torch.float64)
-        how = {"rtol": fineness, "atol": fineness, "options": {"step_t": times[1:]}} if adaptive else {}
+        times = torch.linspace(
+            0, self.horizon, 2 if adaptive else fineness + 1, dtype=torch.float64
+        )
+        how = (
+            {"rtol": fineness, "atol": fineness, "options": {"step_t": times[1:]}}
+            if adaptive
+            else {}
+        )
         return odeint(lambda _, z: self.field(z), x, times, method=solver, **how)[-1]
 
     def forward(self, x, solver, fineness):
@@ -38,11 +51,17 @@ def plain_field(field, parameters, index):
     if isinstance(field, ConvField):
         conv = [nn.Conv1d, nn.Conv2d][len(field.shape) - 2]
         outer, hidden = field.shape[0], field.channels
-        layers = [conv(outer, hidden, 1), conv(hidden, hidden, 3, padding=1), conv(hidden, outer, 1)]
+        layers = [
+            conv(outer, hidden, 1),
+            conv(hidden, hidden, 3, padding=1),
+            conv(hidden, outer, 1),
+        ]
         before, after = nn.Identity(), nn.Identity()
     else:
         size = math.prod(field.shape)
-        layers = [nn.Linear(inputs, outputs) for inputs, outputs in pairwise([size, *field.widths, size])]
+        layers = [
+            nn.Linear(inputs, outputs) for inputs, outputs in pairwise([size, *field.widths, size])
+        ]
         before, after = nn.Flatten(), nn.Unflatten(1, field.shape)
     for i, layer in enumerate(layers):
         filled(layer, parameters, f"weight{i}", f"bias{i}", index)

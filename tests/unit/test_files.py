@@ -3,6 +3,7 @@ import hashlib
 import json
 import math
 import os
+from dataclasses import make_dataclass
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -24,6 +25,7 @@ from solverproof.files import (
 )
 from solverproof.reporting.figures.style import save
 
+Pair = make_dataclass("Pair", ("a", "b"))
 ARRAYS = {
     "weights": np.arange(6, dtype=np.float32).reshape(2, 3),
     "labels": np.array([3, 1, 2]),
@@ -39,7 +41,9 @@ def names_in(folder):
 def test_a_file_is_written_under_its_name_alone_in_a_folder_that_need_not_exist(tmp_path):
     write_text(tmp_path / "new" / "folder" / "note.txt", "N = 49, h = 1/49 … ✓\n")
     assert names_in(tmp_path / "new" / "folder") == ["note.txt"]
-    assert (tmp_path / "new" / "folder" / "note.txt").read_bytes() == "N = 49, h = 1/49 … ✓\n".encode()
+    assert (
+        tmp_path / "new" / "folder" / "note.txt"
+    ).read_bytes() == "N = 49, h = 1/49 … ✓\n".encode()
 
 
 def draw(path):
@@ -51,7 +55,7 @@ WRITERS = {
     "note.txt": lambda path: write_text(path, "new" * 100),
     "run.json": lambda path: write_json(path, list(range(100))),
     "data.safetensors": lambda path: write_arrays(path, ARRAYS),
-    "table.csv": lambda path: write_table(path, [{"step": 0.1}] * 100, ["step"]),
+    "table.csv": lambda path: write_table(path, Pair, [Pair(0.1, 2)] * 100),
     "figure.pdf": draw,
     "figure.png": draw,
 }
@@ -63,7 +67,10 @@ def test_a_full_disk_is_told_in_one_line_and_leaves_the_old_content(name, tmp_pa
     path.write_text("old")
     with full_disk(100), pytest.raises(InputError) as caught:
         WRITERS[name](path)
-    assert str(caught.value) == f"{path}: File too large; make room or allow writing there, or choose another folder"
+    assert (
+        str(caught.value)
+        == f"{path}: File too large; make room or allow writing there, or choose another folder"
+    )
     assert path.read_text() == "old"
     assert names_in(tmp_path) == [name]
 
@@ -79,7 +86,7 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path):
 
 @pytest.fixture
 def temporaries(monkeypatch):
-    """What a reader would meet at the moment before each renaming: the temporary file and the old content."""
+    """What a reader would meet just before each renaming: the temporary file and old content."""
     met, replace = [], Path.replace
 
     def replace_and_tell(temporary, path):
@@ -113,12 +120,18 @@ def test_json_comes_back_as_it_was_and_its_keys_are_sorted(tmp_path):
     content = {"b": [1, 2.5, None], "a": {"d": "ü", "c": True}}
     write_json(tmp_path / "run.json", content)
     assert read_json(tmp_path / "run.json") == content
-    assert list(json.loads((tmp_path / "run.json").read_text(), object_pairs_hook=dict)) == ["a", "b"]
+    assert list(json.loads((tmp_path / "run.json").read_text(), object_pairs_hook=dict)) == [
+        "a",
+        "b",
+    ]
 
 
 def test_arrays_come_back_bit_for_bit(tmp_path):
     write_arrays(tmp_path / "data.safetensors", ARRAYS)
-    for back in (read_arrays(tmp_path / "data.safetensors"), load_file(tmp_path / "data.safetensors")):
+    for back in (
+        read_arrays(tmp_path / "data.safetensors"),
+        load_file(tmp_path / "data.safetensors"),
+    ):
         assert back.keys() == ARRAYS.keys()
         for name, array in ARRAYS.items():
             assert back[name].dtype == array.dtype
@@ -139,15 +152,27 @@ def test_a_view_is_written_as_it_looks(tmp_path):
 
 
 def test_a_table_has_lower_case_booleans_empty_cells_and_escaped_text(tmp_path):
-    row = {"adapted": False, "valid": True, "tolerance": None, "loss": math.nan, "reason": 'a "b", c', "n": 8}
-    write_table(tmp_path / "t.csv", [row], list(row))
-    assert (tmp_path / "t.csv").read_text() == ('adapted,valid,tolerance,loss,reason,n\nfalse,true,,,"a ""b"", c",8\n')
+    row = {
+        "adapted": False,
+        "valid": True,
+        "tolerance": None,
+        "loss": math.nan,
+        "reason": 'a "b", c',
+        "n": 8,
+    }
+    kind = make_dataclass("Row", row)
+    write_table(tmp_path / "t.csv", kind, [kind(**row)])
+    assert (tmp_path / "t.csv").read_text() == (
+        'adapted,valid,tolerance,loss,reason,n\nfalse,true,,,"a ""b"", c",8\n'
+    )
 
 
 @given(
     st.lists(
         st.tuples(
-            st.floats(allow_nan=False), st.integers(), st.text(st.characters(codec="utf-8", exclude_characters="\r"))
+            st.floats(allow_nan=False),
+            st.integers(),
+            st.text(st.characters(codec="utf-8", exclude_characters="\r")),
         ),
         min_size=1,
         max_size=5,
@@ -155,15 +180,15 @@ def test_a_table_has_lower_case_booleans_empty_cells_and_escaped_text(tmp_path):
 )
 def test_every_value_of_a_table_comes_back_exactly(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("table") / "t.csv"
-    columns = ("loss", "steps", "reason")
-    write_table(path, [dict(zip(columns, row, strict=True)) for row in rows], columns)
+    kind = make_dataclass("Row", ("loss", "steps", "reason"))
+    write_table(path, kind, [kind(*row) for row in rows])
     with path.open(encoding="utf-8", newline="") as file:
         back = list(csv.DictReader(file))
     assert [(float(row["loss"]), int(row["steps"]), row["reason"]) for row in back] == rows
 
 
 def test_a_table_without_rows_has_its_heading(tmp_path):
-    write_table(tmp_path / "t.csv", [], ["a", "b"])
+    write_table(tmp_path / "t.csv", Pair, [])
     assert (tmp_path / "t.csv").read_text(encoding="utf-8") == "a,b\n"
 
 

@@ -54,10 +54,15 @@ class Outcome:
 
     @property
     def started(self):
-        """Rule and wildcards of every job that was started (planned, in a dry run), targets left out."""
-        blocks = re.findall(r"^ *(?:local)?rule (\w+):\n((?: +\w+: .*\n)*)", self.text, re.MULTILINE)
+        """Rule and wildcards of every job started (planned, in a dry run), targets left out."""
+        blocks = re.findall(
+            r"^ *(?:local)?rule (\w+):\n((?: +\w+: .*\n)*)", self.text, re.MULTILINE
+        )
         wildcards = [re.search(r"^ +wildcards: (.*)$", block, re.MULTILINE) for _, block in blocks]
-        jobs = [(rule, found[1] if found else "") for (rule, _), found in zip(blocks, wildcards, strict=True)]
+        jobs = [
+            (rule, found[1] if found else "")
+            for (rule, _), found in zip(blocks, wildcards, strict=True)
+        ]
         assert jobs or self.idle, f"neither jobs nor idle:\n{self.text}"
         return [(rule, values) for rule, values in jobs if rule not in TARGETS]
 
@@ -125,13 +130,20 @@ class Study:
 
     def contents(self, *folders):
         """Relative path to bytes of all files in folders of the results."""
-        files = [file for folder in folders for file in (self.results / folder).rglob("*") if file.is_file()]
+        files = [
+            file
+            for folder in folders
+            for file in (self.results / folder).rglob("*")
+            if file.is_file()
+        ]
         return {str(file.relative_to(self.results)): file.read_bytes() for file in files}
 
     def listing(self):
         """Path to size and time of all files, but for Snakemake's own logs."""
         logs = self.folder / ".snakemake" / "log"
-        files = [file for file in self.folder.rglob("*") if file.is_file() and logs not in file.parents]
+        files = [
+            file for file in self.folder.rglob("*") if file.is_file() and logs not in file.parents
+        ]
         return {file: (file.stat().st_size, file.stat().st_mtime_ns) for file in files}
 
     def copy_to(self, folder):
@@ -143,10 +155,16 @@ def _files():
     """Files a clone would have, tracked or about to be."""
     listing = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
     try:
-        listed = subprocess.run(listing, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+        listed = subprocess.run(
+            listing, cwd=REPOSITORY, capture_output=True, text=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         paths = [file.relative_to(REPOSITORY) for file in REPOSITORY.rglob("*")]
-        return [path for path in paths if not GENERATED.intersection(path.parts) and (REPOSITORY / path).is_file()]
+        return [
+            path
+            for path in paths
+            if not GENERATED.intersection(path.parts) and (REPOSITORY / path).is_file()
+        ]
     return [Path(name) for name in listed.split("\0") if name and (REPOSITORY / name).is_file()]
 
 

@@ -30,11 +30,20 @@ def test_a_study_in_which_all_runs_diverge_is_finished_and_counts_them(study):
     evaluations = rows(study, "evaluations.csv")
     # an adaptive solver meets the wild field before the loss does
     assert {row["status"] for row in evaluations if row["train_solver"] == "euler"} == {"diverged"}
-    assert {row["status"] for row in evaluations} <= {"diverged", "underflow", "nonfinite", "budget"}
+    assert {row["status"] for row in evaluations} <= {
+        "diverged",
+        "underflow",
+        "nonfinite",
+        "budget",
+    }
     assert {row["accuracy"] for row in evaluations} == {""}
     assert all(" at iteration " in row["reason"] for row in evaluations)
     assert {row["valid"].lower() for row in rows(study, "drops.csv")} == {"false"}
-    failed = {row["train_solver"]: int(row["failed_runs"]) for row in rows(study, "critical_steps.csv")}
+    failed = {
+        row["train_solver"]: int(row["failed_runs"]) for row in rows(study, "critical_steps.csv")
+    }
     assert failed == {"euler": 4, "fehlberg2": 2}
-    assert {row["valid_steps"] + row["valid_tolerance"] for row in rows(study, "critical_steps.csv")} == {""}
+    assert {
+        row["valid_steps"] + row["valid_tolerance"] for row in rows(study, "critical_steps.csv")
+    } == {""}
     assert study.plan().jobs == {}

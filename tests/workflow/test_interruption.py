@@ -1,4 +1,4 @@
-"""A study that was stopped in the middle is taken up by the same command, and ends with the same tables."""
+"""A study stopped in the middle is resumed by the same command, and ends with the same tables."""
 
 import contextlib
 import os
@@ -69,7 +69,9 @@ def assert_finished_as_if_never_stopped(study, finished):
     assert list(study.results.rglob(".*")) == []
 
 
-def test_after_sigterm_the_running_job_is_finished_and_the_same_command_goes_on(training, halfway, finished):
+def test_after_sigterm_the_running_job_is_finished_and_the_same_command_goes_on(
+    training, halfway, finished
+):
     training.terminate()
     assert training.wait(60) != 0
     assert halfway.run("tables").jobs == {"evaluate": 1, "tabulate": 1, "compare": 1}
@@ -92,14 +94,18 @@ def unlock_and_go_on(study):
     assert study.run("tables").jobs == {"train": 1, "evaluate": 1, "tabulate": 1, "compare": 1}
 
 
-def test_after_sigkill_of_everything_the_same_command_goes_on_once_unlocked(training, halfway, finished):
+def test_after_sigkill_of_everything_the_same_command_goes_on_once_unlocked(
+    training, halfway, finished
+):
     os.killpg(training.pid, signal.SIGKILL)
     training.wait(60)
     unlock_and_go_on(halfway)
     assert_finished_as_if_never_stopped(halfway, finished)
 
 
-def test_after_sigkill_of_snakemake_alone_its_orphans_do_no_harm_however_late_they_end(training, halfway, finished):
+def test_after_sigkill_of_snakemake_alone_its_orphans_do_no_harm_however_late_they_end(
+    training, halfway, finished
+):
     orphans = psutil.Process(training.pid).children(recursive=True)
     training.kill()
     training.wait(60)

@@ -1,4 +1,4 @@
-"""Every mistake in a configuration is told in one line, before anything happens."""
+"""Every mistake in a configuration is reported in one line, before anything happens."""
 
 import pytest
 
@@ -8,23 +8,63 @@ NOTICES = ("Using workflow specific profile ", "Config file config/config.yaml i
 MISTAKES = {
     "a misspelt key": ("select: {solver: [euler]}", "select.solver", "did you mean 'solvers'?"),
     "a misspelt key at the top": ("selekt: {solvers: [euler]}", "selekt", "did you mean 'select'?"),
-    "an unknown training solver": ("select: {solvers: [eulr]}", "select.solvers[0]", "did you mean 'euler'?"),
-    "an unknown test solver": ("test: {solvers: {euler: [rk5]}}", "test.solvers.euler[0]", "did you mean 'rk4'?"),
+    "an unknown training solver": (
+        "select: {solvers: [eulr]}",
+        "select.solvers[0]",
+        "did you mean 'euler'?",
+    ),
+    "an unknown test solver": (
+        "test: {solvers: {euler: [rk5]}}",
+        "test.solvers.euler[0]",
+        "did you mean 'rk4'?",
+    ),
     "an unknown task": ("select: {tasks: [sphere]}", "select.tasks[0]", "did you mean 'sphere"),
-    "an unknown network": ("tasks: {digits: {network: conv61}}", "tasks.digits.network", "did you mean 'conv16'?"),
-    "no steps": ("steps: {sphere2: {euler: [2, 0]}}", "steps.sphere2.euler[1]", "write a value of at least 1"),
-    "negative steps": ("steps: {sphere2: {euler: [-4]}}", "steps.sphere2.euler[0]", "write a value of at least 1"),
-    "fractional steps": ("steps: {sphere2: {euler: [4.5]}}", "steps.sphere2.euler[0]", "write a whole number"),
-    "steps in words": ("steps: {sphere2: {euler: [four]}}", "steps.sphere2.euler[0]", "write a whole number"),
-    "duplicate steps": ("steps: {sphere2: {euler: [2, 4, 2]}}", "steps.sphere2.euler", "2 is given twice; remove one"),
-    "duplicate seeds": ("select: {seeds: [0-4, 3]}", "select.seeds[1]", "seed 3 is given twice; remove one"),
+    "an unknown network": (
+        "tasks: {digits: {network: conv61}}",
+        "tasks.digits.network",
+        "did you mean 'conv16'?",
+    ),
+    "no steps": (
+        "steps: {sphere2: {euler: [2, 0]}}",
+        "steps.sphere2.euler[1]",
+        "write a value of at least 1",
+    ),
+    "negative steps": (
+        "steps: {sphere2: {euler: [-4]}}",
+        "steps.sphere2.euler[0]",
+        "write a value of at least 1",
+    ),
+    "fractional steps": (
+        "steps: {sphere2: {euler: [4.5]}}",
+        "steps.sphere2.euler[0]",
+        "write a whole number",
+    ),
+    "steps in words": (
+        "steps: {sphere2: {euler: [four]}}",
+        "steps.sphere2.euler[0]",
+        "write a whole number",
+    ),
+    "duplicate steps": (
+        "steps: {sphere2: {euler: [2, 4, 2]}}",
+        "steps.sphere2.euler",
+        "2 is given twice; remove one",
+    ),
+    "duplicate seeds": (
+        "select: {seeds: [0-4, 3]}",
+        "select.seeds[1]",
+        "seed 3 is given twice; remove one",
+    ),
     "no seeds": ("select: {seeds: []}", "select.seeds", "give at least one entry"),
     "a number that YAML takes for text": (
         "protocols: {digits: {learning_rate: 1e-3}}",
         "protocols.digits.learning_rate",
         "write 1.0e-3",
     ),
-    "more classes than outputs": ("tasks: {digits: {classes: 5}}", "tasks.digits.classes", "write 10"),
+    "more classes than outputs": (
+        "tasks: {digits: {classes: 5}}",
+        "tasks.digits.classes",
+        "write 10",
+    ),
 }
 
 

@@ -25,7 +25,9 @@ def test_the_default_study_implies_these_jobs(clone):
 
 
 def test_the_workflow_is_complete_without_the_snakefile_at_the_root(clone):
-    assert sorted(clone.plan("--snakefile", "workflow/Snakefile").started) == sorted(clone.plan().started)
+    assert sorted(clone.plan("--snakefile", "workflow/Snakefile").started) == sorted(
+        clone.plan().started
+    )
 
 
 def test_the_smoke_study_has_the_rules_of_the_default_study(clone):

@@ -24,6 +24,7 @@ EXPECTED = {
     "Add a data set": {"prepare": 1, "train": 2, "evaluate": 2},
     "Use image data": {"prepare": 1, "train": 2, "evaluate": 2},
     "Add a network": {"prepare": 1, "train": 1, "evaluate": 1},
+    "Add a network that depends on the time": {"prepare": 1, "train": 2, "adapt": 2, "evaluate": 4},
     "Add seeds": {"train": 4, "adapt": 2, "evaluate": 6},
     "Run a sub-study": {},
     "Resume": {},
@@ -46,7 +47,9 @@ def typed(study, command):
     """What a command does, with the tiny study in place of the default one."""
     words = shlex.split(command)
     if words[0] == "snakemake":
-        overlays = words[words.index("config/config.yaml") + 1 :] if "config/config.yaml" in words else []
+        overlays = (
+            words[words.index("config/config.yaml") + 1 :] if "config/config.yaml" in words else []
+        )
         options = words[1 : words.index("--configfile")] if overlays else words[1:]
         outcome = study.snakemake(*options, overlays=overlays)
         assert outcome.code == 0, outcome.text
@@ -65,11 +68,24 @@ def test_a_recipe_runs_what_it_says_and_no_more(study, recipe):
     assert {rule: count for rule, count in jobs.items() if rule in MADE} == EXPECTED[recipe]
 
 
+def test_a_field_that_depends_on_the_time_is_traced_and_drawn_like_any_other(study):
+    outcome = carry_out(study, "Add a network that depends on the time")
+    figures = {"trace": 2, "trajectories": 1, "regions": 1, "adaptation": 1, "accuracy": 3}
+    assert {rule: outcome.jobs[rule] for rule in figures} == figures
+    tables = study.contents("tables")["tables/evaluations.csv"].decode()
+    rows = [row.split(",") for row in tables.splitlines() if row.startswith("clocked_sphere2")]
+    assert {row[-2] for row in rows} == {"ok"}
+
+
 def test_editing_a_network_of_ones_own_trains_its_cells_again_and_only_these(study):
     carry_out(study, "Add a network")
     study.edit("my_fields.py", lambda code: "# edited\n" + code)
     assert study.plan(overlays=["my.yaml"]).jobs == {}
     study.edit("my_fields.py", lambda code: code.replace("Tanh", "Softplus"))
     outcome = study.plan(overlays=["my.yaml"])
-    assert outcome.cells("train") == outcome.cells("evaluate") == {"smooth_sphere2/euler/steps-2/seeds-0-1"}
+    assert (
+        outcome.cells("train")
+        == outcome.cells("evaluate")
+        == {"smooth_sphere2/euler/steps-2/seeds-0-1"}
+    )
     assert "adapt" not in outcome.jobs

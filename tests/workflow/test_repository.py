@@ -16,9 +16,13 @@ COMMANDS = {
     "bench": "python -m solverproof bench",
 }
 # in pieces, so that this file does not find itself
-MACHINE = re.compile(r"(?<![\w.])/(?:" + "|".join(("work/", "tmp/venv", "opt/", "root\\b", "home/")) + ")")
+MACHINE = re.compile(
+    r"(?<![\w.])/(?:" + "|".join(("work/", "tmp/venv", "opt/", "root\\b", "home/")) + ")"
+)
 REGISTRY = re.compile(
-    "|".join((r"pypi\." + "org", r"python" + "hosted", r"anaconda\." + "(?:org|com)", "index" + "-url"))
+    "|".join(
+        (r"pypi\." + "org", r"python" + "hosted", r"anaconda\." + "(?:org|com)", "index" + "-url")
+    )
 )
 
 
@@ -28,7 +32,9 @@ def pins(lines):
 
 @pytest.mark.parametrize(("target", "command"), COMMANDS.items(), ids=COMMANDS.keys())
 def test_make_knows_how_to(clone, target, command):
-    make = subprocess.run(["make", "--dry-run", target], cwd=clone.folder, capture_output=True, text=True, check=False)
+    make = subprocess.run(
+        ["make", "--dry-run", target], cwd=clone.folder, capture_output=True, text=True, check=False
+    )
     assert make.returncode == 0, make.stderr
     assert command in make.stdout
 
@@ -47,13 +53,17 @@ def test_the_conda_environment_has_the_versions_of_the_requirements(clone):
     assert pins(pip) <= pins(requirements)
 
 
-@pytest.mark.parametrize("foreign", [MACHINE, REGISTRY], ids=["a path of one machine", "a package registry"])
+@pytest.mark.parametrize(
+    "foreign", [MACHINE, REGISTRY], ids=["a path of one machine", "a package registry"]
+)
 def test_no_file_mentions(clone, foreign):
     files = [file for file in clone.listing() if clone.folder / ".snakemake" not in file.parents]
     found = [
         f"{file.relative_to(clone.folder)}:{number}: {line.strip()}"
         for file in files
-        for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1)
+        for number, line in enumerate(
+            file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1
+        )
         if foreign.search(line)
     ]
     assert found == []

@@ -30,7 +30,9 @@ def test_a_finished_study_has_all_tables(finished):
 
 def test_a_finished_study_has_all_figures_as_pdf_and_png(finished):
     figures = finished.contents("figures")
-    assert figures.keys() == {f"figures/{name}.{suffix}" for name in FIGURES for suffix in ("pdf", "png")}
+    assert figures.keys() == {
+        f"figures/{name}.{suffix}" for name in FIGURES for suffix in ("pdf", "png")
+    }
     for name, content in figures.items():
         assert content.startswith(b"%PDF-" if name.endswith("pdf") else b"\x89PNG\r\n\x1a\n"), name
         assert len(content) > 5000, name
@@ -39,7 +41,12 @@ def test_a_finished_study_has_all_figures_as_pdf_and_png(finished):
 def test_a_finished_study_has_a_log_of_every_job(finished):
     jobs = {"train": TRAINED, "adapt": ADAPTED, "evaluate": TRAINED + ADAPTED}
     traces = [f"logs/trace/{cell}/seed-0.log" for cell in FLOW]
-    single = ["logs/prepare/sphere2.log", "logs/prepare/digits.log", "logs/tabulate.log", "logs/compare.log"]
+    single = [
+        "logs/prepare/sphere2.log",
+        "logs/prepare/digits.log",
+        "logs/tabulate.log",
+        "logs/compare.log",
+    ]
     assert finished.contents("logs").keys() == {
         *(f"logs/{rule}/{cell}.log" for rule, cells in jobs.items() for cell in cells),
         *traces,
@@ -68,7 +75,9 @@ def test_two_runs_from_scratch_on_different_cores_give_the_same_bytes(fresh, fin
     timed = ("run.json", "history.csv")
     first, second = finished.contents(*folders), fresh.contents(*folders)
     assert first.keys() == second.keys()
-    assert [name for name in first if first[name] != second[name] and not name.endswith(timed)] == []
+    assert [
+        name for name in first if first[name] != second[name] and not name.endswith(timed)
+    ] == []
 
 
 def test_a_finished_study_makes_a_report(study):

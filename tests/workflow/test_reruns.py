@@ -9,7 +9,12 @@ pytestmark = pytest.mark.workflow
 
 TRAINING = "workflow/solverproof/training/loop.py"
 FROM_TABLES = {"tabulate": 1, "compare": 1, "accuracy": 2, "trajectories": 1}
-SETTINGS = ("digits/euler/steps-1", "sphere2/euler/steps-2", "sphere2/euler/steps-4", "sphere2/fehlberg2/tolerance-0.1")
+SETTINGS = (
+    "digits/euler/steps-1",
+    "sphere2/euler/steps-2",
+    "sphere2/euler/steps-4",
+    "sphere2/fehlberg2/tolerance-0.1",
+)
 
 
 def touch(study, *paths):
@@ -62,7 +67,10 @@ def test_another_source_folder_reruns_nothing(study):
 def test_reordered_keys_and_comments_in_the_config_rerun_nothing(study):
     for path in ("config/config.yaml", "tiny.yaml"):
         study.edit(
-            path, lambda text: "# edited\n" + yaml.safe_dump(reversed_keys(yaml.safe_load(text)), sort_keys=False)
+            path,
+            lambda text: (
+                "# edited\n" + yaml.safe_dump(reversed_keys(yaml.safe_load(text)), sort_keys=False)
+            ),
         )
     assert study.plan().jobs == {}
 
@@ -70,7 +78,9 @@ def test_reordered_keys_and_comments_in_the_config_rerun_nothing(study):
 def test_an_upgraded_package_is_told_and_reruns_nothing(study):
     installed = study.folder / "torchdiffeq-9.9.dist-info"
     installed.mkdir()
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: torchdiffeq\nVersion: 9.9\n", encoding="utf-8")
+    (installed / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: torchdiffeq\nVersion: 9.9\n", encoding="utf-8"
+    )
     outcome = study.plan()
     assert outcome.jobs == {}
     told = "solverproof: torchdiffeq 9.9 is installed; 6 of 6 cells were trained with "
@@ -103,13 +113,25 @@ def test_an_edited_plot_is_drawn_again_alone(study):
 
 def test_an_edited_style_draws_all_figures_again_and_no_more(study):
     study.edit("workflow/solverproof/reporting/figures/style.py", with_another_statement)
-    assert study.plan().jobs == {"fan": 1, "accuracy": 2, "trajectories": 1, "regions": 1, "adaptation": 1}
+    assert study.plan().jobs == {
+        "fan": 1,
+        "accuracy": 2,
+        "trajectories": 1,
+        "regions": 1,
+        "adaptation": 1,
+    }
 
 
 def test_edited_training_code_trains_all_cells_again_on_the_same_data(study):
     study.edit(TRAINING, with_another_statement)
     all_cells = {"train": 4, "adapt": 2, "evaluate": 6}
-    assert study.plan().jobs == {**all_cells, "trace": 2, "regions": 1, "adaptation": 1, **FROM_TABLES}
+    assert study.plan().jobs == {
+        **all_cells,
+        "trace": 2,
+        "regions": 1,
+        "adaptation": 1,
+        **FROM_TABLES,
+    }
 
 
 def test_edited_code_of_the_controllers_trains_only_what_they_control(study):
@@ -141,7 +163,11 @@ def test_one_more_tolerance_trains_one_cell(study):
 
 def test_one_more_step_size_trains_one_cell_and_leaves_the_others_alone(study):
     study.change("steps: {sphere2: {euler: [2, 4, 8]}}")
-    before = {path: state for path, state in study.listing().items() if study.results / "models" in path.parents}
+    before = {
+        path: state
+        for path, state in study.listing().items()
+        if study.results / "models" in path.parents
+    }
     outcome = study.run()
     assert outcome.jobs == {"train": 1, "evaluate": 1, **FROM_TABLES}
     assert outcome.cells("train") == {"sphere2/euler/steps-8/seeds-0-1"}
@@ -161,7 +187,10 @@ def test_one_more_block_of_seeds_trains_one_cell_per_setting_and_none_again(stud
 
 
 def test_one_more_test_solver_evaluates_again_without_training(study):
-    study.change("test: {solvers: {fehlberg2: [fehlberg2, dopri5, bosh3], euler: [euler, midpoint, rk4, heun2]}}")
+    study.change(
+        "test: {solvers: {fehlberg2: [fehlberg2, dopri5, bosh3], "
+        "euler: [euler, midpoint, rk4, heun2]}}"
+    )
     assert study.plan().jobs == {"evaluate": 6, **FROM_TABLES}
 
 
@@ -185,3 +214,115 @@ def test_another_training_protocol_trains_the_cells_of_its_task_only(study):
 def test_one_setting_less_runs_no_cell(study):
     study.change("steps: {sphere2: {euler: [4]}}\nfigures: {flow: {coarse: 4}}")
     assert study.plan().jobs == {"regions": 1, **FROM_TABLES}
+
+
+def add_weight_decay(study, default):
+    """A key of protocols that did not exist when the study ran, with the neutral value 0."""
+    neutral = "neutral: 0.0" if default is None else f"neutral: 0.0, default: {default}"
+    study.edit(
+        "workflow/schemas/config.schema.yaml",
+        lambda schema: schema.replace(
+            "        gradient:\n",
+            f"        weight_decay: {{description: New., type: number, {neutral}}}\n        gradient:\n",
+        ),
+    )
+    study.edit(
+        "workflow/solverproof/training/specifications.py",
+        lambda code: code.replace(
+            "    learning_rate: float\n",
+            "    learning_rate: float\n    weight_decay: float = 0.0\n",
+            1,
+        ),
+    )
+
+
+def test_a_new_option_reruns_nothing_that_does_not_use_it(study):
+    add_weight_decay(study, None)
+    assert study.plan().jobs == {}
+    study.change("protocols: {digits: {weight_decay: 0.0}}")
+    assert study.plan().jobs == {}
+
+
+def test_a_new_option_reruns_what_uses_it(study):
+    add_weight_decay(study, None)
+    study.change("protocols: {digits: {weight_decay: 0.1}}")
+    outcome = study.plan()
+    assert outcome.cells("train") == outcome.cells("evaluate") == {"digits/euler/steps-1/seeds-0-1"}
+
+
+def test_a_default_that_changes_reruns_what_used_it_and_nothing_that_says_its_value(study):
+    add_weight_decay(study, 0.1)
+    study.change("protocols: {paper_spheres: {weight_decay: 0.0}}")
+    outcome = study.plan()
+    assert outcome.cells("train") == outcome.cells("evaluate") == {"digits/euler/steps-1/seeds-0-1"}
+
+
+def test_a_family_that_is_added_trains_its_own_cells_and_no_other(study):
+    add_family(study)
+    assert study.plan().jobs == {}
+    study.change("""
+        controllers: {last: {family: constant, steps: 3}}
+        controlled: {digits: {euler: [last]}}
+    """)
+    outcome = study.run()
+    assert outcome.cells("adapt") == {f"digits/euler/last/seeds-{seed}-{seed}" for seed in (0, 1)}
+    assert "train" not in outcome.jobs
+    assert b"digits,euler,3,,last,false" in study.contents("tables")["tables/evaluations.csv"]
+
+
+def add_family(study):
+    """A controller, as docs and CONTRIBUTING.md tell: a file, a block in the schema, a line in the list."""
+    room = "workflow/solverproof/training/controllers"
+    (study.folder / room / "constant.py").write_text(CONSTANT, encoding="utf-8")
+    line = '    "constant": "solverproof.training.controllers.constant:Constant",\n'
+    study.edit(f"{room}/families.py", lambda code: code.replace("}", f"{line}}}"))
+    study.edit("workflow/schemas/config.schema.yaml", lambda schema: f"{schema}{BLOCK}")
+
+
+BLOCK = """    constant:
+      description: The same number of steps in every iteration.
+      additionalProperties: false
+      required: [family, steps]
+      properties:
+        family: {const: constant}
+        steps: {description: Steps., type: integer, minimum: 1}
+        probe_every: {description: Iterations between two measurements., type: integer, default: 250}
+"""
+CONSTANT = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from solverproof.ode.solvers import Setting
+from solverproof.training.controllers.base import Controller
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant(Controller):
+    family: ClassVar[str] = "constant"
+    adapts: ClassVar[bool] = False
+    steps: int
+    probe_every: int
+
+    def misfit(self, solver):
+        return None
+
+    def expected_steps(self, solver):
+        return self.steps
+
+    def schedule(self, solver, *, seed, stream):
+        return Same(Setting(solver, steps=self.steps))
+
+
+class Same:
+    def __init__(self, setting):
+        self.deployed, self.checks = setting, []
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+    def __call__(self, batch):
+        return self.deployed
+"""

@@ -1,4 +1,4 @@
-"""Files of published images are taken from the folder that the configuration or the environment names."""
+"""Files of published images come from the folder that the configuration or environment names."""
 
 import gzip
 import hashlib
@@ -19,7 +19,10 @@ def copies(folder):
     labels = bytes([0, 0, 8, 1]) + struct.pack(">I", 10) + bytes(range(10))
     sums = {}
     for part in ("train", "t10k"):
-        for name, content in ((f"{part}-images-idx3-ubyte.gz", images), (f"{part}-labels-idx1-ubyte.gz", labels)):
+        for name, content in (
+            (f"{part}-images-idx3-ubyte.gz", images),
+            (f"{part}-labels-idx1-ubyte.gz", labels),
+        ):
             packed = gzip.compress(content, mtime=0)
             (folder / name).write_bytes(packed)
             sums[name] = hashlib.sha256(packed).hexdigest()
@@ -49,6 +52,12 @@ def test_a_file_that_is_missing_is_told_in_the_log_in_one_line(fresh, monkeypatc
     sums = copies(fresh.folder / "raw" / "mnist")
     fresh.change(overlay(sums, "elsewhere"))
     assert fresh.snakemake(DATA, "--cores", "1").code != 0
-    (line,) = (fresh.results / "logs" / "prepare" / "tiny_mnist.log").read_text(encoding="utf-8").splitlines()
-    assert line.startswith("solverproof: elsewhere/mnist/train-images-idx3-ubyte.gz: there is no such file")
+    (line,) = (
+        (fresh.results / "logs" / "prepare" / "tiny_mnist.log")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
+    assert line.startswith(
+        "solverproof: elsewhere/mnist/train-images-idx3-ubyte.gz: there is no such file"
+    )
     assert not (fresh.folder / DATA).exists()

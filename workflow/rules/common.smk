@@ -1,5 +1,3 @@
-import atexit
-import gc
 import os
 import shlex
 import sys
@@ -13,19 +11,16 @@ sys.path[:0] = [
     PACKAGE,
     os.getcwd(),
 ]  # the working directory may hold networks of the user's own
-from solverproof.datasets.families import module as data_module
-from solverproof.study import cells as study
-from solverproof.study import resources as needs
-from solverproof.study import wildcards
-from solverproof.study.config import load
 from solverproof.errors import InputError
+from solverproof.specifications import canonical
+from solverproof.study import resources as needs
+from solverproof.study import specifications as specs
+from solverproof.study import wildcards
+from solverproof.study.cells import Study
+from solverproof.study.config import load
 from solverproof.study.fingerprint import code_hash
 from solverproof.study.provenance import upgrades
-
-# Snakemake's graph of jobs lives to the end. Looking through it for garbage, while it grows and once
-# more at exit, took a quarter of a dry run's time.
-gc.disable()
-atexit.register(gc.freeze)
+from solverproof.study.workload import training_work
 
 # Jobs find the package and the interpreter that runs this file, activated or not. With conda
 # Snakemake takes PYTHONPATH out of the environment of shell jobs, so the prefix sets it.
@@ -39,28 +34,28 @@ os.environ.update(
 # Snakemake lists the files of the command line first, though they win over the workflow's own.
 OVERLAYS = workflow.overwrite_configfiles
 try:
-    config = load(config, [*workflow.configfiles[len(OVERLAYS) :], *OVERLAYS])
+    STUDY = Study(load(config, [*workflow.configfiles[len(OVERLAYS) :], *OVERLAYS]))
 except InputError as error:
     sys.exit(f"solverproof: {error}")
 
 # by the environment, and so no part of what defines a job: where raw files lie changes no result
-os.environ.update(SOLVERPROOF_DATA=os.getenv("SOLVERPROOF_DATA") or config["source"])
+os.environ.update(
+    SOLVERPROOF_DATA=os.getenv("SOLVERPROOF_DATA") or STUDY.config["source"]
+)
 
-RESULTS = config["results"]
-# an upgrade is told and runs nothing again: --forceall does
+RESULTS = STUDY.config["results"]
+# upgrades are reported but trigger no re-run: --forceall does
 for line in upgrades(Path(RESULTS, "models")):
     print(f"solverproof: {line}", file=sys.stderr)
-CELLS = {cell.path: cell for cell in study.cells(config)}
-of_cell = partial(wildcards.of_cell, config, CELLS)
-of_attempt = partial(wildcards.of_attempt, config, CELLS)
+CELLS = {cell.path: cell for cell in STUDY.cells}
+of_cell = partial(wildcards.of_cell, CELLS)
+of_attempt = partial(wildcards.of_attempt, CELLS)
 # a function only where it is needed: Snakemake calls it for every job
-GPUS = of_cell(needs.gpus) if needs.wants_gpus(config) else 0
+WANT_GPUS = any(map(needs.wants_gpu, STUDY.tasks.values()))
+GPUS = of_cell(needs.gpus) if WANT_GPUS else 0
+ENVIRONMENT = "../../envs/solverproof.yaml"
 
 
 wildcard_constraints:
     task=r"[^/]+",
     cell=r"[^/]+/[^/]+/[^/]+/seeds-\d+-\d+",
-
-
-onstart:
-    gc.enable()

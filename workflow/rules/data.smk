@@ -5,11 +5,9 @@ rule prepare:
         f"{RESULTS}/logs/prepare/{{task}}.log",
     localrule: True
     conda:
-        "../../envs/solverproof.yaml"
+        ENVIRONMENT
     params:
-        spec=lambda wildcards: study.canonical(study.data_spec(config, wildcards.task)),
-        code=lambda wildcards: code_hash(
-            data_module(config["tasks"][wildcards.task]["data"])
-        ),
+        spec=lambda wildcards: canonical(specs.data_spec(STUDY, wildcards.task)),
+        code=lambda wildcards: specs.code_of(STUDY.tasks[wildcards.task].data),
     shell:
-        "python -m solverproof prepare --spec {params.spec:q} --out {output:q} > {log:q} 2>&1"
+        "python -m solverproof prepare --spec={params.spec:q} --out={output:q} > {log:q} 2>&1"

@@ -1,6 +1,6 @@
 rule evaluate:
     input:
-        data=of_cell(study.data_path),
+        data=of_cell(specs.data_path(RESULTS)),
         weights=rules.train.output.weights,  # or the same files of rule adapt
         run=rules.train.output.run,
     output:
@@ -12,15 +12,33 @@ rule evaluate:
     group:
         of_cell(needs.group)
     conda:
-        "../../envs/solverproof.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=of_attempt(needs.memory_mb),
         runtime=of_attempt(needs.evaluation_minutes),
         gpu=GPUS,
     params:
-        spec=of_cell(study.evaluation_spec, study.canonical),
-        code=code_hash("evaluation.cross_solver"),
+        verb="evaluate",
+        spec=of_cell(specs.evaluation_spec, canonical),
+        code=of_cell(specs.evaluation_code),
+        files=lambda _, input: [f"--{name}={path}" for name, path in input.items()],
     shell:
-        "python -m solverproof evaluate --spec {params.spec:q} --data {input.data:q}"
-        " --weights {input.weights:q} --run {input.run:q} --out {output:q} > {log:q} 2>&1"
+        "python -m solverproof {params.verb} --spec={params.spec:q} {params.files:q}"
+        " --out={output:q} > {log:q} 2>&1"
+
+
+use rule evaluate as trace with:
+    input:
+        data=of_cell(specs.data_path(RESULTS)),
+        weights=rules.train.output.weights,
+    output:
+        f"{RESULTS}/traces/{{cell}}/seed-{{seed}}.safetensors",
+    log:
+        f"{RESULTS}/logs/trace/{{cell}}/seed-{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/trace/{{cell}}/seed-{{seed}}.tsv"
+    params:
+        verb="trace",
+        spec=lambda w: canonical(specs.trace_spec(CELLS[w.cell], int(w.seed))),
+        code=of_cell(specs.trace_code),

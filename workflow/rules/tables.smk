@@ -1,4 +1,4 @@
-CONTROLLED = [path for path, cell in CELLS.items() if not cell.setting]
+CONTROLLED = [path for path, cell in CELLS.items() if cell.controller]
 TABLES = [
     f"{RESULTS}/tables/{name}"
     for name in (
@@ -26,9 +26,9 @@ rule tabulate:
         f"{RESULTS}/logs/tabulate.log",
     localrule: True
     conda:
-        "../../envs/solverproof.yaml"
+        ENVIRONMENT
     params:
-        spec=study.canonical(study.tables_spec(config)),
+        spec=canonical(specs.tables_spec(STUDY)),
         code=code_hash("reporting.tables"),
         out=subpath(output.evaluations, parent=True),
     shell:
@@ -55,9 +55,9 @@ if CONTROLLED:
             f"{RESULTS}/logs/compare.log",
         localrule: True
         conda:
-            "../../envs/solverproof.yaml"
+            ENVIRONMENT
         params:
-            spec=study.canonical(study.tables_spec(config)),
+            spec=canonical(specs.tables_spec(STUDY)),
             code=code_hash("reporting.comparison"),
             out=subpath(output.csv, parent=True),
         shell:

@@ -10,123 +10,151 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solverproof.errors import InputError
-from solverproof.ode.solvers import define
 
 if TYPE_CHECKING:
     from solverproof.ode.solvers import Setting
+    from solverproof.specifications import Specification
     from solverproof.training.checkpoints import Checkpoint
-    from solverproof.training.loop import Training
+    from solverproof.training.loop import Trained
+    from solverproof.training.specifications import Training
     from solverproof.training.stateful import Stateful
 
 
 def prepare(args: argparse.Namespace) -> None:
     """Make a task's data set."""
-    from solverproof.datasets.families import make
+    from solverproof.datasets.base import DataSet
+    from solverproof.datasets.published import obtain_images
     from solverproof.files import write_arrays
 
-    write_arrays(args.out, make(args.spec))
+    write_arrays(args.out, DataSet.from_json(args.spec).make(obtain_images))
 
 
 def train(args: argparse.Namespace) -> None:
     """Train one cell: a block of seeds of one setting."""
     from solverproof.files import read_arrays
-    from solverproof.ode.solvers import setting
+    from solverproof.study.specifications import TRAIN
     from solverproof.training.loop import train as train_block
     from solverproof.training.progress import Progress
+    from solverproof.training.specifications import SettingTraining
 
-    _one_thread()
-    fixed, checkpoint = setting(args.spec), _checkpoint(args, "training.loop")
-    progress = Progress(args.spec["protocol"]["iterations"])
-    training = train_block(
-        args.spec, read_arrays(args.data), lambda _: fixed, checkpoint=checkpoint, progress=progress.report
+    _set_up_torch()
+    spec = SettingTraining.from_json(args.spec)
+    checkpoint = _checkpoint(args, spec, TRAIN)
+    trained = train_block(
+        spec,
+        read_arrays(args.data),
+        lambda _: spec.setting,
+        checkpoint=checkpoint,
+        report=Progress(spec.protocol.iterations).report,
     )
-    _write_training(args, training, fixed)
+    _write_training(args, spec, trained, spec.setting)
     checkpoint.remove()
 
 
 def adapt(args: argparse.Namespace) -> None:
     """Train one seed with a controller that chooses the step size or tolerance as it goes."""
     from solverproof.files import read_arrays, write_table
-    from solverproof.training.controllers.base import CHECK_COLUMNS
-    from solverproof.training.controllers.families import controller
-    from solverproof.training.controllers.probing import PROBE_COLUMNS, Probed
+    from solverproof.study.specifications import ADAPT
+    from solverproof.training.batches import run_seed
+    from solverproof.training.controllers.base import Check
+    from solverproof.training.controllers.probing import Probe, Probed
     from solverproof.training.loop import train as train_block
     from solverproof.training.progress import Progress
+    from solverproof.training.specifications import ControlledTraining
 
-    _one_thread()
-    data, chosen = read_arrays(args.data), controller(args.spec)
-    schedule = Probed(chosen, args.spec, data)
-    checkpoint = _checkpoint(args, "training.controllers.families", schedule=schedule)
-    progress = Progress(args.spec["protocol"]["iterations"])
-    training = train_block(args.spec, data, schedule, checkpoint=checkpoint, progress=progress.report)
-    write_table(args.checks, chosen.checks, CHECK_COLUMNS)
-    write_table(args.probes, schedule.rows, PROBE_COLUMNS)
-    _write_training(args, training, chosen.deployed)
+    _set_up_torch()
+    spec, data = ControlledTraining.from_json(args.spec), read_arrays(args.data)
+    (seed,) = spec.seeds
+    stream = run_seed(spec.identity, seed)
+    schedule = spec.controller.schedule(spec.solver, seed=seed, stream=stream)
+    probed = Probed(schedule, spec, data)
+    checkpoint = _checkpoint(args, spec, ADAPT, schedule=probed)
+    trained = train_block(
+        spec,
+        data,
+        probed,
+        checkpoint=checkpoint,
+        report=Progress(spec.protocol.iterations).report,
+    )
+    write_table(args.checks, Check, schedule.checks)
+    write_table(args.probes, Probe, probed.rows)
+    _write_training(args, spec, trained, schedule.deployed)
     checkpoint.remove()
 
 
-def _checkpoint(args: argparse.Namespace, module: str, **also: "Stateful") -> "Checkpoint":
-    """The checkpoint of what its specification, its data, the code of a module and PyTorch define."""
+def _checkpoint(
+    args: argparse.Namespace, spec: "Specification", modules: Sequence[str], **also: "Stateful"
+) -> "Checkpoint":
+    """The checkpoint of the run that specification, data, code and PyTorch's version define."""
     from solverproof.files import sha256_of
-    from solverproof.study.cells import canonical
-    from solverproof.study.fingerprint import code_hash
+    from solverproof.specifications import canonical
     from solverproof.study.provenance import versions
+    from solverproof.study.specifications import code_of
     from solverproof.training.checkpoints import Checkpoint
 
-    run = (canonical(args.spec), sha256_of(args.data), code_hash(module), versions()["torch"])
+    run = (canonical(spec), sha256_of(args.data), code_of(spec, *modules), versions()["torch"])
     return Checkpoint(args.checkpoint, hashlib.sha256("\n".join(run).encode()).hexdigest(), also)
 
 
-def _write_training(args: argparse.Namespace, training: "Training", deployed: "Setting") -> None:
+def _write_training(
+    args: argparse.Namespace, spec: "Training", trained: "Trained", deployed: "Setting"
+) -> None:
     from solverproof.files import write_arrays, write_json, write_table
     from solverproof.study.provenance import provenance
-    from solverproof.training.loop import HISTORY_COLUMNS
+    from solverproof.training.loop import HistoryRow
 
-    write_arrays(args.weights, {name: p.cpu().numpy() for name, p in training.parameters.items()})
-    write_table(args.history, training.history, HISTORY_COLUMNS)
+    write_arrays(args.weights, {name: p.cpu().numpy() for name, p in trained.parameters.items()})
+    write_table(args.history, HistoryRow, trained.history)
     run = {
-        "spec": args.spec,
-        "setting": deployed.spec,
-        "failures": {str(seed): asdict(failure) for seed, failure in training.failures.items()},
-        "mean_nfe": {str(seed): nfe for seed, nfe in training.mean_nfe.items()},
-        "wall_seconds": training.seconds,
-        "device": training.device,
+        "spec": spec.to_json(),
+        "setting": deployed.to_json(),
+        "failures": {str(seed): asdict(failure) for seed, failure in trained.failures.items()},
+        "mean_nfe": {str(seed): nfe for seed, nfe in trained.mean_nfe.items()},
+        "wall_seconds": trained.seconds,
+        "device": trained.device,
     }
     write_json(args.run, {**run, **provenance()})
 
 
 def evaluate(args: argparse.Namespace) -> None:
     """Evaluate one trained cell under all its test settings."""
-    from solverproof.evaluation.cross_solver import COLUMNS
     from solverproof.evaluation.cross_solver import evaluate as evaluate_block
+    from solverproof.evaluation.rows import Evaluation
+    from solverproof.evaluation.specifications import EvaluationSpec
     from solverproof.files import read_arrays, read_json, write_table
 
-    _one_thread()
-    rows = evaluate_block(args.spec, read_arrays(args.data), _tensors(args.weights), read_json(args.run))
-    write_table(args.out, rows, COLUMNS)
+    _set_up_torch()
+    spec = EvaluationSpec.from_json(args.spec)
+    data, weights, run = read_arrays(args.data), _tensors(args.weights), read_json(args.run)
+    write_table(args.out, Evaluation, evaluate_block(spec, data, weights, run))
 
 
 def trace(args: argparse.Namespace) -> None:
     """Compute trajectories and decision regions of one model, for the figures of the flow."""
+    from solverproof.evaluation.specifications import TraceSpec
     from solverproof.evaluation.tracing import trace as trace_flow
     from solverproof.files import read_arrays, write_arrays
 
-    _one_thread()
-    write_arrays(args.out, trace_flow(args.spec, read_arrays(args.data), _tensors(args.weights)))
+    _set_up_torch()
+    spec = TraceSpec.from_json(args.spec)
+    write_arrays(args.out, trace_flow(spec, read_arrays(args.data), _tensors(args.weights)))
 
 
 def tabulate(args: argparse.Namespace) -> None:
     """Gather all evaluations into the tables of the study."""
+    from solverproof.reporting.specifications import TablesSpec
     from solverproof.reporting.tables import tabulate as write_tables
 
-    write_tables(args.spec, args.evaluations, args.out)
+    write_tables(TablesSpec.from_json(args.spec), args.evaluations, args.out)
 
 
 def compare(args: argparse.Namespace) -> None:
     """Compare grid search with training that chooses its step as it goes."""
     from solverproof.reporting.comparison import compare as write_comparison
+    from solverproof.reporting.specifications import TablesSpec
 
-    write_comparison(args.drops, args.critical, args.runs, args.checks, args.out)
+    spec = TablesSpec.from_json(args.spec)
+    write_comparison(spec, args.drops, args.critical, args.runs, args.checks, args.out)
 
 
 def plot(args: argparse.Namespace) -> None:
@@ -140,17 +168,19 @@ def check(args: argparse.Namespace) -> None:
     """Check configuration files, merged in order, and tell what they imply."""
     from collections import Counter
 
-    from solverproof.study.cells import cells
+    from solverproof.study.cells import Study
     from solverproof.study.config import load, read
     from solverproof.study.resources import sizing
 
-    config = load(read(args.files), args.files)
-    found = cells(config)
-    counts = Counter((cell.task, cell.solver.name, "trained" if cell.setting else "controlled") for cell in found)
+    cells = Study(load(read(args.files), args.files)).cells
+    counts = Counter(
+        (cell.task.name, cell.solver.name, "trained" if cell.setting else "controlled")
+        for cell in cells
+    )
     for (task, solver, how), count in counts.items():
         print(f"{task} with {solver}: {count} {how}")
-    print(f"{len(found)} cells, each a training and an evaluation")
-    print(sizing(config, found))
+    print(f"{len(cells)} cells, each a training and an evaluation")
+    print(sizing(cells))
 
 
 def solvers(_: argparse.Namespace) -> None:
@@ -171,7 +201,7 @@ def bench(args: argparse.Namespace) -> None:
     """Measure the speed of training against its floor and against plain torchdiffeq."""
     from solverproof.benchmarks.speed import report
 
-    _one_thread()
+    _set_up_torch()
     print(report(repeats=args.repeats))
 
 
@@ -189,11 +219,14 @@ def scaling(args: argparse.Namespace) -> None:
     print(report(args.results))
 
 
-def _one_thread() -> None:
+def _set_up_torch() -> None:
     """One thread per job, many jobs: so results do not depend on the number of cores."""
     import torch
 
+    from solverproof.models.devices import use_full_precision
+
     torch.set_num_threads(1)
+    use_full_precision()
 
 
 def _tensors(path: Path) -> dict[str, Any]:
@@ -205,14 +238,20 @@ def _tensors(path: Path) -> dict[str, Any]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m solverproof", description="Is your Neural ODE solver-proof?")
+    parser = argparse.ArgumentParser(
+        prog="python -m solverproof", description="Is your Neural ODE solver-proof?"
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
 
-    def verb(run: Callable[[argparse.Namespace], None], *paths: str, spec: bool = True) -> argparse.ArgumentParser:
+    def verb(
+        run: Callable[[argparse.Namespace], None], *paths: str, spec: bool = True
+    ) -> argparse.ArgumentParser:
         sub = verbs.add_parser(run.__name__, help=run.__doc__)
         sub.set_defaults(run_verb=run)
         if spec:
-            sub.add_argument("--spec", type=json.loads, required=True, help="JSON: what defines the result")
+            sub.add_argument(
+                "--spec", type=json.loads, required=True, help="JSON: what defines the result"
+            )
         for path in paths:
             sub.add_argument(f"--{path}", type=Path, required=True)
         return sub
@@ -230,19 +269,22 @@ def _parser() -> argparse.ArgumentParser:
     figure.add_argument("figure", help="name of the figure")
     figure.add_argument("--inputs", type=Path, nargs="*", default=[])
     figure.add_argument("--out", type=Path, nargs="+", required=True)
-    verb(check, spec=False).add_argument("files", type=Path, nargs="+", help="YAML files, later ones over earlier ones")
+    verb(check, spec=False).add_argument(
+        "files", type=Path, nargs="+", help="YAML files, later ones over earlier ones"
+    )
     verb(solvers, spec=False)
     verb(keys, spec=False)
     verb(memory, "out", spec=False)
     verb(bench, spec=False).add_argument("--repeats", type=int, default=15)
-    verb(scaling, spec=False).add_argument("results", type=Path, help="the folder of results of a study that ran")
+    verb(scaling, spec=False).add_argument(
+        "results", type=Path, help="the folder of results of a study that ran"
+    )
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; 0 on success, 2 with one line on standard error when the user has something to mend."""
+    """Run one verb; 0 on success, 2 with one line on standard error when the user has something to fix."""
     args = _parser().parse_args(arguments)
-    define(getattr(args, "spec", {}).get("tableaux", {}))
     try:
         args.run_verb(args)
     except InputError as error:

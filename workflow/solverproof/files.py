@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     each use their own temporary file; the last rename wins, whole.
 
     Raises:
-        InputError: if the disk is full, a quota is reached or the folder cannot be written; `path` is as it was.
+        InputError: if the disk is full, a quota is reached or the folder cannot be written; `path`
+            is as it was.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
@@ -35,7 +37,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or error
-        raise InputError(f"{path}: {reason}; make room or allow writing there, or choose another folder") from error
+        remedy = "make room or allow writing there, or choose another folder"
+        raise InputError(f"{path}: {reason}; {remedy}") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -70,12 +73,23 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Write rows with just these columns as CSV, atomically; floats in full precision, None and NaN empty."""
+def columns(row: type) -> list[str]:
+    """The columns of a table whose rows are of this dataclass."""
+    return [field.name for field in fields(row)]
+
+
+def write_table(path: Path, row: type, rows: Sequence[Any]) -> None:
+    """Write rows as CSV, atomically; floats in full precision, None and NaN empty.
+
+    Args:
+        path: the file.
+        row: the dataclass of the rows, whose fields are the columns.
+        rows: instances of it; without any, the table has its header line alone.
+    """
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=columns(row), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({key: _csv_value(value) for key, value in row.items()} for row in rows)
+    writer.writerows({k: _csv_value(v) for k, v in vars(instance).items()} for instance in rows)
     write_text(path, text.getvalue())
 
 

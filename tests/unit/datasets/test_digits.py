@@ -30,7 +30,9 @@ def test_the_two_parts_together_are_the_images_of_scikit_learn_with_their_labels
     bunch = load_digits()
     x = np.concatenate([split["train_x"], split["test_x"]])
     y = np.concatenate([split["train_y"], split["test_y"]])
-    assert images_with_labels(x[:, 0] * 16, y) == images_with_labels(bunch.images.astype(np.float32), bunch.target)
+    assert images_with_labels(x[:, 0] * 16, y) == images_with_labels(
+        bunch.images.astype(np.float32), bunch.target
+    )
 
 
 def test_no_image_is_in_both_parts(split):

@@ -19,7 +19,10 @@ NAME = "set/images.gz"
 
 
 class Mirrors(ThreadingHTTPServer):
-    """A server whose folders are mirrors of one kind of behaviour each; it keeps the ranges it was asked for."""
+    """A server whose folders are mirrors of one kind of behaviour each.
+
+    It keeps the ranges it was asked for.
+    """
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Mirror)
@@ -141,7 +144,9 @@ def complaint(file):
     ],
     ids=", ".join,
 )
-def test_a_file_arrives_whole_as_long_as_its_mirrors_can_make_up_for_each_other(behaviours, mirrors, folder):
+def test_a_file_arrives_whole_as_long_as_its_mirrors_can_make_up_for_each_other(
+    behaviours, mirrors, folder
+):
     (path,) = obtain([published(mirrors, *behaviours)])
     assert path == folder / NAME
     assert path.read_bytes() == CONTENT
@@ -211,7 +216,8 @@ def test_progress_is_told_in_a_few_lines(mirrors, capsys):
 def test_without_a_mirror_that_delivers_all_are_named_with_why_and_what_to_do(mirrors, folder):
     message = complaint(published(mirrors, "missing", "wrong", "page", "shorter"))
     assert f"{mirrors['missing']} (HTTP Error 404: Not Found)" in message
-    assert f"{mirrors['wrong']} (the file has the checksum {hashlib.sha256(bytes(len(CONTENT))).hexdigest()}" in message
+    checksum = hashlib.sha256(bytes(len(CONTENT))).hexdigest()
+    assert f"{mirrors['wrong']} (the file has the checksum {checksum}" in message
     assert f"{mirrors['page']} (offers 26 bytes, not 1000000)" in message
     assert f"{mirrors['shorter']} (offers 999999 bytes, not 1000000)" in message
     assert message.endswith("name a folder that has it by source: or SOLVERPROOF_DATA")
@@ -237,12 +243,16 @@ def test_of_a_download_that_stays_broken_what_arrived_is_kept_apart(mirrors, fol
     assert (folder / f"{NAME}.part").read_bytes() == CONTENT[:400_000]
 
 
-@pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT[:-1] + b"?", b""], ids=["truncated", "corrupt", "empty"])
+@pytest.mark.parametrize(
+    "content", [CONTENT[:-1], CONTENT[:-1] + b"?", b""], ids=["truncated", "corrupt", "empty"]
+)
 def test_a_file_that_is_not_the_published_one_is_told_with_both_checksums(content, mirrors, folder):
     path = put(folder, content)
     message = complaint(published(mirrors, "good"))
     found, expected = (hashlib.sha256(x).hexdigest() for x in (content, CONTENT))
-    assert message.startswith(f'{folder / "set"}: found sha256: {{"images.gz": "{found}"}}, expected ')
+    assert message.startswith(
+        f'{folder / "set"}: found sha256: {{"images.gz": "{found}"}}, expected '
+    )
     assert f'{{"images.gz": "{expected}"}}; remove broken files to download them again' in message
     assert path.read_bytes() == content
     assert mirrors.asked == []
@@ -263,13 +273,15 @@ def test_a_copy_of_the_users_own_is_taken_by_its_checksum_and_never_downloaded(f
     assert obtain([own(b"mine")]) == [folder / NAME]
     (folder / NAME).unlink()
     message = complaint(own(b"mine"))
-    assert message.startswith(f"{folder / NAME}: there is no such file, and only the published one can be downloaded")
+    assert message.startswith(
+        f"{folder / NAME}: there is no such file, and only the published one can be downloaded"
+    )
 
 
 def test_a_full_disk_is_told_and_leaves_only_what_can_be_continued(mirrors, folder, full_disk):
     with full_disk(500_000):
         message = complaint(published(mirrors, "good"))
-    assert message.startswith(f"{folder}: File too large; mend that, or name a folder")
+    assert message.startswith(f"{folder}: File too large; fix that, or name a folder")
     assert mirrors.asked == [("good", 0)]
     assert left(folder) == [f"{NAME}.part"]
     (path,) = obtain([published(mirrors, "good")])
@@ -282,7 +294,9 @@ def test_a_folder_that_cannot_be_written_is_told(mirrors, folder, monkeypatch):
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     message = complaint(published(mirrors, "good"))
-    assert message.startswith(f"{folder / 'set'}: Read-only file system; mend that, or name a folder")
+    assert message.startswith(
+        f"{folder / 'set'}: Read-only file system; fix that, or name a folder"
+    )
 
 
 def test_a_folder_in_place_of_the_file_is_told(mirrors, folder):
@@ -295,7 +309,9 @@ def test_a_file_in_place_of_the_folder_is_told(mirrors, folder):
     assert "Not a directory" in complaint(published(mirrors, "good"))
 
 
-@pytest.mark.parametrize(("variable", "expected"), [("/data", "/data"), ("", "downloads"), (None, "downloads")])
+@pytest.mark.parametrize(
+    ("variable", "expected"), [("/data", "/data"), ("", "downloads"), (None, "downloads")]
+)
 def test_the_environment_says_where_files_are_looked_for(variable, expected, monkeypatch):
     monkeypatch.delenv("SOLVERPROOF_DATA")
     if variable is not None:

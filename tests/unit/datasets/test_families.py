@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import yaml
+from defined import made, sample_shape
 
+from solverproof.datasets.base import DataSet
 from solverproof.datasets.digits import digits
-from solverproof.datasets.families import CLASSES, IMAGES, classes, make, shape
 from solverproof.datasets.minima import minima
 from solverproof.datasets.published import FILES, files
 from solverproof.datasets.spheres import spheres
@@ -20,28 +21,36 @@ families = pytest.mark.parametrize(
 
 @families
 def test_a_specification_makes_the_data_set_of_its_family(family, options, maker):
-    made, expected = make({"family": family, **options}), maker(**options)
-    assert made.keys() == expected.keys()
-    assert all(np.array_equal(made[name], expected[name]) for name in made)
+    found, expected = made({"family": family, **options}), maker(**options)
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[name], expected[name]) for name in found)
 
 
 @families
 def test_the_labels_are_all_classes_of_the_family(family, options, maker):
     data = maker(**options)
-    assert set(data["train_y"]) == set(data["test_y"]) == set(range(CLASSES[family]))
+    assert (
+        set(data["train_y"])
+        == set(data["test_y"])
+        == set(range(DataSet.from_json({"family": family, **options}).class_count()))
+    )
 
 
 @families
 def test_the_shape_of_a_sample_is_known_without_making_the_data_set(family, options, maker):
-    assert shape({"family": family, **options}) == maker(**options)["train_x"].shape[1:]
+    assert sample_shape({"family": family, **options}) == maker(**options)["train_x"].shape[1:]
+
+
+IMAGES = {"cifar10": (3, 32), "mnist": (1, 28), "fashion_mnist": (1, 28)}
 
 
 @pytest.mark.parametrize("family", IMAGES)
 def test_published_images_have_ten_classes_and_a_shape_by_their_pooling(family):
     channels, side = IMAGES[family]
-    assert classes({"family": family}) == 10
     for pool in (1, 2, 4):
-        assert shape({"family": family, "pool": pool}) == (channels, side // pool, side // pool)
+        data = DataSet.from_json({"family": family, "pool": pool, "train": 1, "test": 1})
+        assert data.class_count() == 10
+        assert data.sample_shape() == (channels, side // pool, side // pool)
         assert side % pool == 0
 
 
@@ -66,5 +75,5 @@ def test_a_checksum_of_ones_own_replaces_that_of_its_file_which_then_has_no_mirr
 @pytest.mark.parametrize("family", FILES)
 def test_the_schema_takes_checksums_of_just_the_files_of_a_family(family):
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    names = schema["$defs"][family]["properties"]["sha256"]["propertyNames"]["enum"]
+    names = schema["$defs"]["datasets"][family]["properties"]["sha256"]["propertyNames"]["enum"]
     assert names == [file.path.rpartition("/")[2] for file in FILES[family]]

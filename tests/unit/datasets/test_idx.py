@@ -3,12 +3,16 @@ import struct
 
 import numpy as np
 import pytest
+from defined import made, sample_shape
 
-from solverproof.datasets.families import make, shape
 from solverproof.errors import InputError
 from solverproof.files import sha256_of
 
-NAMES = [f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
+NAMES = [
+    f"{part}-{kind}-ubyte.gz"
+    for part in ("train", "t10k")
+    for kind in ("images-idx3", "labels-idx1")
+]
 FOLDERS = {"mnist": "mnist", "fashion_mnist": "fashion-mnist"}
 RNG = np.random.default_rng(0)
 TRAIN_X, TEST_X = (RNG.integers(0, 256, (count, 28, 28), dtype=np.uint8) for count in (12, 6))
@@ -17,7 +21,11 @@ TRAIN_Y, TEST_Y = (RNG.integers(0, 10, count, dtype=np.uint8) for count in (12, 
 
 def idx(array):
     """The IDX format: a code of the type, the dimensions, then all bytes."""
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+    return (
+        bytes([0, 0, 8, array.ndim])
+        + struct.pack(f">{array.ndim}I", *array.shape)
+        + array.tobytes()
+    )
 
 
 @pytest.fixture(params=FOLDERS)
@@ -43,14 +51,14 @@ def spec(family, folder, **options):
 
 def complaint(family, folder, **options):
     with pytest.raises(InputError) as caught:
-        make(spec(family, folder, **options))
+        made(spec(family, folder, **options))
     message = str(caught.value)
     assert len(message.splitlines()) == 1
     return message
 
 
 def test_images_and_labels_are_those_of_the_files(family, folder):
-    data = make(spec(family, folder))
+    data = made(spec(family, folder))
     np.testing.assert_array_equal(data["train_x"][:, 0], TRAIN_X)
     np.testing.assert_array_equal(data["train_y"], TRAIN_Y)
     np.testing.assert_array_equal(data["test_x"][:, 0], TEST_X)
@@ -60,11 +68,11 @@ def test_images_and_labels_are_those_of_the_files(family, folder):
 @pytest.mark.parametrize("pool", [1, 2, 4])
 def test_the_shape_of_an_image_is_known_without_the_files(pool, family, folder):
     options = spec(family, folder, pool=pool)
-    assert make(options)["test_x"].shape[1:] == shape(options) == (1, 28 // pool, 28 // pool)
+    assert made(options)["test_x"].shape[1:] == sample_shape(options) == (1, 28 // pool, 28 // pool)
 
 
 def test_the_same_specification_makes_the_same_bytes(family, folder):
-    first, again = (make(spec(family, folder, train=7, test=5, pool=2)) for _ in range(2))
+    first, again = (made(spec(family, folder, train=7, test=5, pool=2)) for _ in range(2))
     assert all(first[name].tobytes() == again[name].tobytes() for name in first)
 
 
@@ -79,7 +87,11 @@ def test_the_same_specification_makes_the_same_bytes(family, folder):
         (0, idx(TRAIN_X[:, :14]), "images are 14x28 pixels, not 28x28; take"),
         (1, idx(TRAIN_X), "no IDX file of bytes in 1 dimensions; take"),
         (1, idx(TRAIN_Y[:11]), "there are 11 labels of 12 images; take files that fit"),
-        (1, idx(TRAIN_Y + 1).replace(b"\x08", b"\x0d", 1), "no IDX file of bytes in 1 dimensions; take"),
+        (
+            1,
+            idx(TRAIN_Y + 1).replace(b"\x08", b"\x0d", 1),
+            "no IDX file of bytes in 1 dimensions; take",
+        ),
         (3, idx(TEST_Y // 10 + 10), "label 0 is 10, none of 0 … 9; take"),
     ],
 )

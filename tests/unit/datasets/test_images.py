@@ -44,7 +44,9 @@ def test_a_half_is_rounded_to_the_even_level():
     assert pooled(x, 2).tolist() == [[[[0, 2]]]]
 
 
-@pytest.mark.parametrize(("train", "test", "what"), [(9, 4, "train: there are 8 images, not 9"), (8, 5, "test: ")])
+@pytest.mark.parametrize(
+    ("train", "test", "what"), [(9, 4, "train: there are 8 images, not 9"), (8, 5, "test: ")]
+)
 def test_more_images_than_there_are_is_told(train, test, what):
     with pytest.raises(InputError, match=what):
         image_set(ARRAYS, train=train, test=test, pool=1)
@@ -52,5 +54,7 @@ def test_more_images_than_there_are_is_told(train, test, what):
 
 def test_a_label_out_of_range_is_told_with_its_place():
     check_labels(np.arange(10, dtype=np.uint8), "labels")
-    with pytest.raises(InputError, match=r"^labels: label 2 is 10, none of 0 … 9; take another copy$"):
+    with pytest.raises(
+        InputError, match=r"^labels: label 2 is 10, none of 0 … 9; take another copy$"
+    ):
         check_labels(np.array([0, 9, 10, 11], np.uint8), "labels")

@@ -19,7 +19,8 @@ from solverproof.datasets.minima import (
     settle,
 )
 
-REST = 0.02  # of the distance from a minimum after the time below, when all particles have nearly stopped
+# of the distance from a minimum after the time below, when all particles have nearly stopped
+REST = 0.02
 TIME, STEPS = 60.0, 6000
 
 
@@ -80,7 +81,12 @@ def test_every_particle_comes_to_rest_in_the_minimum_of_its_label(data, part):
 def test_another_method_of_scipy_takes_particles_to_the_same_minima(data):
     for start, label in zip(starts(data["test_x"]).T[:30], data["test_y"], strict=False):
         solution = solve_ivp(
-            lambda _, state: paper_motion(state), (0, TIME), start, method="LSODA", rtol=1e-9, atol=1e-9
+            lambda _, state: paper_motion(state),
+            (0, TIME),
+            start,
+            method="LSODA",
+            rtol=1e-9,
+            atol=1e-9,
         )
         assert solution.y[0, -1] == pytest.approx(MINIMA[label], abs=REST)
 
@@ -98,7 +104,9 @@ def test_the_energy_on_the_way_only_falls(data):
         state = following
 
 
-def test_a_particle_at_rest_in_a_well_is_decided_where_it_is_and_one_that_is_not_followed_is_not(monkeypatch):
+def test_a_particle_at_rest_in_a_well_is_decided_where_it_is_and_one_that_is_not_followed_is_not(
+    monkeypatch,
+):
     wells = np.stack([MINIMA, np.zeros(3)])
     np.testing.assert_array_equal(settle(wells), [0, 1, 2])
     monkeypatch.setattr(module, "PERIODS", 1)
@@ -107,7 +115,10 @@ def test_a_particle_at_rest_in_a_well_is_decided_where_it_is_and_one_that_is_not
 
 
 def border(velocity):
-    """A position between two starts with this velocity that settle differently, as close as floats get."""
+    """A position between two starts with this velocity that settle differently.
+
+    The starts are as close as floats get.
+    """
     low, high = -1.0, 2.0
     label = settle(np.array([[low], [velocity]]))
     assert settle(np.array([[high], [velocity]])) != label
@@ -137,7 +148,9 @@ def test_starts_too_close_to_call_are_replaced_by_others(monkeypatch):
     assert 200 < kept.sum() < 300
     labels = clear["train_y"]
     for shift in ((0.02, 0), (-0.02, 0), (0, 0.02), (0, -0.02)):
-        np.testing.assert_array_equal(settle(starts(clear["train_x"]) + np.array(shift)[:, None]), labels)
+        np.testing.assert_array_equal(
+            settle(starts(clear["train_x"]) + np.array(shift)[:, None]), labels
+        )
 
 
 def test_starts_fill_the_box_of_the_paper(data):
@@ -169,4 +182,6 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_starts():
 
 
 def test_no_training_start_is_a_test_start(data):
-    assert not {row.tobytes() for row in data["train_x"]} & {row.tobytes() for row in data["test_x"]}
+    assert not {row.tobytes() for row in data["train_x"]} & {
+        row.tobytes() for row in data["test_x"]
+    }

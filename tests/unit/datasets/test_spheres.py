@@ -108,7 +108,11 @@ def test_any_counts_give_well_formed_arrays_with_every_shell_filled(dimension, t
         assert (y.shape, y.dtype) == ((count,), np.int64)
         radii = np.linalg.norm(x[:, 0].astype(float), axis=1)
         quarter = count // 4
-        assert [in_shell(radii, shell).sum() for shell in SHELLS] == [quarter, count - 2 * quarter, quarter]
+        assert [in_shell(radii, shell).sum() for shell in SHELLS] == [
+            quarter,
+            count - 2 * quarter,
+            quarter,
+        ]
 
 
 @given(st.integers(4, 60), st.integers(4, 60))

@@ -1,21 +1,24 @@
+import json
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from defined import made
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 from sklearn.datasets import load_iris
 
 from solverproof.__main__ import main
-from solverproof.datasets.families import make
 from solverproof.datasets.readers import SPLIT
 from solverproof.errors import InputError
 from solverproof.files import read_arrays, sha256_of
-from solverproof.study.cells import canonical, cells, data_spec, evaluation_spec, train_spec
+from solverproof.specifications import canonical
+from solverproof.study.cells import Study
 from solverproof.study.config import load
+from solverproof.study.specifications import data_spec, evaluation_spec, training_spec
 
 X = np.arange(40.0).reshape(20, 2)
 Y = np.repeat([0, 1], 10)
@@ -38,7 +41,7 @@ def spec_of(path, **options):
 
 
 def file(path, **options):
-    return make(spec_of(path, **options))
+    return made(spec_of(path, **options))
 
 
 def npz(folder, **arrays):
@@ -64,7 +67,9 @@ def complaint(path, **options):
 
 def pairs(data, part):
     """Samples of a part with their labels, in an order of their own."""
-    return sorted((x.tobytes(), int(y)) for x, y in zip(data[f"{part}_x"], data[f"{part}_y"], strict=True))
+    return sorted(
+        (x.tobytes(), int(y)) for x, y in zip(data[f"{part}_x"], data[f"{part}_y"], strict=True)
+    )
 
 
 def test_arrays_that_are_split_already_are_taken_as_they_are(tmp_path):
@@ -87,7 +92,9 @@ def test_samples_are_float32_and_labels_int64_with_a_channel_where_there_was_non
 
 
 @given(st.integers(20, 60), st.integers(2, 4), st.sampled_from([0.2, 0.3, 0.5]), st.integers(0, 99))
-def test_a_split_keeps_every_sample_with_its_label_once_and_shares_by_class(tmp_path_factory, count, k, share, seed):
+def test_a_split_keeps_every_sample_with_its_label_once_and_shares_by_class(
+    tmp_path_factory, count, k, share, seed
+):
     x, y = np.arange(count * 3.0).reshape(count, 3), np.arange(count) % k
     data = file(npz(tmp_path_factory.mktemp("split"), x=x, y=y), classes=k, test=share, seed=seed)
     whole = {"all_x": x.astype(np.float32), "all_y": y}
@@ -121,7 +128,9 @@ def test_labels_are_counted_from_0_in_sorted_order(labels, numbers, tmp_path):
 
 
 def test_a_class_that_is_not_tested_keeps_its_number(tmp_path):
-    data = file(npz(tmp_path, train_x=X[:4], train_y=[0, 1, 2, 2], test_x=X[4:6], test_y=[2, 2]), classes=3)
+    data = file(
+        npz(tmp_path, train_x=X[:4], train_y=[0, 1, 2, 2], test_x=X[4:6], test_y=[2, 2]), classes=3
+    )
     assert data["test_y"].tolist() == [2, 2]
 
 
@@ -130,7 +139,10 @@ CSV = "a,species,b\n1,elm,0.5\n2,ash,1e-1\n-3,elm,7\n4,ash,8\n"
 
 def test_a_table_has_its_labels_in_the_named_column_and_features_in_the_others(tmp_path):
     data = file(csv(tmp_path, CSV), label="species", test=0.5)
-    expected = {"all_x": np.float32([[[1, 0.5]], [[2, 0.1]], [[-3, 7]], [[4, 8]]]), "all_y": [1, 0, 1, 0]}
+    expected = {
+        "all_x": np.float32([[[1, 0.5]], [[2, 0.1]], [[-3, 7]], [[4, 8]]]),
+        "all_y": [1, 0, 1, 0],
+    }
     assert sorted(pairs(data, "train") + pairs(data, "test")) == pairs(expected, "all")
 
 
@@ -167,7 +179,12 @@ def test_a_table_and_arrays_of_the_same_numbers_are_the_same_data_set(tmp_path_f
 def test_standard_features_have_zero_mean_and_unit_variance_over_the_training_part_alone(tmp_path):
     x = np.random.default_rng(0).normal([5, -200, 0], [0.1, 30, 1], (40, 3))
     x[:, 2] = 7
-    parts = {"train_x": x[:30], "train_y": np.arange(30) % 2, "test_x": 3 * x[30:], "test_y": np.arange(10) % 2}
+    parts = {
+        "train_x": x[:30],
+        "train_y": np.arange(30) % 2,
+        "test_x": 3 * x[30:],
+        "test_y": np.arange(10) % 2,
+    }
     data = file(npz(tmp_path, **parts), scale="standard")
     mean, deviation = x[:30].mean(0), np.array([*x[:30, :2].std(0), 1])
     for part in ("train", "test"):
@@ -185,13 +202,17 @@ def test_standard_images_keep_their_shape(tmp_path):
 
 
 def test_a_file_that_is_gone_or_a_folder_is_told(tmp_path):
-    assert "No such file or directory; write a path" in complaint(str(tmp_path / "mine.npz"), sha256="")
+    assert "No such file or directory; write a path" in complaint(
+        str(tmp_path / "mine.npz"), sha256=""
+    )
     assert "Is a directory; write a path" in complaint(str(tmp_path), sha256="")
 
 
 def test_a_checksum_that_does_not_fit_is_told_with_the_one_found(tmp_path):
     path = npz(tmp_path, **PARTS)
-    assert f"its checksum is {sha256_of(Path(path))}, not {'0' * 64}; mend" in complaint(path, sha256="0" * 64)
+    assert f"its checksum is {sha256_of(Path(path))}, not {'0' * 64}; fix" in complaint(
+        path, sha256="0" * 64
+    )
 
 
 def test_another_format_is_told_by_name_and_by_content(tmp_path):
@@ -201,7 +222,11 @@ def test_another_format_is_told_by_name_and_by_content(tmp_path):
         ("empty.npz", b"", "not an .npz archive"),
         ("mine.csv", b"\x93NUMPY\xff\xfe", "not a table of comma-separated values"),
         ("empty.csv", b"", "not a table of comma-separated values"),
-        ("ragged.csv", b"a,b\n1,2\n3,4,5\n", "Expected 2 fields in line 3, saw 3); write UTF-8 with a header line"),
+        (
+            "ragged.csv",
+            b"a,b\n1,2\n3,4,5\n",
+            "Expected 2 fields in line 3, saw 3); write UTF-8 with a header line",
+        ),
     ):
         path = tmp_path / name
         path.write_bytes(content)
@@ -247,20 +272,35 @@ def test_a_pickled_array_is_refused_unread(tmp_path):
         ({"x": X[:0], "y": Y[:0]}, "x has shape (0, 2)"),
         ({"x": X, "y": Y[:, None]}, "y has shape (20, 1); give it the shape (samples,)"),
         ({"x": X, "y": Y[:19]}, "x has 20 samples, y 19 labels"),
-        ({"x": np.where(X == 7, np.nan, X), "y": Y}, "x[3, 1] is nan, not finite in float32; correct"),
+        (
+            {"x": np.where(X == 7, np.nan, X), "y": Y},
+            "x[3, 1] is nan, not finite in float32; correct",
+        ),
         ({"x": np.where(X == 8, -np.inf, X), "y": Y}, "x[4, 0] is -inf, not finite"),
         ({"x": np.where(X == 8, 1e40, X), "y": Y}, "x[4, 0] is 1e+40, not finite in float32"),
         ({"x": X, "y": np.where(Y == 0, np.nan, Y)}, "y[0] is 'nan', which labels nothing"),
         ({"x": X, "y": np.where(Y == 1, "", "a")}, "y[10] is '', which labels nothing"),
         ({"x": X, "y": Y / 2}, "y[10] is 0.5; labels of classes are whole numbers or text"),
-        ({"x": X, "y": Y.astype("datetime64[s]")}, "y has dtype datetime64[s]; labels are whole numbers or text"),
+        (
+            {"x": X, "y": Y.astype("datetime64[s]")},
+            "y has dtype datetime64[s]; labels are whole numbers or text",
+        ),
         ({"x": X, "y": Y.astype("S")}, "y has dtype |S"),
         ({"x": X, "y": 0 * Y}, "all labels to train with are '0'; a classifier needs two"),
-        ({"x": X, "y": np.arange(20) % 3}, "there are 3 classes in the training part; write classes: 3"),
-        ({"x": X, "y": np.arange(20)}, "20 samples of 20 classes, 1 of the smallest, are too few to test with"),
+        (
+            {"x": X, "y": np.arange(20) % 3},
+            "there are 3 classes in the training part; write classes: 3",
+        ),
+        (
+            {"x": X, "y": np.arange(20)},
+            "20 samples of 20 classes, 1 of the smallest, are too few to test with",
+        ),
         ({"x": X[:4], "y": [0, 0, 1, 1]}, "4 samples of 2 classes, 2 of the smallest, are too few"),
         ({"x": X[:1], "y": [0]}, "1 samples of 1 classes, 1 of the smallest, are too few"),
-        ({"x": np.zeros((20, 2)), "y": Y}, "1 samples are both trained and tested with; remove the duplicates"),
+        (
+            {"x": np.zeros((20, 2)), "y": Y},
+            "1 samples are both trained and tested with; remove the duplicates",
+        ),
     ],
 )
 def test_arrays_to_be_split_that_cannot_be_used_are_told(arrays, what, tmp_path):
@@ -272,10 +312,16 @@ def test_arrays_to_be_split_that_cannot_be_used_are_told(arrays, what, tmp_path)
     [
         ({"test_y": Y[:10] + 4}, "class '4' is tested but not trained; add training samples of it"),
         ({"test_y": np.array(["no"] * 10)}, "class 'no' is tested but not trained"),
-        ({"test_x": X[10:, :1]}, "samples to train with have shape (1, 2), to test with (1, 1); make them equal"),
+        (
+            {"test_x": X[10:, :1]},
+            "samples to train with have shape (1, 2), to test with (1, 1); make them equal",
+        ),
         ({"test_x": X[10:, None]}, "have shape (1, 2), to test with (1, 1, 2)"),
         ({"test_x": X[8:18]}, "2 samples are both trained and tested with"),
-        ({"train_x": np.full((10, 2), -0.0), "test_x": np.zeros((10, 2))}, "1 samples are both trained and tested"),
+        (
+            {"train_x": np.full((10, 2), -0.0), "test_x": np.zeros((10, 2))},
+            "1 samples are both trained and tested",
+        ),
         ({"train_y": Y[:9]}, "train_x has 10 samples, train_y 9 labels"),
         ({"test_y": Y[:9]}, "test_x has 10 samples, test_y 9 labels"),
         ({"test_x": X[:0], "test_y": Y[:0]}, "test_x has shape (0, 2)"),
@@ -291,20 +337,47 @@ def test_parts_that_do_not_fit_are_told(changes, what, tmp_path):
     [
         ("a,kind\n1,x\n", "label: there is no column 'species'; the columns are a, kind"),
         ("a;species\n1;x\n", "label: there is no column 'species'; the columns are a;species"),
-        ("a,species,part\n1,x,train\n2,y,Test\n", "column 'part' has 'Test' in row 2; write train or test"),
-        ("a,species,part\n1,x,train\n2,y,\n", "column 'part' has 'nan' in row 2; write train or test"),
-        ("a,species,part\n1,x,train\n2,,test\n", "column 'species' has no label in row 2; add it or remove"),
+        (
+            "a,species,part\n1,x,train\n2,y,Test\n",
+            "column 'part' has 'Test' in row 2; write train or test",
+        ),
+        (
+            "a,species,part\n1,x,train\n2,y,\n",
+            "column 'part' has 'nan' in row 2; write train or test",
+        ),
+        (
+            "a,species,part\n1,x,train\n2,,test\n",
+            "column 'species' has no label in row 2; add it or remove",
+        ),
         ("a,species,part\n1,5,train\n2,,test\n", "column 'species' has no label in row 2"),
-        ("a,b,species,part\n1,1,x,train\n2,tall,y,test\n", "column 'b' has 'tall' in row 2, no finite number"),
-        ("a,species,part\n1,x,train\nNA,y,test\n", "column 'a' has 'NA' in row 2, no finite number; correct"),
+        (
+            "a,b,species,part\n1,1,x,train\n2,tall,y,test\n",
+            "column 'b' has 'tall' in row 2, no finite number",
+        ),
+        (
+            "a,species,part\n1,x,train\nNA,y,test\n",
+            "column 'a' has 'NA' in row 2, no finite number; correct",
+        ),
         ("a,species,part\n1,x,train\n,y,test\n", "column 'a' has 'nan' in row 2, no finite number"),
-        ("a,species,part\n1,x,train\ninf,y,test\n", "column 'a' has 'inf' in row 2, no finite number"),
-        (",a,species,part\n0,1,x,train\n1,2,y,test\n", "a column has no name in the header line; remove it if"),
-        ("a,species,part\n0,1,x,train\n1,2,y,test\n", "rows have more fields than the header line; write a name"),
+        (
+            "a,species,part\n1,x,train\ninf,y,test\n",
+            "column 'a' has 'inf' in row 2, no finite number",
+        ),
+        (
+            ",a,species,part\n0,1,x,train\n1,2,y,test\n",
+            "a column has no name in the header line; remove it if",
+        ),
+        (
+            "a,species,part\n0,1,x,train\n1,2,y,test\n",
+            "rows have more fields than the header line; write a name",
+        ),
         ("species,part\nx,train\ny,test\n", "train_x has shape (1, 0)"),
         ("a,species,part\n", "train_x has shape (0, 1)"),
         ("a,species,part\n1,x,train\n2,y,train\n", "test_x has shape (0, 1)"),
-        ("a,species,part\n1,0.5,train\n2,1.5,train\n3,1.5,test\n", "train_y[0] is 0.5; labels of classes are whole"),
+        (
+            "a,species,part\n1,0.5,train\n2,1.5,train\n3,1.5,test\n",
+            "train_y[0] is 0.5; labels of classes are whole",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_used_is_told(text, what, tmp_path):
@@ -313,7 +386,9 @@ def test_a_table_that_cannot_be_used_is_told(text, what, tmp_path):
 
 def test_keys_that_do_not_belong_to_the_file_are_told(tmp_path):
     archive, table = npz(tmp_path, **PARTS), csv(tmp_path, CSV)
-    assert "the keys label and split name columns of a .csv; remove them" in complaint(archive, label="y")
+    assert "the keys label and split name columns of a .csv; remove them" in complaint(
+        archive, label="y"
+    )
     assert "the keys label and split name columns of a .csv" in complaint(archive, split="y")
     assert "no column of labels is named; write label: with its name" in complaint(table)
     assert "split: there is no column 'part'" in complaint(table, label="species", split="part")
@@ -326,7 +401,7 @@ def test_an_archive_of_unequal_kinds_of_labels_is_told(tmp_path):
 
 def test_the_command_line_tells_a_mistake_in_one_line_and_writes_nothing(tmp_path, capsys):
     spec, out = spec_of(npz(tmp_path, x=X, y=Y), sha256="0" * 64), tmp_path / "data.safetensors"
-    assert main(["prepare", "--spec", canonical(spec), "--out", str(out)]) == 2
+    assert main(["prepare", "--spec", json.dumps(spec), "--out", str(out)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"solverproof: {spec['path']}: its checksum is ")
     assert not out.exists()
@@ -348,17 +423,19 @@ def test_a_small_neural_ode_learns_the_iris_flowers_from_a_file(iris, study, tmp
     study["select"] = {"tasks": ["iris"], "solvers": ["euler"], "seeds": [0]}
     study["steps"]["iris"] = {"euler": [4]}
     study["protocols"]["digits"] = {"iterations": 300, "batch": 32, "learning_rate": 1.0e-2}
-    config = load(study)
-    (cell,) = cells(config)
+    whole = Study(load(study))
+    (cell,) = whole.cells
 
     def run(verb, spec, **paths):
-        options = [part for name, path in paths.items() for part in (f"--{name}", str(tmp_path / path))]
+        options = [
+            part for name, path in paths.items() for part in (f"--{name}", str(tmp_path / path))
+        ]
         assert main([verb, "--spec", canonical(spec), *options]) == 0
 
     trained = {"data": "iris.safetensors", "weights": "weights.safetensors", "run": "run.json"}
-    run("prepare", data_spec(config, "iris"), out="iris.safetensors")
-    run("train", train_spec(config, cell), history="history.csv", checkpoint="checkpoint", **trained)
-    run("evaluate", evaluation_spec(config, cell), out="rows.csv", **trained)
+    run("prepare", data_spec(whole, "iris"), out="iris.safetensors")
+    run("train", training_spec(cell), history="history.csv", checkpoint="checkpoint", **trained)
+    run("evaluate", evaluation_spec(cell), out="rows.csv", **trained)
     assert read_arrays(tmp_path / "iris.safetensors")["test_x"].shape == (30, 1, 4)
     rows = pd.read_csv(tmp_path / "rows.csv")
     own = rows[(rows["test_solver"] == "euler") & (rows["test_steps"] == 4)]

@@ -1,20 +1,22 @@
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
+from defined import classifier_of, evaluated
 from plain import PlainClassifier
 from torch.nn.functional import cross_entropy
 
 from solverproof.evaluation import cross_solver as evaluation
-from solverproof.evaluation.cross_solver import CHUNK, evaluate
-from solverproof.models.classifier import Classifier, Forward, classifier
+from solverproof.evaluation.cross_solver import CHUNK
+from solverproof.models.classifier import Classifier, Forward
 from solverproof.ode.integration import Solution
 from solverproof.ode.solvers import SOLVERS, Setting
 
 SEEDS = [3, 4, 5]
-TRAIN = Setting(SOLVERS["euler"], 4)
-RUN = {"setting": TRAIN.spec, "failures": {}}
+TRAIN = Setting(SOLVERS["euler"], steps=4)
+RUN = {"setting": TRAIN.to_json(), "failures": {}}
 COLUMNS = [
     "task",
     "train_solver",
@@ -51,8 +53,11 @@ TESTS = [(solver, steps) for solver in ("euler", "midpoint", "rk4") for steps in
 def toy(samples, dtype=np.float64):
     """A test set, and a model that is right about half of the time."""
     rng = np.random.default_rng(0)
-    data = {"test_x": rng.normal(size=(samples, 1, 2)).astype(dtype), "test_y": rng.integers(3, size=samples)}
-    return data, classifier(spec_of()["model"], (1, 2)).initial(SEEDS)
+    data = {
+        "test_x": rng.normal(size=(samples, 1, 2)).astype(dtype),
+        "test_y": rng.integers(3, size=samples),
+    }
+    return data, classifier_of(spec_of()["model"], (1, 2)).initial(SEEDS)
 
 
 def failed(seed, status, reason):
@@ -68,8 +73,8 @@ def of_seed(rows, seed):
 def test_accuracy_and_loss_equal_those_of_a_direct_computation(samples):
     data, parameters = toy(samples)
     x, y = torch.from_numpy(data["test_x"]), torch.from_numpy(data["test_y"])
-    model = classifier(spec_of()["model"], (1, 2))
-    rows = evaluate(spec_of(), data, parameters, RUN)
+    model = classifier_of(spec_of()["model"], (1, 2))
+    rows = evaluated(spec_of(), data, parameters, RUN)
     for i, seed in enumerate(SEEDS):
         for (solver, steps), row in zip(TESTS, of_seed(rows, seed), strict=True):
             logits = PlainClassifier(model, parameters, i)(x, solver, steps)
@@ -78,18 +83,22 @@ def test_accuracy_and_loss_equal_those_of_a_direct_computation(samples):
 
 
 def test_there_is_one_row_per_seed_and_test_setting_with_the_columns_of_the_study():
-    rows = evaluate(spec_of(), *toy(20, np.float32), RUN)
+    rows = evaluated(spec_of(), *toy(20, np.float32), RUN)
     assert [list(row) for row in rows] == [COLUMNS] * len(rows)
     settings = [(row["seed"], row["test_solver"], row["test_steps"]) for row in rows]
-    assert sorted(settings) == sorted((seed, solver, steps) for seed in SEEDS for solver, steps in TESTS)
+    assert sorted(settings) == sorted(
+        (seed, solver, steps) for seed in SEEDS for solver, steps in TESTS
+    )
     trained = {"train_solver": "euler", "train_steps": 4, "train_tolerance": None}
     constant = {"task": "toy", **trained, "controller": None, "adapted": False}
     assert all(constant.items() <= row.items() for row in rows)
-    assert {(row["test_tolerance"], row["status"], row["reason"]) for row in rows} == {(None, "ok", None)}
+    assert {(row["test_tolerance"], row["status"], row["reason"]) for row in rows} == {
+        (None, "ok", None)
+    }
 
 
 def test_the_number_of_evaluations_is_that_of_one_forward_pass_whatever_the_chunks(samples):
-    for row in evaluate(spec_of(), *toy(samples, np.float32), RUN):
+    for row in evaluated(spec_of(), *toy(samples, np.float32), RUN):
         assert row["nfe"] == row["test_steps"] * SOLVERS[row["test_solver"]].stages
 
 
@@ -97,18 +106,20 @@ def test_the_number_of_evaluations_is_that_of_one_forward_pass_whatever_the_chun
 @pytest.mark.parametrize("chunk", [1, 7, 59, 60, 61])
 def test_the_size_of_the_chunks_changes_no_result(chunk, monkeypatch):
     data, parameters = toy(60)
-    whole = evaluate(spec_of(), data, parameters, RUN)
+    whole = evaluated(spec_of(), data, parameters, RUN)
     monkeypatch.setattr(evaluation, "CHUNK", chunk)
-    for row, expected in zip(evaluate(spec_of(), data, parameters, RUN), whole, strict=True):
+    for row, expected in zip(evaluated(spec_of(), data, parameters, RUN), whole, strict=True):
         assert row["accuracy"] == expected["accuracy"]
         assert row["loss"] == pytest.approx(expected["loss"], rel=1e-12)
 
 
 def test_a_seed_that_failed_in_training_has_a_status_and_a_reason_and_no_accuracy():
     data, parameters = toy(20, np.float32)
-    healthy = evaluate(spec_of(), data, parameters, RUN)
+    healthy = evaluated(spec_of(), data, parameters, RUN)
     ruined = {name: torch.stack([p[0], p[1] * math.nan, p[2]]) for name, p in parameters.items()}
-    rows = evaluate(spec_of(), data, ruined, failed(4, "diverged", "loss not finite at iteration 9"))
+    rows = evaluated(
+        spec_of(), data, ruined, failed(4, "diverged", "loss not finite at iteration 9")
+    )
     for row in of_seed(rows, 4):
         assert (row["status"], row["reason"]) == ("diverged", "loss not finite at iteration 9")
         assert math.isnan(row["accuracy"])
@@ -120,36 +131,51 @@ def test_a_seed_that_failed_in_training_has_a_status_and_a_reason_and_no_accurac
 
 def test_outputs_that_are_not_finite_count_as_wrong_whatever_their_label():
     data, parameters = toy(20, np.float32)
-    finite = evaluate(spec_of(), {name: part[2:] for name, part in data.items()}, parameters, RUN)
+    finite = evaluated(spec_of(), {name: part[2:] for name, part in data.items()}, parameters, RUN)
     data["test_x"][0], data["test_x"][1] = np.inf, np.nan
     for label in range(3):
         data["test_y"][:2] = label
-        for row, others in zip(evaluate(spec_of(), data, parameters, RUN), finite, strict=True):
+        for row, others in zip(evaluated(spec_of(), data, parameters, RUN), finite, strict=True):
             assert row["accuracy"] == round(others["accuracy"] * 18) / 20
-            assert (row["status"], row["reason"]) == ("nonfinite", "2 outputs not finite, counted as wrong")
+            assert (row["status"], row["reason"]) == (
+                "nonfinite",
+                "2 outputs not finite, counted as wrong",
+            )
 
 
 def test_only_the_seeds_whose_outputs_are_not_finite_have_that_status():
     data, parameters = toy(20, np.float32)
     parameters["head.bias"][1, 2] = math.inf
-    rows = evaluate(spec_of(), data, parameters, RUN)
-    assert {(row["seed"], row["status"]) for row in rows} == {(3, "ok"), (4, "nonfinite"), (5, "ok")}
+    rows = evaluated(spec_of(), data, parameters, RUN)
+    assert {(row["seed"], row["status"]) for row in rows} == {
+        (3, "ok"),
+        (4, "nonfinite"),
+        (5, "ok"),
+    }
     assert {row["accuracy"] for row in of_seed(rows, 4)} == {0.0}
 
 
 def test_evaluating_leaves_data_and_parameters_unchanged():
     data, parameters = toy(20, np.float32)
     x, before = data["test_x"].copy(), {name: p.clone() for name, p in parameters.items()}
-    evaluate(spec_of(), data, parameters, RUN)
+    evaluated(spec_of(), data, parameters, RUN)
     np.testing.assert_array_equal(data["test_x"], x)
     assert all(torch.equal(p, before[name]) for name, p in parameters.items())
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 5, "nfe": 4}, {"steps": 4, "nfe": 5}])
-def test_a_solver_that_takes_other_steps_than_asked_for_is_never_reported_as_if_it_had(wrong, monkeypatch):
+def test_a_solver_that_takes_other_steps_than_asked_for_is_never_reported_as_if_it_had(
+    wrong, monkeypatch
+):
     def lying(*_, **__):
-        return Forward(torch.zeros(3, 20, 3), torch.zeros(3, 20, 1, 2), [Solution(torch.zeros(()), **wrong)] * 3)
+        return Forward(
+            torch.zeros(3, 20, 3),
+            torch.zeros(3, 20, 1, 2),
+            [Solution(torch.zeros(()), **wrong)] * 3,
+        )
 
     monkeypatch.setattr(Classifier, "__call__", lying)
-    with pytest.raises(AssertionError, match=f"took {wrong['steps']} steps and {wrong['nfe']} evaluations"):
-        evaluate(spec_of(["euler"], [1]), *toy(20, np.float32), RUN)
+    with pytest.raises(
+        AssertionError, match=re.escape(f"({wrong['steps']}, {wrong['nfe']}), not (4, 4)")
+    ):
+        evaluated(spec_of(["euler"], [1]), *toy(20, np.float32), RUN)

@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 import torch
+from defined import classifier_of
 from plain import PlainClassifier
 
 from solverproof.datasets.spheres import spheres
+from solverproof.evaluation.specifications import TraceSpec
 from solverproof.evaluation.tracing import NO_CLASS, POINTS_PER_CLASS, RESOLUTION, trace
-from solverproof.models.classifier import classifier
 
 SEEDS = [5, 6]
 SPEC = {
     "model": {"network": {"family": "conv", "channels": 6}, "classes": 2, "horizon": 1.3},
-    "solver": "midpoint",
-    "steps": 4,
+    "setting": {"solver": "midpoint", "steps": 4},
     "index": 1,
 }
 
@@ -23,21 +23,23 @@ def data():
 
 @pytest.fixture
 def parameters():
-    return classifier(SPEC["model"], (1, 2)).initial(SEEDS)
+    return classifier_of(SPEC["model"], (1, 2)).initial(SEEDS)
 
 
 @pytest.fixture
 def plain(parameters):
-    return PlainClassifier(classifier(SPEC["model"], (1, 2)), parameters, SPEC["index"])
+    return PlainClassifier(classifier_of(SPEC["model"], (1, 2)), parameters, SPEC["index"])
 
 
 @pytest.fixture
 def traced(data, parameters):
-    return trace(SPEC, data, parameters)
+    return trace(TraceSpec.from_json(SPEC), data, parameters)
 
 
 @pytest.mark.parametrize(("name", "steps"), [("ends", 4), ("ends_half", 8)])
-def test_end_points_are_those_of_the_seed_at_the_step_and_at_half_of_it(name, steps, traced, data, plain):
+def test_end_points_are_those_of_the_seed_at_the_step_and_at_half_of_it(
+    name, steps, traced, data, plain
+):
     with torch.no_grad():
         expected = plain.final_state(torch.from_numpy(data["test_x"]), "midpoint", steps)[:, 0]
     np.testing.assert_allclose(traced[name], expected, rtol=1e-5, atol=1e-6)
@@ -77,13 +79,13 @@ def test_regions_are_the_classes_of_the_head_with_x_along_the_rows(traced, plain
 
 def test_other_seeds_of_the_block_leave_the_trace_alone(traced, data, parameters):
     ruined = {name: torch.stack([p[0] * torch.nan, p[1]]) for name, p in parameters.items()}
-    again = trace(SPEC, data, ruined)
+    again = trace(TraceSpec.from_json(SPEC), data, ruined)
     assert all(np.array_equal(traced[name], again[name]) for name in traced)
 
 
 def test_a_run_that_diverged_has_a_box_to_draw_and_no_regions_in_it(data, parameters):
     ruined = {name: p * torch.nan for name, p in parameters.items()}
-    traced = trace(SPEC, data, ruined)
+    traced = trace(TraceSpec.from_json(SPEC), data, ruined)
     x_min, x_max, y_min, y_max = traced["box"]
     assert np.isfinite(traced["box"]).all()
     assert x_min < x_max
@@ -92,9 +94,12 @@ def test_a_run_that_diverged_has_a_box_to_draw_and_no_regions_in_it(data, parame
 
 
 def test_the_box_leaves_out_outputs_that_are_not_finite(data, parameters):
-    near = trace(SPEC, data, parameters)
-    far = {**data, "test_x": np.concatenate([data["test_x"], np.full((1, 1, 2), np.inf, dtype=np.float32)])}
+    near = trace(TraceSpec.from_json(SPEC), data, parameters)
+    far = {
+        **data,
+        "test_x": np.concatenate([data["test_x"], np.full((1, 1, 2), np.inf, dtype=np.float32)]),
+    }
     far["test_y"] = np.append(data["test_y"], 0)
-    traced = trace(SPEC, far, parameters)
+    traced = trace(TraceSpec.from_json(SPEC), far, parameters)
     assert not np.isfinite(traced["ends"][-1]).all()
     np.testing.assert_allclose(traced["box"], near["box"], rtol=1e-5)

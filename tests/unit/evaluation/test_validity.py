@@ -13,7 +13,12 @@ validities = st.lists(st.booleans(), min_size=1, max_size=8)
 
 def run(tests, solver="euler", steps=8, seed=0, task="toy", status="ok"):
     """Rows of one trained model; `tests` maps (solver, steps) to accuracy."""
-    train = {"task": task, "train_solver": solver, "train_steps": steps, "train_tolerance": math.nan}
+    train = {
+        "task": task,
+        "train_solver": solver,
+        "train_steps": steps,
+        "train_tolerance": math.nan,
+    }
     return [
         {
             **train,
@@ -62,11 +67,16 @@ def critical_of(settings_of_seeds, threshold=0.1):
 
 
 def ends(critical):
-    return tuple(None if pd.isna(critical[end]) else int(critical[end]) for end in ("invalid_steps", "valid_steps"))
+    return tuple(
+        None if pd.isna(critical[end]) else int(critical[end])
+        for end in ("invalid_steps", "valid_steps")
+    )
 
 
 def test_the_drop_is_the_loss_of_accuracy_under_the_worst_finer_test():
-    result = drop_of({("euler", 8): 0.95, ("euler", 16): 0.75, ("euler", 32): 0.5, ("euler", 64): 0.625})
+    result = drop_of(
+        {("euler", 8): 0.95, ("euler", 16): 0.75, ("euler", 32): 0.5, ("euler", 64): 0.625}
+    )
     assert result["drop"] == pytest.approx(0.45)
     assert (result["accuracy"], result["worst_accuracy"]) == (0.95, 0.5)
     assert (result["worst_solver"], result["worst_steps"]) == ("euler", 32)
@@ -96,7 +106,9 @@ def test_a_solver_of_lower_or_equal_order_is_not_counted_however_fine(test):
     assert drop_of({(train, 8): 0.95, test: 0.0}, solver=train)["drop"] == 0
 
 
-@pytest.mark.parametrize(("threshold", "valid"), [(0.25, True), (0.2499, False), (0.0, False), (1.0, True)])
+@pytest.mark.parametrize(
+    ("threshold", "valid"), [(0.25, True), (0.2499, False), (0.0, False), (1.0, True)]
+)
 def test_a_drop_of_exactly_the_threshold_is_valid(threshold, valid):
     assert drop_of({("euler", 8): 0.75, ("euler", 16): 0.5}, threshold)["valid"] == valid
 
@@ -114,11 +126,15 @@ def test_a_mean_drop_of_ten_points_is_valid_whatever_its_binary_rounding(seeds):
 
 def test_a_failed_run_that_comes_first_does_not_change_the_columns():
     failed, trained = run({("euler", 4): 0.5}, steps=4, status="diverged"), run({("euler", 8): 0.5})
-    assert list(drops(pd.DataFrame([*failed, *trained]), 0.1)) == list(drops(pd.DataFrame(trained), 0.1))
+    assert list(drops(pd.DataFrame([*failed, *trained]), 0.1)) == list(
+        drops(pd.DataFrame(trained), 0.1)
+    )
 
 
 def test_a_run_that_failed_has_no_drop_and_is_not_valid_and_keeps_its_reason():
-    table = pd.DataFrame([*run({("euler", 8): 0.5}, status="diverged"), *run({("euler", 8): 0.75}, seed=1)])
+    table = pd.DataFrame(
+        [*run({("euler", 8): 0.5}, status="diverged"), *run({("euler", 8): 0.75}, seed=1)]
+    )
     failed, trained = drops(table, 0.1).to_dict("records")
     assert (failed["valid"], failed["status"], failed["reason"]) == (
         False,
@@ -145,7 +161,13 @@ def test_there_is_one_drop_per_run():
         for solver in ("euler", "rk4")
         for steps in (4, 8)
         for seed in (0, 1, 10)
-        for row in run({(solver, steps): 0.5, (solver, 16): 0.25}, solver=solver, steps=steps, seed=seed, task=task)
+        for row in run(
+            {(solver, steps): 0.5, (solver, 16): 0.25},
+            solver=solver,
+            steps=steps,
+            seed=seed,
+            task=task,
+        )
     ]
     table = drops(pd.DataFrame(rows), 0.1)
     assert list(table.columns[: len(RUN)]) == RUN
@@ -217,7 +239,12 @@ def test_the_critical_bracket_is_that_of_the_mean_drop_over_seeds():
 
 def test_the_seeds_own_brackets_are_told_beside_it():
     result = critical_of(
-        {0: {4: 0.3, 8: 0.16, 16: 0.0}, 1: {4: 0.3, 8: 0.02, 16: 0.0}, 2: {4: 0, 8: 0, 16: 0}, 3: {4: 1, 8: 0, 16: 0.5}}
+        {
+            0: {4: 0.3, 8: 0.16, 16: 0.0},
+            1: {4: 0.3, 8: 0.02, 16: 0.0},
+            2: {4: 0, 8: 0, 16: 0},
+            3: {4: 1, 8: 0, 16: 0.5},
+        }
     )
     assert (result["seeds"], result["seeds_never_valid"], result["failed_runs"]) == (4, 1, 0)
     spread = [result[f"seeds_valid_steps_{name}"] for name in ("min", "median", "max")]
@@ -232,8 +259,14 @@ def test_a_seed_that_failed_counts_as_failed_and_not_in_the_mean():
 
 
 def test_a_setting_at_which_all_seeds_failed_is_not_valid():
-    assert ends(critical_of({0: {4: 0.0, 8: 0.0, 16: 0.0}, 1: {4: 0.0, 8: 0.0, 16: 0.0}})) == (None, 4)
-    assert ends(critical_of({0: {4: 0.0, 8: None, 16: 0.0}, 1: {4: 0.0, 8: None, 16: 0.0}})) == (8, 16)
+    assert ends(critical_of({0: {4: 0.0, 8: 0.0, 16: 0.0}, 1: {4: 0.0, 8: 0.0, 16: 0.0}})) == (
+        None,
+        4,
+    )
+    assert ends(critical_of({0: {4: 0.0, 8: None, 16: 0.0}, 1: {4: 0.0, 8: None, 16: 0.0}})) == (
+        8,
+        16,
+    )
 
 
 def test_a_study_of_failures_alone_has_no_valid_setting():
@@ -261,7 +294,11 @@ def test_every_task_and_training_solver_has_its_own_bracket():
         row
         for task in ("toy", "game")
         for solver in ("euler", "rk4")
-        for row in study({0: {4: 0.0 if task == "toy" else 0.5, 8: 0.5 if solver == "rk4" else 0.0}}, solver, task)
+        for row in study(
+            {0: {4: 0.0 if task == "toy" else 0.5, 8: 0.5 if solver == "rk4" else 0.0}},
+            solver,
+            task,
+        )
     ]
     table = critical_steps(drops(pd.DataFrame(rows), 0.1), 0.1)
     found = {(row["task"], row["train_solver"]): ends(row) for row in table.to_dict("records")}
@@ -274,10 +311,19 @@ def test_every_task_and_training_solver_has_its_own_bracket():
 
 
 drops_of_seeds = st.lists(
-    st.tuples(*[st.one_of(st.none(), st.integers(0, 95).map(lambda percent: percent / 100)) for _ in range(4)]),
+    st.tuples(
+        *[
+            st.one_of(st.none(), st.integers(0, 95).map(lambda percent: percent / 100))
+            for _ in range(4)
+        ]
+    ),
     min_size=1,
     max_size=3,
-).map(lambda seeds: {seed: dict(zip((2, 4, 8, 16), values, strict=True)) for seed, values in enumerate(seeds)})
+).map(
+    lambda seeds: {
+        seed: dict(zip((2, 4, 8, 16), values, strict=True)) for seed, values in enumerate(seeds)
+    }
+)
 
 
 @settings(max_examples=30)
@@ -294,7 +340,9 @@ def test_the_order_of_the_rows_does_not_change_the_critical_steps(seeds, random)
 def test_a_larger_threshold_never_gives_a_finer_bracket(seeds, one, two):
     rows = [*study(seeds), *study({0: {4: 0.0}}, task="trained")]
     strict, lenient = (
-        critical_steps(drops(pd.DataFrame(rows), threshold), threshold)["valid_steps"].fillna(math.inf)
+        critical_steps(drops(pd.DataFrame(rows), threshold), threshold)["valid_steps"].fillna(
+            math.inf
+        )
         for threshold in sorted((one, two))
     )
     assert (lenient <= strict).all()

@@ -3,20 +3,23 @@ import math
 import numpy as np
 import pytest
 import torch
+from defined import classifier_of
 from plain import PlainClassifier, layers_of, plain_field
 from scipy import stats
 from torch import nn
 
-from solverproof.models.classifier import classifier, stack
+from solverproof.models.classifier import stack
 from solverproof.models.networks.conv import ConvField
 from solverproof.models.networks.mlp import MLPField
 from solverproof.ode.solvers import SOLVERS, Setting
+
+NOW = torch.zeros(())  # a time, which these fields ignore
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
 SEEDS = [3, 1, 4]
 BATCH = 5
-MIDPOINT = Setting(SOLVERS["midpoint"], 3)
+MIDPOINT = Setting(SOLVERS["midpoint"], steps=3)
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 LINES = [(1, 1), (1, 2), (1, 3), (2, 3), (1, 4), (3, 2), (2, 10)]
 IMAGES = [(1, 8, 8), (2, 5, 3), (3, 1, 4)]
@@ -40,7 +43,10 @@ def random_parameters(field, seeds=SEEDS):
     """Initial weights, and biases that are not zero."""
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     stacked = stack([field.initial(generator) for generator in generators])
-    return {name: p if name.startswith("weight") else p + torch.randn(p.shape) for name, p in stacked.items()}
+    return {
+        name: p if name.startswith("weight") else p + torch.randn(p.shape)
+        for name, p in stacked.items()
+    }
 
 
 def random_state(field, seeds=SEEDS):
@@ -48,7 +54,7 @@ def random_state(field, seeds=SEEDS):
 
 
 def velocity_of(field, parameters, state):
-    return field.unpack(field.bind(parameters)(field.pack(state)))
+    return field.unpack(field.bind(parameters)(NOW, field.pack(state)))
 
 
 def with_gradients(parameters):
@@ -57,7 +63,7 @@ def with_gradients(parameters):
 
 def model_of(name):
     network, shape = NETWORKS[name]
-    return classifier({"network": network, "classes": 3, "horizon": 1.0}, shape)
+    return classifier_of({"network": network, "classes": 3, "horizon": 1.0}, shape)
 
 
 def losses_and_gradients(model, parameters, x):
@@ -73,12 +79,17 @@ def test_a_field_equals_the_modules_of_pytorch_for_every_seed(field):
     velocity = velocity_of(field, parameters, state)
     assert velocity.shape == state.shape
     for i in range(len(SEEDS)):
-        torch.testing.assert_close(velocity[i], plain_field(field, parameters, i)(state[i]), **EXACT)
+        torch.testing.assert_close(
+            velocity[i], plain_field(field, parameters, i)(state[i]), **EXACT
+        )
 
 
 @every_field
 def test_gradients_equal_those_of_the_modules_of_pytorch_for_every_seed(field):
-    parameters, state = with_gradients(random_parameters(field)), random_state(field).requires_grad_()
+    parameters, state = (
+        with_gradients(random_parameters(field)),
+        random_state(field).requires_grad_(),
+    )
     velocity_of(field, parameters, state).pow(2).sum().backward()
     for i in range(len(SEEDS)):
         net, own = plain_field(field, parameters, i), state[i].detach().clone().requires_grad_()
@@ -99,7 +110,10 @@ def test_a_line_is_an_image_one_pixel_wide(shape):
         if name in {"weight0", "weight2"}:
             of_image[name] = p[..., None]
     state = random_state(line)
-    on_line, on_image = velocity_of(line, of_line, state), velocity_of(image, of_image, state[..., None])[..., 0]
+    on_line, on_image = (
+        velocity_of(line, of_line, state),
+        velocity_of(image, of_image, state[..., None])[..., 0],
+    )
     torch.testing.assert_close(on_line, on_image, **EXACT)
     leaves = list(of_line.values())
     for ours, theirs in zip(
@@ -120,19 +134,21 @@ def test_unpacking_undoes_packing(field):
 def test_a_field_leaves_its_input_unchanged(field):
     state = field.pack(random_state(field))
     before = state.clone()
-    field.bind(random_parameters(field))(state)
+    field.bind(random_parameters(field))(NOW, state)
     assert torch.equal(state, before)
 
 
 @every_network
 def test_the_classifier_is_the_flow_of_the_field_and_then_a_linear_layer(name):
     network, shape = NETWORKS[name]
-    model = classifier({"network": network, "classes": 3, "horizon": 1.7}, shape)
+    model = classifier_of({"network": network, "classes": 3, "horizon": 1.7}, shape)
     parameters = model.initial(SEEDS)
     parameters["head.bias"] = torch.randn(len(SEEDS), 3)
     x = torch.randn(len(SEEDS), BATCH, *shape)
-    forward = model(parameters, x, Setting(SOLVERS["rk4"], 5))
-    assert [(solution.steps, solution.nfe) for solution in forward.solutions] == [(5, 20)] * len(SEEDS)
+    forward = model(parameters, x, Setting(SOLVERS["rk4"], steps=5))
+    assert [(solution.steps, solution.nfe) for solution in forward.solutions] == [(5, 20)] * len(
+        SEEDS
+    )
     for i in range(len(SEEDS)):
         plain = PlainClassifier(model, parameters, i)
         torch.testing.assert_close(forward.state[i], plain.final_state(x[i], "rk4", 5), **EXACT)
@@ -147,7 +163,9 @@ def test_initial_weights_are_those_of_kaiming_normal_in_pytorch_and_biases_zero(
     weights = sorted(key for key in parameters if "weight" in key and key != "head.weight")
     for key in ["head.weight", *weights]:
         weight = parameters[key][0]
-        expected = nn.init.kaiming_normal_(torch.empty_like(weight), nonlinearity="relu", generator=generator)
+        expected = nn.init.kaiming_normal_(
+            torch.empty_like(weight), nonlinearity="relu", generator=generator
+        )
         torch.testing.assert_close(weight, expected, **EXACT)
     assert all(not p.any() for key, p in parameters.items() if "bias" in key)
 
@@ -162,7 +180,7 @@ def test_initial_weights_are_those_of_kaiming_normal_in_pytorch_and_biases_zero(
     ids=["line", "image", "mlp"],
 )
 def test_weights_are_normal_with_variance_two_over_fan_in(network, shape, fans):
-    model = classifier({"network": network, "classes": 40, "horizon": 1.0}, shape)
+    model = classifier_of({"network": network, "classes": 40, "horizon": 1.0}, shape)
     parameters = model.initial([0])
     keyed = {f"field.weight{i}": fan for i, fan in fans.items()} | {"head.weight": math.prod(shape)}
     for key, fan in keyed.items():
@@ -200,7 +218,9 @@ def test_a_stack_of_seeds_equals_each_seed_alone(name):
 
 @every_network
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("change", [lambda p: p + 0.1, lambda p: p * math.nan, lambda p: p * math.inf])
+@pytest.mark.parametrize(
+    "change", [lambda p: p + 0.1, lambda p: p * math.nan, lambda p: p * math.inf]
+)
 def test_what_happens_to_one_seed_changes_no_bit_of_the_others(name, dtype, change):
     torch.set_default_dtype(dtype)
     model = model_of(name)
@@ -219,7 +239,7 @@ def test_states_of_one_seed_have_no_gradient_in_the_parameters_of_another(name):
     model = model_of(name)
     parameters = with_gradients(model.initial(SEEDS))
     x = torch.randn(len(SEEDS), BATCH, *model.shape)
-    model(parameters, x, Setting(SOLVERS["euler"], 2)).logits[1].pow(2).sum().backward()
+    model(parameters, x, Setting(SOLVERS["euler"], steps=2)).logits[1].pow(2).sum().backward()
     for p in parameters.values():
         assert not p.grad[[0, 2]].any()
         assert p.grad[1].any()

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from defined import classifier_of
 
-from solverproof.models.classifier import classifier
 from solverproof.models.losses import seed_losses
 from solverproof.ode.solvers import SOLVERS, Setting
 
@@ -12,11 +12,17 @@ CASES = {
     "a line": (1, 9),
     "a short line": (1, 2),
 }
-SETTINGS = [Setting(SOLVERS["euler"], 7), Setting(SOLVERS["rk4"], 2), Setting(SOLVERS["dopri5"], 1e-3)]
+SETTINGS = [
+    Setting(SOLVERS["euler"], steps=7),
+    Setting(SOLVERS["rk4"], steps=2),
+    Setting(SOLVERS["dopri5"], tolerance=1e-3),
+]
 
 
 def model_of(shape):
-    return classifier({"network": {"family": "conv", "channels": 6}, "classes": 3, "horizon": 1.0}, shape)
+    return classifier_of(
+        {"network": {"family": "conv", "channels": 6}, "classes": 3, "horizon": 1.0}, shape
+    )
 
 
 def gradients(shape, setting, gradient):
@@ -51,7 +57,12 @@ def saved_bytes(shape, steps, gradient):
     model = model_of(shape)
     parameters = {name: p.requires_grad_() for name, p in model.initial([0]).items()}
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        forward = model(parameters, torch.randn(1, 50, *shape), Setting(SOLVERS["euler"], steps), gradient=gradient)
+        forward = model(
+            parameters,
+            torch.randn(1, 50, *shape),
+            Setting(SOLVERS["euler"], steps=steps),
+            gradient=gradient,
+        )
     del forward
     return sum(kept.values())
 

@@ -30,10 +30,19 @@ def test_a_batch_has_the_images_it_was_asked_for_with_pixels_between_0_and_1(ind
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_what_is_no_image_is_left_as_it_is(dtype):
-    data = {"test_x": np.random.default_rng(0).normal(size=(5, 1, 2)).astype(dtype), "test_y": np.arange(5)}
+    data = {
+        "test_x": np.random.default_rng(0).normal(size=(5, 1, 2)).astype(dtype),
+        "test_y": np.arange(5),
+    }
     test = samples(data, "test", CPU)
     assert torch.equal(test.inputs(slice(1, 3)), torch.from_numpy(data["test_x"][1:3]))
 
 
 def test_an_index_of_seeds_and_batch_gives_inputs_of_seeds_and_batch():
-    assert samples(images(), "train", CPU).inputs(torch.tensor([[0, 1], [2, 3], [4, 5]])).shape == (3, 2, 3, 4, 5)
+    assert samples(images(), "train", CPU).inputs(torch.tensor([[0, 1], [2, 3], [4, 5]])).shape == (
+        3,
+        2,
+        3,
+        4,
+        5,
+    )

@@ -2,10 +2,10 @@ import sys
 
 import pytest
 import torch
+from defined import classifier_of
 from torch import nn
 
 from solverproof.errors import InputError
-from solverproof.models.classifier import classifier
 from solverproof.ode.integration import SolverError
 from solverproof.ode.solvers import SOLVERS, Setting
 from solverproof.study.fingerprint import module_hash
@@ -25,6 +25,25 @@ class Smooth(nn.Module):
         return self.layers(state)
 
 
+class Swinging(Smooth):
+    def forward(self, t, state):
+        return t.cos() * super().forward(state)
+
+
+class Clocked(nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.layer = nn.Linear(shape[-1] + 1, shape[-1])
+
+    def forward(self, t, z):
+        return self.layer(torch.cat([z, t.expand(*z.shape[:-1], 1)], -1))
+
+
+class Greedy(Smooth):
+    def forward(self, t, state, more):
+        return state
+
+
 class Shrinking(Smooth):
     def forward(self, state):
         return super().forward(state)[..., 1:]
@@ -40,7 +59,7 @@ def function(shape):
     return shape
 """
 SHAPE = (1, 3)
-EULER = Setting(SOLVERS["euler"], 4)
+EULER = Setting(SOLVERS["euler"], steps=4)
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +73,7 @@ def module(tmp_path, monkeypatch):
 
 def model_of(name, **options):
     network = {"family": "module", "path": f"my_fields:{name}", "options": options}
-    return classifier({"network": network, "classes": 2, "horizon": 1.0}, SHAPE)
+    return classifier_of({"network": network, "classes": 2, "horizon": 1.0}, SHAPE)
 
 
 def test_a_field_of_ones_own_is_its_module_for_every_seed():
@@ -62,11 +81,44 @@ def test_a_field_of_ones_own_is_its_module_for_every_seed():
 
     model = model_of("Smooth", width=4)
     parameters, x = model.initial([0, 1]), torch.randn(2, 6, *SHAPE)
-    velocity = model.vector_field(parameters)(x)
+    velocity = model.vector_field(parameters)(torch.zeros(()), x)
     for i in range(2):
         own = Smooth(SHAPE, width=4)
-        own.load_state_dict({name.removeprefix("field."): p[i] for name, p in parameters.items() if "field" in name})
+        own.load_state_dict(
+            {name.removeprefix("field."): p[i] for name, p in parameters.items() if "field" in name}
+        )
         torch.testing.assert_close(velocity[i], own(x[i]))
+
+
+@pytest.mark.parametrize("t", [0.0, 0.7])
+def test_a_field_whose_forward_takes_time_and_state_gets_both(t):
+    from my_fields import Swinging
+
+    model = model_of("Swinging")
+    parameters, x = model.initial([0, 1]), torch.randn(2, 6, *SHAPE)
+    velocity = model.vector_field(parameters)(torch.tensor(t), x)
+    for i in range(2):
+        own = Swinging(SHAPE)
+        own.load_state_dict(
+            {name.removeprefix("field."): p[i] for name, p in parameters.items() if "field" in name}
+        )
+        torch.testing.assert_close(velocity[i], own(torch.tensor(t), x[i]))
+
+
+@pytest.mark.parametrize("gradient", ["backpropagation", "recomputation", "adjoint"])
+@pytest.mark.parametrize(
+    "setting", [EULER, Setting(SOLVERS["dopri5"], tolerance=1e-3)], ids=["fixed", "adaptive"]
+)
+@pytest.mark.parametrize("name", ["Swinging", "Clocked"])
+def test_a_field_that_depends_on_the_time_is_solved_and_trained_like_any_other(
+    name, setting, gradient
+):
+    model = model_of(name)
+    parameters = {name: p.requires_grad_() for name, p in model.initial([0, 1]).items()}
+    forward = model(parameters, torch.randn(2, 6, *SHAPE), setting, gradient=gradient)
+    assert not any(isinstance(solution, SolverError) for solution in forward.solutions)
+    forward.logits.sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in parameters.values())
 
 
 def test_its_initial_weights_are_those_of_its_own_and_of_the_seed():
@@ -81,7 +133,9 @@ def test_its_initial_weights_are_those_of_its_own_and_of_the_seed():
     assert torch.equal(first["field.layers.0.weight"][0], layer.weight)
 
 
-@pytest.mark.parametrize("setting", [EULER, Setting(SOLVERS["dopri5"], 1e-3)], ids=["fixed", "adaptive"])
+@pytest.mark.parametrize(
+    "setting", [EULER, Setting(SOLVERS["dopri5"], tolerance=1e-3)], ids=["fixed", "adaptive"]
+)
 def test_it_is_solved_and_trained_like_any_other(setting):
     model = model_of("Smooth")
     parameters = {name: p.requires_grad_() for name, p in model.initial([0, 1]).items()}
@@ -95,6 +149,7 @@ def test_it_is_solved_and_trained_like_any_other(setting):
     ("name", "complaint"),
     [
         ("Shrinking", "keeps the shape"),
+        ("Greedy", r"forward takes 3 arguments; write forward\(z\) or forward\(t, z\)"),
         ("Remembering", "has the buffer 'count'; write a module of parameters alone"),
         ("function", "write a class of torch.nn.Module"),
         ("Missing", "write module:Class"),

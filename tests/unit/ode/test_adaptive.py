@@ -5,17 +5,18 @@ import math
 import numpy as np
 import pytest
 import torch
+from defined import autonomous, classifier_of, evaluated
+from defined import trained as train
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from solverproof.datasets.spheres import spheres
-from solverproof.evaluation.cross_solver import evaluate
-from solverproof.models.classifier import Classifier, classifier
+from solverproof.models.classifier import Classifier
 from solverproof.ode import integration
 from solverproof.ode.integration import Solution, SolverError, solve
 from solverproof.ode.solvers import METHODS, SOLVERS, Setting
-from solverproof.training.loop import Failure, train
+from solverproof.training.loop import Failure
 
 ADAPTIVE = sorted(name for name in METHODS if name in SOLVERS and SOLVERS[name].is_adaptive)
 every_adaptive = pytest.mark.parametrize("solver", ADAPTIVE)
@@ -25,28 +26,34 @@ SEEDS = [0, 1, 2]
 
 
 def bent(state):
-    return torch.tanh(state @ torch.tensor([[0.4, -1.1], [0.9, 0.2]], dtype=state.dtype)) - 0.2 * state**2
+    return (
+        torch.tanh(state @ torch.tensor([[0.4, -1.1], [0.9, 0.2]], dtype=state.dtype))
+        - 0.2 * state**2
+    )
 
 
 def exact(horizon):
     def field(_, z):
         return bent(torch.from_numpy(z).view(2, 2)).flatten().numpy()
 
-    end = solve_ivp(field, (0, horizon), START.flatten().numpy(), method="DOP853", rtol=1e-13, atol=1e-14).y[:, -1]
+    end = solve_ivp(
+        field, (0, horizon), START.flatten().numpy(), method="DOP853", rtol=1e-13, atol=1e-14
+    ).y[:, -1]
     return torch.from_numpy(end).view(2, 2)
 
 
 def tolerant(solver, tolerance):
-    return Setting(SOLVERS[solver], tolerance)
+    return Setting.of(SOLVERS[solver], tolerance)
 
 
 @every_adaptive
 def test_the_error_is_of_the_size_of_the_tolerance_and_falls_with_it(solver):
     errors = []
     for tolerance in (1e-3, 1e-5, 1e-7):
-        end = solve(bent, START, tolerant(solver, tolerance), horizon=1.5).state
+        end = solve(autonomous(bent), START, tolerant(solver, tolerance), horizon=1.5).state
         errors.append((end - exact(1.5)).abs().max().item())
-        # Fehlberg's estimate is a 512th of the difference of two slopes, so its error is that much larger
+        # Fehlberg's estimate is a 512th of the difference of two slopes, so its error is that
+        # much larger
         assert errors[-1] < (512 if solver == "fehlberg2" else 20) * tolerance
     assert errors[0] > 10 * errors[2]
 
@@ -54,9 +61,13 @@ def test_the_error_is_of_the_size_of_the_tolerance_and_falls_with_it(solver):
 @every_adaptive
 @settings(max_examples=20, deadline=None)
 @given(tolerance=st.floats(1e-5, 1e-1), horizon=st.floats(0.1, 3))
-def test_every_evaluation_is_counted_and_belongs_to_a_step_or_to_the_start(solver, tolerance, horizon):
+def test_every_evaluation_is_counted_and_belongs_to_a_step_or_to_the_start(
+    solver, tolerance, horizon
+):
     calls = []
-    solution = solve(lambda z: calls.append(1) or bent(z), START, tolerant(solver, tolerance), horizon=horizon)
+    solution = solve(
+        lambda _, z: calls.append(1) or bent(z), START, tolerant(solver, tolerance), horizon=horizon
+    )
     assert solution.nfe == len(calls)
     assert solution.nfe == 2 + SOLVERS[solver].stages * (solution.steps + solution.rejected)
     assert solution.steps >= 1
@@ -71,7 +82,12 @@ def test_the_last_step_ends_at_the_horizon(solver, horizon):
         reached.append(state[0, 0].item())
         return torch.cat([torch.ones_like(state[:1]), bent(state[1:])])
 
-    solve(bent_in_time, torch.cat([torch.zeros(1, 2), START]), tolerant(solver, 1e-5), horizon=horizon)
+    solve(
+        autonomous(bent_in_time),
+        torch.cat([torch.zeros(1, 2), START]),
+        tolerant(solver, 1e-5),
+        horizon=horizon,
+    )
     assert max(reached) == pytest.approx(horizon, rel=1e-12)
 
 
@@ -81,7 +97,12 @@ def test_a_step_integrates_polynomials_of_degrees_below_the_order_exactly_and_no
         def field(state):
             return torch.stack([torch.ones_like(state[0]), (state[0] - 1) ** degree])
 
-        solution = solve(field, torch.ones(2, dtype=torch.float64), tolerant(solver, 1e3), horizon=1.0)
+        solution = solve(
+            autonomous(field),
+            torch.ones(2, dtype=torch.float64),
+            tolerant(solver, 1e3),
+            horizon=1.0,
+        )
         assert solution.steps == 1
         return abs(solution.state[1].item() - 1 - 1 / (degree + 1)) < 1e-14
 
@@ -91,7 +112,9 @@ def test_a_step_integrates_polynomials_of_degrees_below_the_order_exactly_and_no
 
 
 def test_a_field_that_asks_for_it_makes_the_solver_take_steps_back():
-    solution = solve(lambda z: 50 * torch.sin(40 * z), START, tolerant("dopri5", 1e-6), horizon=1.0)
+    solution = solve(
+        lambda _, z: 50 * torch.sin(40 * z), START, tolerant("dopri5", 1e-6), horizon=1.0
+    )
     assert solution.rejected > 0
 
 
@@ -100,19 +123,33 @@ NOT_SOLVED = {
     "blow-up": (lambda z: z**2, ONES, 2.0, "underflow"),
     "nan": (lambda z: z * math.nan, ONES, 1.0, "nonfinite"),
     "nan on the way": (lambda z: torch.where(z > 1.5, math.nan, 1.0), ONES, 1.0, "nonfinite"),
-    "infinite slope on the way": (lambda z: torch.where(z > 1.5, math.inf, 1.0), ONES, 1.0, "nonfinite"),
+    "infinite slope on the way": (
+        lambda z: torch.where(z > 1.5, math.inf, 1.0),
+        ONES,
+        1.0,
+        "nonfinite",
+    ),
     "infinite start": (torch.neg, ONES * math.inf, 1.0, "nonfinite"),
-    "overflow of the state": (lambda z: torch.full_like(z, 1e38), torch.full((2,), 3e38), 5.0, "nonfinite"),
+    "overflow of the state": (
+        lambda z: torch.full_like(z, 1e38),
+        torch.full((2,), 3e38),
+        5.0,
+        "nonfinite",
+    ),
     "overflow of the slope": (lambda z: 200 * z, torch.ones(2), 1.0, "nonfinite"),
 }
 
 
 @every_adaptive
-@pytest.mark.parametrize(("field", "start", "horizon", "status"), NOT_SOLVED.values(), ids=NOT_SOLVED)
+@pytest.mark.parametrize(
+    ("field", "start", "horizon", "status"), NOT_SOLVED.values(), ids=NOT_SOLVED
+)
 def test_a_solver_that_gives_up_says_why_and_what_it_took(solver, field, start, horizon, status):
     calls = []
     with pytest.raises(SolverError) as caught:
-        solve(lambda z: calls.append(1) or field(z), start, tolerant(solver, 1e-3), horizon=horizon)
+        solve(
+            lambda _, z: calls.append(1) or field(z), start, tolerant(solver, 1e-3), horizon=horizon
+        )
     failure = caught.value
     assert (failure.status, failure.nfe) == (status, len(calls))
     assert (
@@ -130,7 +167,12 @@ def test_no_solve_takes_more_evaluations_than_the_budget(solver, monkeypatch):
     monkeypatch.setattr(integration, "MOST_EVALUATIONS", 300)
     calls = []
     with pytest.raises(SolverError, match="budget: more than 300 evaluations") as caught:
-        solve(lambda z: calls.append(1) or 1e4 * z.flip(0) * z.sign(), ONES, tolerant(solver, 1e-3), horizon=1.0)
+        solve(
+            lambda _, z: calls.append(1) or 1e4 * z.flip(0) * z.sign(),
+            ONES,
+            tolerant(solver, 1e-3),
+            horizon=1.0,
+        )
     assert caught.value.nfe == len(calls) == 300
 
 
@@ -144,18 +186,26 @@ def ruined(parameters, index):
 
 @every_adaptive
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_steps_and_bits_of_a_seed_do_not_depend_on_its_neighbours(solver, dtype, double_precision):
+def test_the_steps_and_bits_of_a_seed_do_not_depend_on_its_neighbours(
+    solver, dtype, double_precision
+):
     del double_precision
     torch.set_default_dtype(dtype)
-    model = classifier(MODEL, (1, 2))
+    model = classifier_of(MODEL, (1, 2))
     parameters, x = model.initial(SEEDS), torch.randn(3, 8, 1, 2)
     together = model(parameters, x, tolerant(solver, 1e-3))
     beside_nan = model(ruined(parameters, 1), x, tolerant(solver, 1e-3))
     assert isinstance(beside_nan.solutions[1], SolverError)
     assert beside_nan.logits[1].isnan().all()
     for i in range(3):
-        alone = model({name: p[i : i + 1] for name, p in parameters.items()}, x[i : i + 1], tolerant(solver, 1e-3))
-        for other in (alone.solutions[0], beside_nan.solutions[i]) if i != 1 else (alone.solutions[0],):
+        alone = model(
+            {name: p[i : i + 1] for name, p in parameters.items()},
+            x[i : i + 1],
+            tolerant(solver, 1e-3),
+        )
+        for other in (
+            (alone.solutions[0], beside_nan.solutions[i]) if i != 1 else (alone.solutions[0],)
+        ):
             mine = together.solutions[i]
             assert (mine.nfe, mine.steps, mine.rejected) == (other.nfe, other.steps, other.rejected)
         assert torch.equal(together.logits[i], alone.logits[0])
@@ -164,7 +214,7 @@ def test_the_steps_and_bits_of_a_seed_do_not_depend_on_its_neighbours(solver, dt
 
 
 def spec_of(solver, fineness, seeds=SEEDS, **protocol):
-    setting = Setting(SOLVERS[solver], fineness)
+    setting = Setting.of(SOLVERS[solver], fineness)
     return {
         "identity": f"toy/{solver}/{setting.label}",
         "model": MODEL,
@@ -178,7 +228,8 @@ def spec_of(solver, fineness, seeds=SEEDS, **protocol):
         },
         "seeds": list(seeds),
         "device": "cpu",
-        **setting.spec,
+        "data": {"family": "spheres", "dimension": 2, "train": 60, "test": 20, "seed": 0},
+        "setting": setting.to_json(),
     }, setting
 
 
@@ -225,7 +276,9 @@ def test_a_seed_whose_solver_gives_up_fails_with_its_reason_and_the_others_go_on
 
     monkeypatch.setattr(integration, "odeint", failing_once)
     training = train(spec, data, lambda _: setting)
-    assert training.failures == {1: Failure("underflow", "step size too small to move on at iteration 4")}
+    assert training.failures == {
+        1: Failure("underflow", "step size too small to move on at iteration 4")
+    }
     assert max(row["iteration"] for row in training.history if row["seed"] == 1) == 4
     for i in (0, 2):
         for name, p in training.parameters.items():
@@ -234,7 +287,10 @@ def test_a_seed_whose_solver_gives_up_fails_with_its_reason_and_the_others_go_on
 
 @pytest.fixture
 def wild(monkeypatch):
-    """The field of the second seed is that of the others, many times over: 68 evaluations instead of 14."""
+    """The field of the second seed is that of the others, many times over.
+
+    It takes 68 evaluations instead of 14.
+    """
     initial = Classifier.initial
 
     def of_block(model, streams):
@@ -258,21 +314,26 @@ def test_a_seed_whose_adjoint_equation_is_not_solved_fails_and_the_others_go_on(
     healthy = trained(data, "dopri5", 1e-3, gradient="adjoint")
     monkeypatch.setattr(integration, "MOST_EVALUATIONS", 75)
     training = trained(data, "dopri5", 1e-3, gradient="adjoint")
-    assert training.failures == {1: Failure("nonfinite", "state or slope not finite at iteration 2")}
+    assert training.failures == {
+        1: Failure("nonfinite", "state or slope not finite at iteration 2")
+    }
     for i in (0, 2):
-        assert all(torch.equal(p[i], healthy.parameters[name][i]) for name, p in training.parameters.items())
+        assert all(
+            torch.equal(p[i], healthy.parameters[name][i])
+            for name, p in training.parameters.items()
+        )
 
 
 def test_a_test_solver_that_gives_up_is_a_row_with_its_status(data, monkeypatch):
-    model = classifier(MODEL, (1, 2))
+    model = classifier_of(MODEL, (1, 2))
     parameters = model.initial(SEEDS)
     monkeypatch.setattr(integration, "MOST_EVALUATIONS", 40)
     run = {"setting": {"solver": "dopri5", "tolerance": 0.1}, "failures": {}}
     spec = {
-        "task": "toy", "model": MODEL, "controller": None, "adapted": False, "seeds": SEEDS, "device": "cpu",
-        "solvers": ["dopri5"], "ratios": [1, 1e-8],
+        "task": "toy", "model": MODEL, "controller": None, "adapted": False, "seeds": SEEDS,
+        "device": "cpu", "solvers": ["dopri5"], "ratios": [1, 1e-8],
     }  # fmt: skip
-    rows = evaluate(spec, data, parameters, run)
+    rows = evaluated(spec, data, parameters, run)
     own = [row for row in rows if row["test_tolerance"] == 0.1]
     tight = [row for row in rows if row["test_tolerance"] == 1e-9]
     assert {row["status"] for row in own} == {"ok"}
@@ -286,15 +347,26 @@ def test_a_test_solver_that_gives_up_is_a_row_with_its_status(data, monkeypatch)
 def test_gradients_of_the_adjoint_are_nan_where_the_way_back_blows_up():
     weight = torch.tensor(1e3, dtype=torch.float64, requires_grad=True)
     start = torch.ones(1, dtype=torch.float64)
-    solution = solve(lambda z: -weight * z**3, start, tolerant("dopri5", 1e-3), horizon=1.0, adjoint=[weight])
+    solution = solve(
+        lambda _, z: -weight * z**3, start, tolerant("dopri5", 1e-3), horizon=1.0, adjoint=[weight]
+    )
     assert solution.state.item() == pytest.approx(1 / math.sqrt(2001), rel=0.05)
     solution.state.sum().backward()
     assert weight.grad.isnan()
 
 
 def gradients(setting, *, adjoint):
-    weight, state = torch.tensor(0.7, dtype=torch.float64, requires_grad=True), START.clone().requires_grad_()
-    solution = solve(lambda z: weight * bent(z), state, setting, horizon=1.0, adjoint=[weight] if adjoint else None)
+    weight, state = (
+        torch.tensor(0.7, dtype=torch.float64, requires_grad=True),
+        START.clone().requires_grad_(),
+    )
+    solution = solve(
+        lambda _, z: weight * bent(z),
+        state,
+        setting,
+        horizon=1.0,
+        adjoint=[weight] if adjoint else None,
+    )
     solution.state.square().sum().backward()
     return solution, weight.grad, state.grad
 
@@ -303,8 +375,10 @@ def gradients(setting, *, adjoint):
 def test_gradients_of_the_adjoint_converge_to_those_through_the_solver_as_the_step_falls(solver):
     gaps = []
     for steps in (8, 16, 32):
-        setting = Setting(SOLVERS[solver], steps)
-        (_, through, _), (solution, adjoint, _) = (gradients(setting, adjoint=flag) for flag in (False, True))
+        setting = Setting.of(SOLVERS[solver], steps)
+        (_, through, _), (solution, adjoint, _) = (
+            gradients(setting, adjoint=flag) for flag in (False, True)
+        )
         assert solution.nfe == steps * SOLVERS[solver].stages
         gaps.append((through - adjoint).abs().item())
     rates = np.log2(np.array(gaps[:-1]) / gaps[1:])
@@ -324,7 +398,8 @@ def test_gradients_of_the_adjoint_are_those_through_an_adaptive_solver_at_a_tigh
 @pytest.mark.parametrize(("solver", "fineness"), [("euler", 200), ("dopri5", 1e-4)])
 def test_training_with_the_adjoint_goes_nearly_the_same_way(solver, fineness, data):
     through, adjoint = (
-        trained(data, solver, fineness, gradient=way, learning_rate=1e-3) for way in ("backpropagation", "adjoint")
+        trained(data, solver, fineness, gradient=way, learning_rate=1e-3)
+        for way in ("backpropagation", "adjoint")
     )
     losses = [[row["loss"] for row in training.history] for training in (through, adjoint)]
     assert losses[1] == pytest.approx(losses[0], rel=2e-3)

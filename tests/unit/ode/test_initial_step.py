@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from defined import autonomous
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate._ivp.common import select_initial_step
@@ -22,9 +23,14 @@ def test_the_first_step_is_that_of_scipy_on_any_field(weights, start, order, tol
     def field(_, z):
         return (np.sin(z.reshape(2, 2) @ matrix) + 0.1).ravel()
 
-    expected = select_initial_step(field, 0.0, state, np.inf, np.inf, field(0, state), 1, order, tolerance, tolerance)
+    expected = select_initial_step(
+        field, 0.0, state, np.inf, np.inf, field(0, state), 1, order, tolerance, tolerance
+    )
     step, nfe = initial_step(
-        lambda z: torch.sin(z @ torch.from_numpy(matrix)) + 0.1, torch.from_numpy(state).view(2, 2), order, tolerance
+        lambda _, z: torch.sin(z @ torch.from_numpy(matrix)) + 0.1,
+        torch.from_numpy(state).view(2, 2),
+        order,
+        tolerance,
     )
     assert step == pytest.approx(expected, rel=1e-9)
     assert nfe == 2
@@ -38,15 +44,18 @@ def test_the_first_step_is_that_of_scipy_on_any_field(weights, start, order, tol
 def test_a_step_is_found_where_a_norm_vanishes(field, start):
     state = torch.tensor(start, dtype=torch.float64)
     expected = select_initial_step(
-        lambda _, z: field(torch.from_numpy(z)).numpy(), 0.0, state.numpy(), np.inf, np.inf, field(state).numpy(), 1, 1,
-        TOLERANCE, TOLERANCE,
+        lambda _, z: field(torch.from_numpy(z)).numpy(), 0.0, state.numpy(), np.inf, np.inf,
+        field(state).numpy(), 1, 1, TOLERANCE, TOLERANCE,
     )  # fmt: skip
-    step, _ = initial_step(field, state, 1)
+    step, _ = initial_step(autonomous(field), state, 1)
     assert step == pytest.approx(expected, rel=1e-12)
     assert step > 0
 
 
 def test_a_field_that_turns_faster_gets_a_smaller_step():
     state = torch.tensor([1.0, 0.0])
-    steps = [initial_step(lambda z, w=w: w * torch.stack([-z[1], z[0]]), state, 2)[0] for w in (0.1, 1.0, 10.0)]
+    steps = [
+        initial_step(lambda _, z, w=w: w * torch.stack([-z[1], z[0]]), state, 2)[0]
+        for w in (0.1, 1.0, 10.0)
+    ]
     assert steps == sorted(steps, reverse=True)

@@ -4,6 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from defined import autonomous
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
@@ -27,7 +28,10 @@ START = torch.tensor([[1.0, -0.5, 0.2], [0.3, 0.8, -1.2]], dtype=torch.float64)
 
 
 def steps_of(solver, steps):
-    return Setting(SOLVERS[solver], steps)
+    return Setting.of(SOLVERS[solver], steps)
+
+
+STILL = autonomous(torch.zeros_like)
 
 
 def bent(state):
@@ -59,7 +63,9 @@ def runge_kutta(field, state, solver, steps, horizon):
 
 
 def test_every_fixed_step_solver_is_held_against_a_tableau():
-    assert sorted(TABLEAUX) == sorted(name for name in METHODS if name in SOLVERS and SOLVERS[name].kind == "fixed")
+    assert sorted(TABLEAUX) == sorted(
+        name for name in METHODS if name in SOLVERS and SOLVERS[name].kind == "fixed"
+    )
 
 
 @every_solver
@@ -68,7 +74,12 @@ def test_the_error_falls_with_the_stated_order(solver):
     angle = torch.tensor([0.0, 1.0, 2.5], dtype=torch.float64)
     start, end = turned(radius, angle, 0.0), turned(radius, angle, 1.0)
     steps = [64, 96, 128, 192, 256]
-    errors = [(solve(turning, start, steps_of(solver, n), horizon=1.0).state - end).abs().max() for n in steps]
+    errors = [
+        (solve(autonomous(turning), start, steps_of(solver, n), horizon=1.0).state - end)
+        .abs()
+        .max()
+        for n in steps
+    ]
     slope = np.polyfit(np.log(steps), np.log(errors), 1)[0]
     assert -slope == pytest.approx(SOLVERS[solver].order, abs=0.06)
 
@@ -78,7 +89,10 @@ def test_the_error_falls_with_the_stated_order(solver):
 def test_every_step_is_taken_and_every_evaluation_counted(solver, steps):
     calls = []
     solution = solve(
-        lambda z: calls.append(1) or -z, torch.ones(1, dtype=torch.float64), steps_of(solver, steps), horizon=1.0
+        lambda _, z: calls.append(1) or -z,
+        torch.ones(1, dtype=torch.float64),
+        steps_of(solver, steps),
+        horizon=1.0,
     )
     assert solution.steps == steps
     assert solution.nfe == steps * SOLVERS[solver].stages == len(calls)
@@ -86,8 +100,10 @@ def test_every_step_is_taken_and_every_evaluation_counted(solver, steps):
 
 @settings(max_examples=60)
 @given(st.sampled_from(sorted(TABLEAUX)), st.integers(1, 200), st.floats(0.01, 50))
-def test_steps_and_evaluations_are_exact_for_any_number_of_steps_and_horizon(solver, steps, horizon):
-    solution = trajectory(torch.zeros_like, torch.ones(1), steps_of(solver, steps), horizon=horizon)
+def test_steps_and_evaluations_are_exact_for_any_number_of_steps_and_horizon(
+    solver, steps, horizon
+):
+    solution = trajectory(STILL, torch.ones(1), steps_of(solver, steps), horizon=horizon)
     assert (solution.steps, solution.nfe) == (steps, steps * SOLVERS[solver].stages)
     assert len(solution.state) == steps + 1
 
@@ -97,15 +113,17 @@ def test_steps_and_evaluations_are_exact_for_any_number_of_steps_and_horizon(sol
 def test_all_states_equal_those_of_plain_torchdiffeq_on_the_same_grid(solver, steps, horizon):
     grid = torch.linspace(0, horizon, steps + 1, dtype=torch.float64)
     expected = odeint(lambda _, z: bent(z), START, grid, method=solver)
-    states = trajectory(bent, START, steps_of(solver, steps), horizon=horizon).state
+    states = trajectory(autonomous(bent), START, steps_of(solver, steps), horizon=horizon).state
     torch.testing.assert_close(states, expected, rtol=1e-13, atol=1e-13)
 
 
 @every_solver
 @pytest.mark.parametrize(("steps", "horizon"), [(1, 1.0), (7, 0.6), (49, 1.0), (64, 2.5)])
 def test_all_states_equal_those_of_a_runge_kutta_method_written_by_hand(solver, steps, horizon):
-    states = trajectory(bent, START, steps_of(solver, steps), horizon=horizon).state
-    torch.testing.assert_close(states, runge_kutta(bent, START, solver, steps, horizon), rtol=1e-13, atol=1e-13)
+    states = trajectory(autonomous(bent), START, steps_of(solver, steps), horizon=horizon).state
+    torch.testing.assert_close(
+        states, runge_kutta(bent, START, solver, steps, horizon), rtol=1e-13, atol=1e-13
+    )
 
 
 @every_solver
@@ -117,22 +135,26 @@ def test_the_tableau_has_the_stated_number_of_stages(solver):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_solution_is_the_last_state_of_the_trajectory_bit_for_bit(solver, dtype):
     how = steps_of(solver, 49)
-    end = solve(bent, START.to(dtype), how, horizon=0.7).state
+    end = solve(autonomous(bent), START.to(dtype), how, horizon=0.7).state
     assert end.dtype == dtype
-    assert torch.equal(end, trajectory(bent, START.to(dtype), how, horizon=0.7).state[-1])
+    assert torch.equal(
+        end, trajectory(autonomous(bent), START.to(dtype), how, horizon=0.7).state[-1]
+    )
 
 
 @every_solver
 def test_a_trajectory_begins_at_the_given_state_and_leaves_it_unchanged(solver):
     state = START.clone()
-    states = trajectory(bent, state, steps_of(solver, 3), horizon=1.0).state
+    states = trajectory(autonomous(bent), state, steps_of(solver, 3), horizon=1.0).state
     assert torch.equal(states[0], START)
     assert torch.equal(state, START)
 
 
 @pytest.mark.parametrize("steps", [3, 7, 49, 1000])
 def test_the_step_size_carries_no_rounding_of_float32(steps):
-    end = solve(lambda z: z, torch.ones(1, dtype=torch.float64), steps_of("euler", steps), horizon=1.0).state
+    end = solve(
+        lambda _, z: z, torch.ones(1, dtype=torch.float64), steps_of("euler", steps), horizon=1.0
+    ).state
     assert end.item() == pytest.approx((1 + 1 / steps) ** steps, rel=1e-13)
 
 
@@ -147,7 +169,7 @@ def test_the_steps_are_equal_and_end_at_the_horizon_itself(steps, horizon):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(integration, "odeint", spy)
-        solve(torch.zeros_like, torch.ones(1), steps_of("euler", steps), horizon=horizon)
+        solve(STILL, torch.ones(1), steps_of("euler", steps), horizon=horizon)
     (times, grid), *_ = seen
     assert times.dtype == grid.dtype == torch.float64
     assert times.tolist() == [0.0, horizon]
@@ -159,8 +181,10 @@ def test_the_steps_are_equal_and_end_at_the_horizon_itself(steps, horizon):
 @settings(max_examples=30)
 @given(st.sampled_from(sorted(TABLEAUX)), st.integers(1, 20), st.floats(0.1, 3))
 def test_a_longer_horizon_is_a_faster_field(solver, steps, horizon):
-    longer = solve(bent, START, steps_of(solver, steps), horizon=horizon).state
-    faster = solve(lambda z: horizon * bent(z), START, steps_of(solver, steps), horizon=1.0).state
+    longer = solve(autonomous(bent), START, steps_of(solver, steps), horizon=horizon).state
+    faster = solve(
+        lambda _, z: horizon * bent(z), START, steps_of(solver, steps), horizon=1.0
+    ).state
     torch.testing.assert_close(longer, faster, rtol=1e-11, atol=1e-11)
 
 
@@ -173,14 +197,14 @@ def test_many_small_steps_agree_with_an_adaptive_solver_of_scipy():
         rtol=1e-12,
         atol=1e-13,
     ).y[:, -1]
-    end = solve(bent, START, steps_of("rk4", 200), horizon=1.5).state
+    end = solve(autonomous(bent), START, steps_of("rk4", 200), horizon=1.5).state
     np.testing.assert_allclose(end.flatten().numpy(), expected, rtol=1e-9)
 
 
 @every_solver
 def test_gradients_flow_through_every_operation_of_the_solver(solver):
     ours, by_hand = START.clone().requires_grad_(), START.clone().requires_grad_()
-    solve(bent, ours, steps_of(solver, 5), horizon=0.8).state.pow(2).sum().backward()
+    solve(autonomous(bent), ours, steps_of(solver, 5), horizon=0.8).state.pow(2).sum().backward()
     runge_kutta(bent, by_hand, solver, 5, 0.8)[-1].pow(2).sum().backward()
     torch.testing.assert_close(ours.grad, by_hand.grad, rtol=1e-12, atol=1e-12)
 
@@ -189,11 +213,11 @@ def test_gradients_flow_through_every_operation_of_the_solver(solver):
 def test_a_state_of_any_shape_keeps_it(shape):
     state = torch.ones(shape, dtype=torch.float64)
     how = steps_of("midpoint", 4)
-    assert solve(torch.neg, state, how, horizon=1.0).state.shape == shape
-    assert trajectory(torch.neg, state, how, horizon=1.0).state.shape == (5, *shape)
+    assert solve(autonomous(torch.neg), state, how, horizon=1.0).state.shape == shape
+    assert trajectory(autonomous(torch.neg), state, how, horizon=1.0).state.shape == (5, *shape)
 
 
 def test_a_linear_field_over_another_horizon_ends_at_the_exponential():
     state = torch.ones(1, dtype=torch.float64)
-    end = solve(torch.neg, state, steps_of("rk4", 100), horizon=3.0).state
+    end = solve(autonomous(torch.neg), state, steps_of("rk4", 100), horizon=3.0).state
     assert end.item() == pytest.approx(math.exp(-3.0), rel=1e-7)

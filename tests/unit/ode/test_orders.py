@@ -1,4 +1,4 @@
-"""The orders and evaluations of torchdiffeq's own adaptive and multistep methods, as they are observed."""
+"""The observed orders and evaluations of torchdiffeq's own adaptive and multistep methods."""
 
 import math
 from fractions import Fraction
@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from defined import autonomous
 from torchdiffeq import odeint
 from torchdiffeq._impl.fixed_adams import _BASHFORTH_DIVISOR
 from torchdiffeq._impl.odeint import SOLVERS as TORCHDIFFEQ
@@ -28,8 +29,9 @@ RANGES = {
     "explicit_adams": (0.5, [64, 128, 256]),
     "implicit_adams": (2.0, [16, 32, 64]),
 }
-# The steps of an Adams method gain an order each, from the third step on; the third alone sets the order of the
-# whole: of Adams-Bashforth 3 it leaves h^4, of Adams-Moulton 4 it leaves h^5, as the two starting steps of rk4 do.
+# The steps of an Adams method gain an order each, from the third step on; the third alone sets the
+# order of the whole: of Adams-Bashforth 3 it leaves h^4, of Adams-Moulton 4 it leaves h^5, as the
+# two starting steps of rk4 do.
 ADAMS = {"explicit_adams": 4, "implicit_adams": 5}
 ADAPTIVE = sorted(name for name in RANGES if name not in ADAMS)
 
@@ -55,7 +57,10 @@ class Counted:
 
 
 def equal_steps(method, steps, horizon):
-    """An adaptive method held to one step size; sizes are short binary fractions, so their sum is exact."""
+    """An adaptive method held to one step size.
+
+    Sizes are short binary fractions, so their sum is exact.
+    """
     h, field = horizon / steps, Counted()
     ends = torch.tensor([0.0, horizon], dtype=torch.float64)
     options = {"first_step": h, "min_step": h, "max_step": h, "step_t": ends[1:]}
@@ -63,12 +68,17 @@ def equal_steps(method, steps, horizon):
 
 
 def observed_order(start, end, horizon, numbers_of_steps):
-    errors = [torch.linalg.vector_norm(end(steps) - exact(start, horizon)).item() for steps in numbers_of_steps]
+    errors = [
+        torch.linalg.vector_norm(end(steps) - exact(start, horizon)).item()
+        for steps in numbers_of_steps
+    ]
     return -np.polyfit(np.log(numbers_of_steps), np.log(errors), 1)[0]
 
 
 def test_every_adaptive_and_multistep_method_is_looked_at():
-    own = {name for name, solver in SOLVERS.items() if solver.kind != "fixed" and not solver.tableau}
+    own = {
+        name for name, solver in SOLVERS.items() if solver.kind != "fixed" and not solver.tableau
+    }
     assert own == set(RANGES)
 
 
@@ -80,7 +90,9 @@ def test_an_adaptive_method_has_its_order_when_its_steps_are_equal(name):
 
 
 @pytest.mark.parametrize("name", ADAPTIVE)
-def test_the_coefficients_of_an_adaptive_method_meet_the_conditions_of_its_order_and_no_higher_one(name):
+def test_the_coefficients_of_an_adaptive_method_meet_the_conditions_of_its_order_and_no_higher_one(
+    name,
+):
     theirs = TORCHDIFFEQ[name].tableau
     a = [[], *([Fraction(x) for x in row.tolist()] for row in theirs.beta)]
     assert order_of(a, [Fraction(x) for x in theirs.c_sol.tolist()]) == SOLVERS[name].order
@@ -96,7 +108,12 @@ def test_a_step_of_an_adaptive_method_takes_its_evaluations_and_the_first_one_mo
 def test_an_adams_method_has_the_order_of_its_third_step(name):
     horizon, steps = RANGES[name]
     order = observed_order(
-        SMALL, lambda n: solve(logistic, SMALL, Setting(SOLVERS[name], n), horizon=horizon).state, horizon, steps
+        SMALL,
+        lambda n: (
+            solve(autonomous(logistic), SMALL, Setting.of(SOLVERS[name], n), horizon=horizon).state
+        ),
+        horizon,
+        steps,
     )
     assert order == pytest.approx(ADAMS[name], abs=0.2)
 
@@ -104,16 +121,24 @@ def test_an_adams_method_has_the_order_of_its_third_step(name):
 @pytest.mark.parametrize("name", ADAMS)
 @pytest.mark.parametrize("steps", [1, 2])
 def test_the_first_two_steps_of_an_adams_method_are_those_of_rk4(name, steps):
-    ours, rk4 = (solve(logistic, SMALL, Setting(SOLVERS[method], steps), horizon=0.5) for method in (name, "rk4"))
+    ours, rk4 = (
+        solve(autonomous(logistic), SMALL, Setting.of(SOLVERS[method], steps), horizon=0.5)
+        for method in (name, "rk4")
+    )
     assert torch.equal(ours.state, rk4.state)
     assert ours.nfe == rk4.nfe == 4 * steps
 
 
 @pytest.mark.parametrize("steps", [3, 7, 64])
 def test_a_later_step_of_an_adams_method_takes_one_evaluation_and_one_for_each_correction(steps):
-    explicit, implicit = (solve(logistic, SMALL, Setting(SOLVERS[name], steps), horizon=0.5) for name in ADAMS)
+    explicit, implicit = (
+        solve(autonomous(logistic), SMALL, Setting.of(SOLVERS[name], steps), horizon=0.5)
+        for name in ADAMS
+    )
     assert explicit.nfe == 8 + (steps - 2)
-    assert 8 + 2 * (steps - 2) <= implicit.nfe <= 8 + 5 * (steps - 2)  # torchdiffeq corrects at most four times
+    assert (
+        8 + 2 * (steps - 2) <= implicit.nfe <= 8 + 5 * (steps - 2)
+    )  # torchdiffeq corrects at most four times
 
 
 def test_explicit_adams_is_unstable_at_steps_that_every_other_method_takes_well():
@@ -122,11 +147,19 @@ def test_explicit_adams_is_unstable_at_steps_that_every_other_method_takes_well(
     assert limit == pytest.approx(0.0034, abs=1e-4)
 
     def error(name, steps):
-        end = solve(torch.neg, torch.ones(1).double(), Setting(SOLVERS[name], steps), horizon=1.0).state
+        end = solve(
+            autonomous(torch.neg),
+            torch.ones(1).double(),
+            Setting.of(SOLVERS[name], steps),
+            horizon=1.0,
+        ).state
         return abs(end.item() - math.exp(-1))
 
     assert 1 / 256 > limit > 1 / 512
-    assert all(error("explicit_adams", n) < error("explicit_adams", m) for n, m in pairwise((8, 16, 32, 64)))
+    assert all(
+        error("explicit_adams", n) < error("explicit_adams", m)
+        for n, m in pairwise((8, 16, 32, 64))
+    )
     assert error("explicit_adams", 64) > 0.3
     assert error("explicit_adams", 512) < 1e-9
     assert error("euler", 64) < 0.01

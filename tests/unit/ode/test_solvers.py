@@ -1,4 +1,6 @@
 import json
+import math
+import re
 from dataclasses import FrozenInstanceError
 from fractions import Fraction
 
@@ -6,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solverproof.ode.solvers import SOLVERS, Setting, is_at_least_as_accurate, setting, steps_at_ratio
+from solverproof.ode.solvers import (
+    SOLVERS,
+    Setting,
+    is_at_least_as_accurate,
+    steps_at_ratio,
+)
 
 solvers = st.sampled_from(list(SOLVERS.values()))
 fixed = st.sampled_from([solver for solver in SOLVERS.values() if not solver.is_adaptive])
@@ -14,22 +21,22 @@ adaptive = st.sampled_from([solver for solver in SOLVERS.values() if solver.is_a
 numbers_of_steps = st.integers(1, 10_000)
 tolerances = st.floats(1e-8, 1)
 decimals = st.decimals("0.001", 1000, places=3)
-fixed_settings = st.builds(Setting, fixed, numbers_of_steps)
-adaptive_settings = st.builds(Setting, adaptive, tolerances)
+fixed_settings = st.builds(Setting.of, fixed, numbers_of_steps)
+adaptive_settings = st.builds(Setting.of, adaptive, tolerances)
 settings_of_a_solver = fixed_settings | adaptive_settings
 
 
 def refined(coarse, how_much):
     """The same solver with more steps, or a smaller tolerance."""
-    fineness = coarse.fineness / (1 + how_much) if coarse.solver.is_adaptive else coarse.fineness + how_much
-    return Setting(coarse.solver, fineness)
+    value = coarse.value / (1 + how_much) if coarse.solver.is_adaptive else coarse.value + how_much
+    return Setting.of(coarse.solver, value)
 
 
 def is_coarser(test, train):
     """Larger steps or a larger tolerance; the kinds are the same."""
     if test.solver.is_adaptive:
-        return test.fineness > train.fineness
-    return test.fineness < train.fineness
+        return test.value > train.value
+    return test.value < train.value
 
 
 def test_every_solver_is_registered_under_its_own_name_with_a_source():
@@ -85,61 +92,94 @@ def test_whole_multiples_of_the_training_step_are_met_exactly(test_steps, multip
 
 
 @given(numbers_of_steps, st.sampled_from([0.1, 0.2, 0.05, 0.01, 0.001, 0.125]))
-def test_whole_fractions_of_the_training_step_are_met_exactly_whatever_their_binary_rounding(train_steps, ratio):
+def test_whole_fractions_of_the_training_step_are_met_exactly_whatever_their_binary_rounding(
+    train_steps, ratio
+):
     assert steps_at_ratio(train_steps, ratio) == train_steps * round(1 / ratio)
 
 
 @given(fixed_settings, decimals)
 def test_a_ratio_of_a_fixed_step_setting_is_a_ratio_of_its_step(train, ratio):
-    expected = Setting(train.solver, steps_at_ratio(train.steps, float(ratio)))
-    assert train.finer(float(ratio)) == expected
+    expected = Setting.of(train.solver, steps_at_ratio(train.steps, float(ratio)))
+    assert train.at_ratio(float(ratio)) == expected
 
 
 @pytest.mark.parametrize("exponent", range(-6, 1))
 @pytest.mark.parametrize(("ratio", "shift"), [(10, 1), (1, 0), (0.1, -1), (0.01, -2)])
 def test_a_tolerance_at_a_ratio_is_the_decimal_number_one_would_write(exponent, ratio, shift):
-    train = Setting(SOLVERS["dopri5"], float(f"1e{exponent}"))
-    assert train.finer(ratio) == Setting(SOLVERS["dopri5"], float(f"1e{exponent + shift}"))
+    train = Setting.of(SOLVERS["dopri5"], float(f"1e{exponent}"))
+    assert train.at_ratio(ratio) == Setting.of(SOLVERS["dopri5"], float(f"1e{exponent + shift}"))
 
 
 @given(settings_of_a_solver)
 def test_a_ratio_of_one_changes_nothing(train):
-    assert train.finer(1) == train
+    assert train.at_ratio(1) == train
 
 
 @given(settings_of_a_solver)
 def test_a_setting_comes_back_from_its_specification_in_json(original):
-    spec = json.loads(json.dumps(original.spec))
+    spec = json.loads(json.dumps(original.to_json()))
     assert spec.keys() == {"solver", original.solver.measure}
-    assert setting(spec) == original
+    assert Setting.from_json(spec) == original
 
 
 @given(settings_of_a_solver)
 def test_a_setting_has_either_steps_or_a_tolerance(any_setting):
     given_numbers = (any_setting.steps, any_setting.tolerance)
-    expected = (None, any_setting.fineness) if any_setting.solver.is_adaptive else (any_setting.fineness, None)
+    expected = (
+        (None, any_setting.value) if any_setting.solver.is_adaptive else (any_setting.value, None)
+    )
     assert given_numbers == expected
 
 
 @pytest.mark.parametrize(
-    ("solver", "fineness", "label"),
-    [("euler", 64, "steps-64"), ("dopri5", 0.001, "tolerance-0.001"), ("dopri5", 1.0, "tolerance-1.0")],
+    ("solver", "value", "label"),
+    [
+        ("euler", 64, "steps-64"),
+        ("dopri5", 0.001, "tolerance-0.001"),
+        ("dopri5", 1.0, "tolerance-1.0"),
+    ],
 )
-def test_the_label_tells_the_setting(solver, fineness, label):
-    assert Setting(SOLVERS[solver], fineness).label == label
+def test_the_label_tells_the_setting(solver, value, label):
+    assert Setting.of(SOLVERS[solver], value).label == label
 
 
 @given(fixed_settings, fixed)
-def test_another_solver_takes_over_the_fineness_and_leaves_the_setting_as_it_was(train, other):
-    before = train.spec
-    assert train.with_solver(other) == Setting(other, train.fineness)
-    assert train.spec == before
+def test_another_solver_takes_over_the_value_and_leaves_the_setting_as_it_was(train, other):
+    before = train.to_json()
+    assert train.with_solver(other) == Setting.of(other, train.value)
+    assert train.to_json() == before
+
+
+@pytest.mark.parametrize(
+    ("solver", "given_value", "message"),
+    [
+        ("rk4", {"tolerance": 1e-3}, "rk4 is of kind 'fixed'; give it steps alone"),
+        ("rk4", {"steps": 4, "tolerance": 1e-3}, "rk4 is of kind 'fixed'; give it steps alone"),
+        ("rk4", {}, "rk4 is of kind 'fixed'; give it steps alone"),
+        ("dopri5", {"steps": 4}, "dopri5 is of kind 'adaptive'; give it tolerance alone"),
+        ("euler", {"steps": 0}, "steps of euler is 0; give a whole number above 0"),
+        ("euler", {"steps": 2.5}, "steps of euler is 2.5; give a whole number above 0"),
+        ("euler", {"steps": math.nan}, "steps of euler is nan; give a whole number above 0"),
+        ("dopri5", {"tolerance": 0.0}, "tolerance of dopri5 is 0.0; give a positive number"),
+        ("dopri5", {"tolerance": math.inf}, "tolerance of dopri5 is inf; give a positive number"),
+    ],
+)
+def test_a_setting_that_does_not_fit_its_solver_is_refused(solver, given_value, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Setting(SOLVERS[solver], **given_value)
+
+
+@pytest.mark.parametrize("value", [0.001, 2.5, math.nan])
+def test_a_value_that_is_no_number_of_steps_is_refused(value):
+    with pytest.raises(ValueError, match="give a whole number above 0"):
+        Setting.of(SOLVERS["rk4"], value)
 
 
 def test_a_setting_cannot_be_changed():
-    chosen = Setting(SOLVERS["euler"], 8)
+    chosen = Setting(SOLVERS["euler"], steps=8)
     with pytest.raises(FrozenInstanceError):
-        chosen.fineness = 4
+        chosen.steps = 4
 
 
 @given(settings_of_a_solver)
@@ -149,12 +189,16 @@ def test_a_setting_is_as_accurate_as_itself(any_setting):
 
 @given(settings_of_a_solver, settings_of_a_solver, numbers_of_steps)
 def test_a_finer_test_is_never_less_accurate(test, train, how_much):
-    assert is_at_least_as_accurate(refined(test, how_much), train) >= is_at_least_as_accurate(test, train)
+    assert is_at_least_as_accurate(refined(test, how_much), train) >= is_at_least_as_accurate(
+        test, train
+    )
 
 
 @given(settings_of_a_solver, settings_of_a_solver, numbers_of_steps)
 def test_a_test_of_finer_training_is_never_more_accurate(test, train, how_much):
-    assert is_at_least_as_accurate(test, refined(train, how_much)) <= is_at_least_as_accurate(test, train)
+    assert is_at_least_as_accurate(test, refined(train, how_much)) <= is_at_least_as_accurate(
+        test, train
+    )
 
 
 @given(settings_of_a_solver, settings_of_a_solver)
@@ -163,7 +207,11 @@ def test_a_solver_of_lower_order_is_never_as_accurate(test, train):
     assert not (lower and is_at_least_as_accurate(test, train))
 
 
-@given(st.one_of(st.tuples(fixed_settings, fixed_settings), st.tuples(adaptive_settings, adaptive_settings)))
+@given(
+    st.one_of(
+        st.tuples(fixed_settings, fixed_settings), st.tuples(adaptive_settings, adaptive_settings)
+    )
+)
 def test_a_larger_step_or_tolerance_is_never_as_accurate(pair):
     test, train = pair
     assert not (is_coarser(test, train) and is_at_least_as_accurate(test, train))
@@ -176,9 +224,9 @@ def test_a_larger_step_or_tolerance_is_never_as_accurate(pair):
     )
 )
 def test_a_solver_of_higher_order_is_as_accurate_at_the_same_step_or_tolerance(triple):
-    test, train, fineness = triple
+    test, train, value = triple
     expected = test.order > train.order or test == train
-    assert is_at_least_as_accurate(Setting(test, fineness), Setting(train, fineness)) == expected
+    assert is_at_least_as_accurate(Setting.of(test, value), Setting.of(train, value)) == expected
 
 
 @given(fixed_settings, adaptive_settings)
@@ -200,9 +248,11 @@ def test_accuracy_is_transitive(settings):
 )
 def test_another_solver_of_the_same_order_is_not_known_to_be_as_accurate(test, train):
     (test_solver, finer), (train_solver, coarser) = test, train
-    assert not is_at_least_as_accurate(Setting(SOLVERS[test_solver], finer), Setting(SOLVERS[train_solver], coarser))
+    assert not is_at_least_as_accurate(
+        Setting.of(SOLVERS[test_solver], finer), Setting.of(SOLVERS[train_solver], coarser)
+    )
 
 
 def test_an_unknown_solver_is_refused():
     with pytest.raises(KeyError, match="leapfrog"):
-        setting({"solver": "leapfrog", "steps": 8})
+        Setting.from_json({"solver": "leapfrog", "steps": 8})

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from solverproof.ode.tableaux import TableauError, _condition, order_of, parse, trees
 
-SHIPPED = yaml.safe_load((Path(__file__).parents[3] / "config" / "solvers.yaml").read_text(encoding="utf-8"))["solvers"]
+SHIPPED = yaml.safe_load(
+    (Path(__file__).parents[3] / "config" / "solvers.yaml").read_text(encoding="utf-8")
+)["solvers"]
 RK4 = SHIPPED["classic_rk4"]
 HEUN_EULER = SHIPPED["heun_euler"]
 BOGACKI_SHAMPINE = {
@@ -107,9 +109,17 @@ def test_fractions_and_decimals_are_exact():
 @every_known
 def test_coefficients_of_sixteen_digits_pass(name):
     definition = {**KNOWN[name], "a": [[*map(digits, row)] for row in KNOWN[name]["a"]]}
-    definition |= {key: [*map(digits, KNOWN[name][key])] for key in ("b", "c", "b_embedded") if key in definition}
+    definition |= {
+        key: [*map(digits, KNOWN[name][key])]
+        for key in ("b", "c", "b_embedded")
+        if key in definition
+    }
     exact, cut = parse(KNOWN[name]), parse(definition)
-    assert (cut.order, cut.embedded_order, cut.is_fsal) == (exact.order, exact.embedded_order, exact.is_fsal)
+    assert (cut.order, cut.embedded_order, cut.is_fsal) == (
+        exact.order,
+        exact.embedded_order,
+        exact.is_fsal,
+    )
 
 
 def digits(value):
@@ -120,7 +130,7 @@ def digits(value):
 def test_a_third_of_three_digits_does_not_pass():
     key, message = refused(b=["1/6", 0.333, "1/3", "1/6"])
     assert key == ("order",)
-    assert message == "the condition sum b_i = 1 fails by -0.00033; mend b"
+    assert message == "the condition sum b_i = 1 fails by -0.00033; fix b"
 
 
 @every_known
@@ -135,7 +145,9 @@ def test_a_failing_condition_is_written_with_its_residual():
     key, message = refused(order=5)
     assert key == ("order",)
     # sum b c^4 is 5/24 under Simpson's rule
-    assert message.startswith("the condition sum b_i c_i^4 = 1/5 fails by 0.0083; the method has order 4: write that,")
+    assert message.startswith(
+        "the condition sum b_i c_i^4 = 1/5 fails by 0.0083; the method has order 4: write that,"
+    )
 
 
 def test_no_two_conditions_are_written_alike_and_every_branch_has_its_own_index():
@@ -151,7 +163,11 @@ def test_no_two_conditions_are_written_alike_and_every_branch_has_its_own_index(
     ("change", "key", "message"),
     [
         ({"a": [[], ["1/2"], [0, "1/2"], [0, 1]]}, ("a", 3), "write the 3 left of the diagonal"),
-        ({"a": [[0], ["1/2"], [0, "1/2"], [0, 0, 1]]}, ("a", 0), "write the 0 left of the diagonal"),
+        (
+            {"a": [[0], ["1/2"], [0, "1/2"], [0, 0, 1]]},
+            ("a", 0),
+            "write the 0 left of the diagonal",
+        ),
         ({"b": ["1/2", "1/2"]}, ("b",), "there are 2 entries for 4 stages; write 4"),
         ({"c": [0, "1/2", 1]}, ("c",), "there are 3 entries for 4 stages; write 4"),
         ({"b": ["1/6", "third", "1/3", "1/6"]}, ("b", 1), "'third' is not a number"),
@@ -167,12 +183,13 @@ def test_a_malformed_tableau_is_told_where_it_is_wrong(change, key, message):
 
 
 @pytest.mark.parametrize(
-    ("name", "evaluations"), [("classic_rk4", 4), ("heun_euler", 2), ("bosh3", 3), ("tsit5", 6), ("ssprk3", 3)]
+    ("name", "evaluations"),
+    [("classic_rk4", 4), ("heun_euler", 2), ("bosh3", 3), ("tsit5", 6), ("ssprk3", 3)],
 )
 def test_evaluations_per_step_count_the_stage_that_the_next_step_reuses_once(name, evaluations):
     assert parse(KNOWN[name]).evaluations_per_step == evaluations
 
 
-def test_a_last_row_that_repeats_the_weights_with_fewer_digits_still_is_the_field_at_the_new_point():
+def test_a_last_row_that_repeats_the_weights_with_fewer_digits_is_the_field_at_the_new_point():
     rows = [*BOGACKI_SHAMPINE["a"][:-1], [digits(weight) for weight in BOGACKI_SHAMPINE["b"][:-1]]]
     assert parse({**BOGACKI_SHAMPINE, "a": rows}).evaluations_per_step == 3

@@ -1,16 +1,24 @@
 import csv
 
 import pytest
+from defined import written_table
 
-from solverproof.files import write_json, write_table
+from solverproof.evaluation.rows import Evaluation
+from solverproof.files import write_json
 from solverproof.reporting.comparison import compare
+from solverproof.reporting.specifications import TablesSpec
 from solverproof.reporting.tables import tabulate
-from solverproof.training.controllers.base import CHECK_COLUMNS
+from solverproof.training.controllers.base import Check
 
 EVALUATION = [
     "task", "train_solver", "train_steps", "train_tolerance", "controller", "adapted", "seed",
     "test_solver", "test_steps", "test_tolerance", "accuracy", "loss", "nfe", "status", "reason",
 ]  # fmt: skip
+
+PAPER = {
+    "test_solver": "midpoint", "threshold": 0.1, "interval": 50, "shrink": 0.5, "grow": 1.1,
+    "most_steps": 500, "probe_every": 250,
+}  # fmt: skip
 
 
 def evaluations(steps, seed, accuracies, controller=None):
@@ -29,8 +37,7 @@ def evaluations(steps, seed, accuracies, controller=None):
 
 
 def check(iteration, step_size, decision, monitoring_nfe):
-    row = dict.fromkeys(CHECK_COLUMNS)
-    return row | {
+    return {
         "iteration": iteration,
         "step_size": step_size,
         "decision": decision,
@@ -40,7 +47,7 @@ def check(iteration, step_size, decision, monitoring_nfe):
 
 @pytest.fixture
 def compared(tmp_path):
-    """The comparison of a grid of three settings with two seeds, and an adapted and a random run of each."""
+    """The comparison of a grid of three settings with adapted and random runs, two seeds each."""
     cells = {
         "grid": [
             row
@@ -48,33 +55,51 @@ def compared(tmp_path):
             for steps, drop in ((4, 0.5), (8, 0.0625), (16, 0.0))
             for row in evaluations(steps, seed, (0.9375, 0.9375 - drop))
         ],
-        "adapted": [*evaluations(10, 0, (1.0, 0.75), "adapt"), *evaluations(12, 1, (0.5, 0.5), "adapt")],
+        "adapted": [
+            *evaluations(10, 0, (1.0, 0.75), "adapt"),
+            *evaluations(12, 1, (0.5, 0.5), "adapt"),
+        ],
         "random": [row for seed in (0, 1) for row in evaluations(4, seed, (0.75, 0.75), "random")],
     }
     for name, rows in cells.items():
-        write_table(tmp_path / f"{name}.csv", rows, EVALUATION)
+        written_table(tmp_path / f"{name}.csv", Evaluation, rows)
     tables = tmp_path / "tables"
-    tabulate({"threshold": 0.1}, [tmp_path / f"{name}.csv" for name in cells], tables)
+    tabulate(TablesSpec(0.1), [tmp_path / f"{name}.csv" for name in cells], tables)
     checks = [check(50, 0.5, "grow", 100), check(100, 0.25, "shrink", 200)]
     checks += [check(150, 0.125, "shrink", 300), check(200, 0.5, "finest", 400)]
     runs, paths = [], []
-    for method, family, rows in (("adapt", "adaptation", checks), ("random", "random", [])):
+    for method, family, options, rows in (
+        ("adapt", "adaptation", PAPER, checks),
+        ("random", "random", {"steps": [2, 4], "probe_every": 10}, []),
+    ):
         for seed in (0, 1):
             spec = {
                 "identity": f"sphere2/euler/{method}",
-                "controller": {"family": family, "test_solver": "midpoint" if rows else None},
-                "protocol": {"iterations": 200},
+                "controller": {"family": family, **options},
+                "data": {"family": "digits", "test": 10, "seed": 0},
+                "model": {"network": {"family": "conv", "channels": 1}, "classes": 10},
+                "protocol": {
+                    "iterations": 200,
+                    "batch": 1,
+                    "learning_rate": 0.1,
+                    "history_every": 1,
+                },
+                "seeds": [seed],
+                "solver": "euler",
             }
             runs.append(tmp_path / f"{method}-{seed}.json")
             paths.append(tmp_path / f"{method}-{seed}.csv")
             write_json(runs[-1], {"spec": spec, "mean_nfe": {str(seed): 10.0 + seed}})
-            write_table(paths[-1], rows, CHECK_COLUMNS)
-    compare(tables / "drops.csv", tables / "critical_steps.csv", runs, paths, tables)
+            written_table(paths[-1], Check, rows)
+    drops, critical = tables / "drops.csv", tables / "critical_steps.csv"
+    compare(TablesSpec(0.1), drops, critical, runs, paths, tables)
     with (tables / "comparison.csv").open(encoding="utf-8", newline="") as file:
         return tables, {row["method"]: row for row in csv.DictReader(file)}
 
 
-def test_grid_search_has_the_nfe_on_both_sides_of_the_critical_step_and_the_accuracy_of_the_valid_one(compared):
+def test_grid_search_has_the_nfe_on_both_sides_of_the_critical_step_and_the_valid_ones_accuracy(
+    compared,
+):
     row = compared[1]["grid search"]
     assert (row["nfe_invalid"], row["nfe_valid"]) == ("4", "8")
     assert (float(row["accuracy_mean"]), float(row["drop_mean"])) == (0.9375, 0.0625)
@@ -89,7 +114,11 @@ def test_adaptation_has_its_mean_nfe_over_training_with_and_without_monitoring(c
 
 def test_adaptation_has_the_accuracy_and_drop_of_its_final_models(compared):
     row = compared[1]["adapt"]
-    assert (float(row["accuracy_mean"]), float(row["drop_mean"]), float(row["drop_max"])) == (0.75, 0.125, 0.25)
+    assert (float(row["accuracy_mean"]), float(row["drop_mean"]), float(row["drop_max"])) == (
+        0.75,
+        0.125,
+        0.25,
+    )
     assert (row["seeds_valid"], row["seeds"]) == ("1", "2")
 
 
@@ -98,7 +127,9 @@ def test_the_share_of_invalid_checks_counts_those_that_could_not_shrink_any_more
 
 
 def test_the_oscillation_is_the_spread_of_the_step_in_octaves_over_the_second_half(compared):
-    assert float(compared[1]["adapt"]["oscillation"]) == pytest.approx(1.0)  # log2 of 1/8 and 1/2: -3 and -1
+    assert float(compared[1]["adapt"]["oscillation"]) == pytest.approx(
+        1.0
+    )  # log2 of 1/8 and 1/2: -3 and -1
 
 
 def test_a_run_without_checks_has_no_monitoring(compared):

@@ -4,11 +4,13 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from defined import written_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solverproof.__main__ import main
-from solverproof.files import write_table
+from solverproof.evaluation.rows import Evaluation
+from solverproof.reporting.specifications import TablesSpec
 from solverproof.reporting.tables import tabulate
 
 COLUMNS = [
@@ -80,8 +82,8 @@ def written(folder, *cells, order=1):
     """The folder of the tables made of some cells."""
     paths = [folder / f"cell-{i}.csv" for i in range(len(cells))]
     for path, rows in zip(paths, cells, strict=True):
-        write_table(path, rows, COLUMNS)
-    tabulate({"threshold": 0.1}, paths[::order], folder / "tables")
+        written_table(path, Evaluation, rows)
+    tabulate(TablesSpec(0.1), paths[::order], folder / "tables")
     return folder / "tables"
 
 
@@ -92,18 +94,27 @@ def rows_of(path):
 
 def readable(folder, *cells):
     """The only row of the Markdown table, by column."""
-    heading, _, *rows = (written(folder, *cells) / "critical_steps.md").read_text(encoding="utf-8").splitlines()
+    heading, _, *rows = (
+        (written(folder, *cells) / "critical_steps.md").read_text(encoding="utf-8").splitlines()
+    )
     (row,) = rows
-    names, values = ([part.strip() for part in line.strip("|").split("|")] for line in (heading, row))
+    names, values = (
+        [part.strip() for part in line.strip("|").split("|")] for line in (heading, row)
+    )
     return dict(zip(names, values, strict=True))
 
 
 def test_the_four_tables_are_written_and_nothing_else(tmp_path):
-    assert sorted(path.name for path in written(tmp_path, cell(4, 0.5), cell(8, 0.0)).iterdir()) == TABLES
+    assert (
+        sorted(path.name for path in written(tmp_path, cell(4, 0.5), cell(8, 0.0)).iterdir())
+        == TABLES
+    )
 
 
 def test_evaluations_have_the_columns_of_the_design_and_all_rows_sorted_by_number(tmp_path):
-    rows = rows_of(written(tmp_path, cell(16, 0), cell(4, 0.5), cell(8, 0), cell(128, 0)) / "evaluations.csv")
+    rows = rows_of(
+        written(tmp_path, cell(16, 0), cell(4, 0.5), cell(8, 0), cell(128, 0)) / "evaluations.csv"
+    )
     assert list(rows[0]) == COLUMNS
     found = [(int(row["train_steps"]), int(row["seed"]), int(row["test_steps"])) for row in rows]
     assert found == [(n, seed, m) for n in (4, 8, 16, 128) for seed in (0, 1) for m in (n, 2 * n)]
@@ -117,13 +128,17 @@ def test_the_order_of_the_cells_changes_no_byte(tmp_path):
         cell(16, 0),
         cell(2, 0, solver="rk4"),
     ]
-    forwards, backwards = (written(tmp_path / name, *cells, order=order) for name, order in (("one", 1), ("other", -1)))
+    forwards, backwards = (
+        written(tmp_path / name, *cells, order=order) for name, order in (("one", 1), ("other", -1))
+    )
     for name in TABLES:
         assert (forwards / name).read_bytes() == (backwards / name).read_bytes()
 
 
 def test_whole_numbers_have_no_decimal_point_even_beside_empty_cells(tmp_path):
-    folder = written(tmp_path, cell(2, 0.9, reason="loss not finite at iteration 3"), cell(4, 0.5), cell(8, 0.0))
+    folder = written(
+        tmp_path, cell(2, 0.9, reason="loss not finite at iteration 3"), cell(4, 0.5), cell(8, 0.0)
+    )
     for name in TABLES[:1] + TABLES[2:]:
         for row in rows_of(folder / name):
             whole = {key: row[key] for key in WHOLE.intersection(row) if row[key]}
@@ -134,7 +149,9 @@ def test_whole_numbers_have_no_decimal_point_even_beside_empty_cells(tmp_path):
 def test_adapted_is_written_in_lower_case(tmp_path, name):
     adapted = [{**row, "adapted": True} for row in cell(8, 0.0)]
     rows = rows_of(written(tmp_path, cell(4, 0.0), adapted) / name)
-    assert [row["adapted"] for row in rows] == [str(row["train_steps"] == "8").lower() for row in rows]
+    assert [row["adapted"] for row in rows] == [
+        str(row["train_steps"] == "8").lower() for row in rows
+    ]
 
 
 def test_what_does_not_apply_is_empty(tmp_path):
@@ -149,7 +166,10 @@ def test_what_does_not_apply_is_empty(tmp_path):
 @settings(max_examples=40)
 @given(st.lists(st.floats(1e-12, 1e3), min_size=20, max_size=20))
 def test_floats_come_through_in_full_precision(tmp_path_factory, losses):
-    cells = [[{**row, "loss": loss} for row in cell(n, 0.0, seeds=[0])[:1]] for n, loss in enumerate(losses, start=1)]
+    cells = [
+        [{**row, "loss": loss} for row in cell(n, 0.0, seeds=[0])[:1]]
+        for n, loss in enumerate(losses, start=1)
+    ]
     rows = rows_of(written(tmp_path_factory.mktemp("study"), *cells) / "evaluations.csv")
     assert [float(row["loss"]) for row in rows] == losses
 
@@ -157,7 +177,11 @@ def test_floats_come_through_in_full_precision(tmp_path_factory, losses):
 def test_drops_and_critical_steps_are_those_of_the_evaluations(tmp_path):
     folder = written(tmp_path, cell(4, 0.5), cell(8, 0.0625), cell(16, 0.0))
     drops = rows_of(folder / "drops.csv")
-    assert [(row["train_steps"], float(row["drop"])) for row in drops[::2]] == [("4", 0.5), ("8", 0.0625), ("16", 0)]
+    assert [(row["train_steps"], float(row["drop"])) for row in drops[::2]] == [
+        ("4", 0.5),
+        ("8", 0.0625),
+        ("16", 0),
+    ]
     (critical,) = rows_of(folder / "critical_steps.csv")
     assert (critical["invalid_steps"], critical["valid_steps"]) == ("4", "8")
     assert float(critical["accuracy_mean"]) == 0.96875
@@ -182,7 +206,9 @@ def test_the_readable_table_tells_the_bracket_in_words(tmp_path, drops, bracket,
 
 def test_the_readable_table_tells_how_the_seeds_differ(tmp_path):
     cells = [cell(4, 0.0, seeds=[0]), cell(4, 0.5, seeds=[1, 2, 3]), cell(8, 0.0, seeds=[0, 1, 2])]
-    row = readable(tmp_path, *cells, cell(8, 0.0, seeds=[3], reason="loss not finite at iteration 3"))
+    row = readable(
+        tmp_path, *cells, cell(8, 0.0, seeds=[3], reason="loss not finite at iteration 3")
+    )
     assert row["critical bracket"] == "steps 4–8"
     assert row["brackets of single seeds"] == "valid from 4 to 8; 1 of 4 never valid"
     assert row["failed runs"] == "1"
@@ -195,7 +221,11 @@ def test_a_single_seed_has_an_accuracy_without_a_spread(tmp_path):
 
 
 def test_a_study_of_failures_alone_has_tables(tmp_path):
-    row = readable(tmp_path, cell(4, 0.0, reason="loss not finite at iteration 3"), cell(8, 0.0, reason="the same"))
+    row = readable(
+        tmp_path,
+        cell(4, 0.0, reason="loss not finite at iteration 3"),
+        cell(8, 0.0, reason="the same"),
+    )
     assert row["critical bracket"] == "no setting valid (finest: steps 8)"
     assert row["accuracy at the valid end (%)"] == "–"
     assert row["failed runs"] == "4"
@@ -206,7 +236,9 @@ def test_a_study_of_failures_alone_has_tables(tmp_path):
 @pytest.mark.parametrize("failed", [(), (2,), (2, 3)])
 def test_the_readable_table_never_shows_a_missing_number(tmp_path, seeds, drops, failed):
     cells = [cell(n, drop, seeds) for n, drop in drops.items()]
-    failures = [cell(n, 0.0, failed, reason="loss not finite at iteration 3") for n in drops if failed]
+    failures = [
+        cell(n, 0.0, failed, reason="loss not finite at iteration 3") for n in drops if failed
+    ]
     shown = " ".join(readable(tmp_path, *cells, *failures).values()).lower()
     assert not any(word in shown for word in ("nan", "none", "<na>", "inf"))
 
@@ -215,12 +247,22 @@ def test_reading_the_tables_back_gives_numbers(tmp_path):
     folder = written(tmp_path, cell(4, 0.5), cell(8, 0.0, reason="gone"), cell(16, 0.0))
     table = pd.read_csv(folder / "evaluations.csv")
     assert table["adapted"].dtype == np.bool_
-    assert all(pd.api.types.is_numeric_dtype(table[name]) for name in ("train_steps", "test_steps", "accuracy", "nfe"))
+    assert all(
+        pd.api.types.is_numeric_dtype(table[name])
+        for name in ("train_steps", "test_steps", "accuracy", "nfe")
+    )
 
 
 def test_a_file_that_is_missing_is_told_in_one_line(tmp_path, capsys):
     missing = tmp_path / "evaluations.csv"
-    arguments = ["--spec", '{"threshold": 0.1}', "--evaluations", str(missing), "--out", str(tmp_path / "tables")]
+    arguments = [
+        "--spec",
+        '{"threshold": 0.1}',
+        "--evaluations",
+        str(missing),
+        "--out",
+        str(tmp_path / "tables"),
+    ]
     assert main(["tabulate", *arguments]) == 2
     assert capsys.readouterr().err == f"solverproof: {missing}: No such file or directory\n"
     assert not (tmp_path / "tables").exists()

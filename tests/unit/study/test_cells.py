@@ -1,48 +1,52 @@
 import copy
 import json
 import os
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from solverproof.datasets.user_file import _checksum
 from solverproof.files import sha256_of
 from solverproof.ode.solvers import SOLVERS, Setting
-from solverproof.study.cells import (
-    Cell,
-    _checksum,
+from solverproof.reporting.specifications import FlowSpec
+from solverproof.specifications import Specification, canonical
+from solverproof.study.cells import Study
+from solverproof.study.config import load
+from solverproof.study.specifications import (
     accuracy_spec,
-    adapted,
-    canonical,
-    cells,
     data_spec,
     evaluation_spec,
-    flow,
     flow_spec,
-    model_spec,
+    tables_spec,
     trace_spec,
-    train_spec,
-    training_work,
+    training_spec,
 )
-from solverproof.study.config import load
+from solverproof.study.workload import training_work
+
+
+def loaded(study):
+    return Study(load(study))
 
 
 @pytest.fixture
 def config(study):
-    return load(study)
+    return loaded(study)
 
 
 def edited(study, edit):
     changed = copy.deepcopy(study)
     edit(changed)
-    return load(changed)
+    return loaded(changed)
 
 
 def specs(config):
     """Canonical training and evaluation specification of every cell, by path."""
     return {
-        cell.path: (canonical(train_spec(config, cell)), canonical(evaluation_spec(config, cell)))
-        for cell in cells(config)
+        cell.path: (canonical(training_spec(cell)), canonical(evaluation_spec(cell)))
+        for cell in config.cells
     }
 
 
@@ -53,9 +57,9 @@ def backwards(value):
     return [backwards(item) for item in value] if isinstance(value, list) else value
 
 
-def cell_of(task, solver, steps, seeds):
-    setting = Setting(SOLVERS[solver], steps)
-    return Cell(task, setting.solver, setting.label, seeds, setting)
+def cell_of(config, task, solver, value, seeds):
+    setting = Setting.of(SOLVERS[solver], value)
+    return config.cell(task, setting.solver, seeds, setting=setting)
 
 
 def identities(config, selection):
@@ -63,30 +67,47 @@ def identities(config, selection):
     prefix = {"steps": "steps-", "tolerances": "tolerance-", "controlled": ""}[selection]
     return {
         f"{task}/{solver}/{prefix}{name}"
-        for task in config["select"]["tasks"]
-        for solver in config["select"]["solvers"]
-        for name in config[selection].get(task, {}).get(solver, [])
+        for task in config.config["select"]["tasks"]
+        for solver in config.config["select"]["solvers"]
+        for name in config.config[selection].get(task, {}).get(solver, [])
     }
 
 
 def test_a_cell_is_one_task_solver_setting_and_block_of_seeds(config):
-    found = [cell for cell in cells(config) if cell.setting]
-    assert {cell.identity for cell in found} == identities(config, "steps") | identities(config, "tolerances")
+    found = [cell for cell in config.cells if cell.setting]
+    assert {cell.identity for cell in found} == identities(config, "steps") | identities(
+        config, "tolerances"
+    )
     assert {cell.seeds for cell in found} == {(0, 1, 2, 3, 4)}
 
 
 def test_every_seed_of_a_controller_is_a_cell_of_its_own(config):
-    found = [cell for cell in cells(config) if not cell.setting]
+    found = [cell for cell in config.cells if not cell.setting]
     assert {cell.identity for cell in found} == identities(config, "controlled")
     for identity in identities(config, "controlled"):
-        assert [cell.seeds for cell in found if cell.identity == identity] == [(0,), (1,), (2,), (3,), (4,)]
+        assert [cell.seeds for cell in found if cell.identity == identity] == [
+            (0,),
+            (1,),
+            (2,),
+            (3,),
+            (4,),
+        ]
 
 
-def test_the_path_tells_the_cell():
-    assert cell_of("sphere2", "euler", 64, (0, 1, 2)).path == "sphere2/euler/steps-64/seeds-0-2"
-    assert cell_of("sphere2", "dopri5", 0.001, (7,)).path == "sphere2/dopri5/tolerance-0.001/seeds-7-7"
-    assert Cell("sphere2", SOLVERS["euler"], "paper", (7,), None).path == "sphere2/euler/paper/seeds-7-7"
-    assert cell_of("sphere2", "euler", 64, (7,)).identity == "sphere2/euler/steps-64"
+def test_the_path_tells_the_cell(config):
+    assert (
+        cell_of(config, "sphere2", "euler", 64, (0, 1, 2)).path
+        == "sphere2/euler/steps-64/seeds-0-2"
+    )
+    assert (
+        cell_of(config, "sphere2", "dopri5", 0.001, (7,)).path
+        == "sphere2/dopri5/tolerance-0.001/seeds-7-7"
+    )
+    assert (
+        config.cell("sphere2", SOLVERS["euler"], (7,), controller="random").path
+        == "sphere2/euler/random/seeds-7-7"
+    )
+    assert cell_of(config, "sphere2", "euler", 64, (7,)).identity == "sphere2/euler/steps-64"
 
 
 blocks = st.permutations(["0-4", 5, "6-6", "10-12", 13])
@@ -98,13 +119,24 @@ blocks = st.permutations(["0-4", 5, "6-6", "10-12", 13])
     st.sets(st.sampled_from(["euler", "midpoint", "rk4"]), min_size=1),
 )
 def test_paths_are_unique(seeds, steps, solvers):
+    task = {
+        "data": {"family": "spheres", "dimension": 2}, "network": "net", "protocol": "short",
+    }  # fmt: skip
     config = {
+        "tasks": {"one": task, "two": task},
+        "networks": {"net": {"family": "conv", "channels": 1}},
+        "protocols": {"short": {"iterations": 1, "batch": 1, "learning_rate": 0.1}},
+        "controllers": {
+            name: {"family": "random", "steps": [1, 2]} for name in ("paper", "random")
+        },
         "select": {"tasks": ["one", "two"], "solvers": sorted(solvers), "seeds": seeds},
         "steps": {task: {solver: sorted(steps) for solver in solvers} for task in ("one", "two")},
         "tolerances": {},
-        "controlled": {task: {name: ["paper", "random"] for name in solvers} for task in ("one", "two")},
+        "controlled": {
+            task: {name: ["paper", "random"] for name in solvers} for task in ("one", "two")
+        },
     }
-    paths = [cell.path for cell in cells(config)]
+    paths = [cell.path for cell in loaded(config).cells]
     assert len(set(paths)) == len(paths) == 2 * len(solvers) * (len(steps) * 5 + 2 * 11)
 
 
@@ -116,8 +148,14 @@ def test_paths_are_unique(seeds, steps, solvers):
         lambda study: study["steps"]["sphere2"]["euler"].append(256),
         lambda study: study["steps"]["digits"]["euler"].insert(0, 3),
         lambda study: study["steps"]["digits"].update(rk4=[4]),
-        lambda study: study["select"]["solvers"].append("midpoint") or study["steps"]["digits"].update(midpoint=[4]),
-        lambda study: study["select"]["tasks"].append("sphere3") or study["steps"].update(sphere3={"rk4": [4]}),
+        lambda study: (
+            study["select"]["solvers"].append("midpoint")
+            or study["steps"]["digits"].update(midpoint=[4])
+        ),
+        lambda study: (
+            study["select"]["tasks"].append("sphere3")
+            or study["steps"].update(sphere3={"rk4": [4]})
+        ),
         lambda study: study["tolerances"]["digits"]["dopri5"].insert(0, 0.5),
         lambda study: study["controlled"]["digits"].update(rk4=["random"]),
     ],
@@ -134,7 +172,7 @@ def test_paths_are_unique(seeds, steps, solvers):
     ],
 )
 def test_what_is_added_to_a_study_leaves_the_cells_that_were_there_alone(add, study):
-    before, after = specs(load(study)), specs(edited(study, add))
+    before, after = specs(loaded(study)), specs(edited(study, add))
     assert len(after) > len(before)
     assert {path: after[path] for path in before} == before
 
@@ -144,7 +182,9 @@ def test_what_is_added_to_a_study_leaves_the_cells_that_were_there_alone(add, st
     [
         lambda study: study["networks"]["mlp64"].update(widths=[3]),
         lambda study: study["tasks"]["sphere900"]["data"].update(train=8),
-        lambda study: study["protocols"].update(other={"iterations": 1, "batch": 1, "learning_rate": 1.0}),
+        lambda study: study["protocols"].update(
+            other={"iterations": 1, "batch": 1, "learning_rate": 1.0}
+        ),
         lambda study: study["figures"].clear(),
         lambda study: study["validity"].update(threshold=0.2),
         lambda study: study.update(results="elsewhere"),
@@ -153,7 +193,7 @@ def test_what_is_added_to_a_study_leaves_the_cells_that_were_there_alone(add, st
     ids=["network", "task", "protocol", "figures", "validity", "results", "source"],
 )
 def test_what_a_cell_does_not_use_is_not_in_its_specifications(change, study):
-    assert specs(edited(study, change)) == specs(load(study))
+    assert specs(edited(study, change)) == specs(loaded(study))
 
 
 @pytest.mark.parametrize(
@@ -165,13 +205,27 @@ def test_what_a_cell_does_not_use_is_not_in_its_specifications(change, study):
         (lambda study: study["tasks"]["sphere2"].update(horizon=2.0), True),
         (lambda study: study["tasks"]["sphere2"].update(classes=3), True),
         (lambda study: study["test"].update(ratios=[0.1]), False),
-        (lambda study: study["test"]["solvers"].update(euler=["euler"], rk4=["rk4", "euler"]), False),
+        (
+            lambda study: study["test"]["solvers"].update(euler=["euler"], rk4=["rk4", "euler"]),
+            False,
+        ),
         (lambda study: study["test"].update(tolerance_ratios=[0.5]), False),
     ],
-    ids=["network", "protocol", "data", "horizon", "classes", "ratios", "test solvers", "tolerance ratios"],
+    ids=[
+        "network",
+        "protocol",
+        "data",
+        "horizon",
+        "classes",
+        "ratios",
+        "test solvers",
+        "tolerance ratios",
+    ],
 )
-def test_what_a_cell_uses_changes_just_the_specifications_that_use_it(change, changes_training, study):
-    before, after = specs(load(study)), specs(edited(study, change))
+def test_what_a_cell_uses_changes_just_the_specifications_that_use_it(
+    change, changes_training, study
+):
+    before, after = specs(loaded(study)), specs(edited(study, change))
     if not changes_training:
         assert any(after[path][1] != evaluation for path, (_, evaluation) in before.items())
     for path, (train, _) in before.items():
@@ -184,91 +238,125 @@ def test_the_order_of_keys_and_numbers_of_steps_changes_no_specification(study):
         for steps in settings.values():
             steps.reverse()
     reordered["test"]["ratios"].reverse()
-    assert specs(load(reordered)) == specs(load(study))
-    assert [cell.path for cell in cells(load(reordered))] == [cell.path for cell in cells(load(study))]
+    assert specs(loaded(reordered)) == specs(loaded(study))
+    assert [cell.path for cell in loaded(reordered).cells] == [
+        cell.path for cell in loaded(study).cells
+    ]
 
 
 json_values = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
 
+@dataclass(frozen=True)
+class Anything(Specification):
+    """A specification of any content."""
+
+    content: Any
+
+
 @given(st.dictionaries(st.text(), json_values))
-def test_canonical_json_is_the_specification_whatever_the_order_of_its_keys(spec):
-    assert json.loads(canonical(spec)) == spec
-    assert canonical(backwards(spec)) == canonical(spec)
-    assert "\n" not in canonical(spec)
+def test_canonical_json_is_the_specification_whatever_the_order_of_its_keys(content):
+    written = canonical(Anything(content))
+    assert json.loads(written) == {"content": content}
+    assert canonical(Anything(backwards(content))) == written
+    assert "\n" not in written
+
+
+def test_every_specification_of_a_study_comes_back_from_its_json(config):
+    found = [
+        *map(training_spec, config.cells),
+        *map(evaluation_spec, config.cells),
+        *(data_spec(config, task) for task in config.tasks),
+        *(trace_spec(cell, 0) for cell in config.cells if cell.setting),
+        *(accuracy_spec(config, task) for task in config.config["select"]["tasks"]),
+        tables_spec(config),
+        flow_spec(config),
+    ]
+    for spec in found:
+        assert type(spec).from_json(json.loads(canonical(spec))) == spec
 
 
 def test_specifications_of_training_hold_what_the_configuration_says(config):
-    (cell,) = [cell for cell in cells(config) if cell.path == "digits/euler/steps-8/seeds-0-4"]
-    spec = train_spec(config, cell)
-    assert spec == {
+    (cell,) = [cell for cell in config.cells if cell.path == "digits/euler/steps-8/seeds-0-4"]
+    assert training_spec(cell).to_json() == {
         "identity": "digits/euler/steps-8",
         "data": {"family": "digits", "test": 360, "seed": 0},
-        "model": {"network": {"family": "conv", "channels": 16}, "classes": 10, "horizon": 1.0},
+        "model": {"network": {"family": "conv", "channels": 16}, "classes": 10},
         "protocol": {
             "iterations": 2000,
             "batch": 32,
             "learning_rate": 1e-3,
-            "gradient": "backpropagation",
             "history_every": 50,
         },
-        "solver": "euler",
-        "steps": 8,
+        "setting": {"solver": "euler", "steps": 8},
         "seeds": [0, 1, 2, 3, 4],
-        "device": "cpu",
     }
-    assert spec["model"] == model_spec(config, "digits")
 
 
 def test_every_cell_is_tested_with_the_test_solvers_of_its_training_solver_at_all_ratios(config):
     solvers = {"euler": ["euler", "midpoint", "rk4"], "fehlberg2": ["dopri5", "fehlberg2"]}
-    for cell in cells(config):
-        spec = evaluation_spec(config, cell)
-        assert spec["solvers"] == solvers.get(cell.solver.name, [cell.solver.name])
+    for cell in config.cells:
+        spec = evaluation_spec(cell)
+        names = [solver.name for solver in spec.solvers]
+        assert names == solvers.get(cell.solver.name, [cell.solver.name])
         adaptive = cell.solver.kind == "adaptive"
-        assert spec["ratios"] == ([0.1, 1, 10] if adaptive else [0.125, 0.25, 0.5, 0.75, 1, 1.5, 2])
+        assert spec.ratios == ((0.1, 1, 10) if adaptive else (0.125, 0.25, 0.5, 0.75, 1, 1.5, 2))
 
 
 def test_a_solver_without_test_solvers_is_tested_with_itself(study):
     study["test"]["solvers"] = {}
-    config = load(study)
-    for cell in cells(config):
-        assert evaluation_spec(config, cell)["solvers"] == [cell.solver.name]
+    config = loaded(study)
+    for cell in config.cells:
+        assert evaluation_spec(cell).solvers == (cell.solver,)
 
 
 def test_a_controlled_cell_says_by_what_and_whether_it_is_adapted(config):
-    found = {cell.label: evaluation_spec(config, cell) for cell in cells(config) if not cell.setting}
-    assert {label: (spec["controller"], spec["adapted"]) for label, spec in found.items()} == {
+    found = {cell.label: evaluation_spec(cell) for cell in config.cells if not cell.setting}
+    assert {label: (spec.controller, spec.adapted) for label, spec in found.items()} == {
         "adapt_midpoint": ("adapt_midpoint", True),
         "adapt_often": ("adapt_often", True),
         "random": ("random", False),
     }
-    assert all(evaluation_spec(config, c)["controller"] is None for c in cells(config) if c.setting)
+    assert all(evaluation_spec(c).controller is None for c in config.cells if c.setting)
 
 
-def test_a_controlled_cell_is_trained_with_its_controller_and_measured_with_the_solvers_it_names(config):
-    (cell, *_) = [cell for cell in cells(config) if cell.label == "adapt_midpoint"]
-    spec = train_spec(config, cell)
-    assert spec["controller"] == config["controllers"]["adapt_midpoint"]
+def test_a_controlled_cell_is_trained_with_its_controller_and_measured_with_the_solvers_it_names(
+    config,
+):
+    (cell, *_) = [cell for cell in config.cells if cell.label == "adapt_midpoint"]
+    spec = training_spec(cell).to_json()
+    definition = config.config["controllers"]["adapt_midpoint"]
+    assert spec["controller"] == {key: v for key, v in definition.items() if key != "initial"}
+    assert definition["initial"] is None  # which is its neutral value
     assert spec["controller"]["threshold"] == 0.1
-    assert (spec["solver"], spec["probe_solvers"]) == ("euler", ["midpoint", "rk4"])
-    assert not {"steps", "tolerance"} & spec.keys()
+    assert (spec["solver"], spec["controller"]["probe_solvers"]) == ("euler", ["midpoint", "rk4"])
+    assert "setting" not in spec
 
 
-def test_a_solver_of_the_configuration_is_in_the_specifications_that_use_it_without_its_source(study):
+def test_a_solver_of_the_configuration_is_in_the_specifications_that_use_it_without_its_source(
+    study,
+):
     tableau = {"order": 2, "c": [0, 1], "a": [[], [1]], "b": [0.5, 0.5]}
     study["solvers"] = {"mine": {**tableau, "source": "a book"}}
     study["test"]["solvers"]["rk4"] = ["rk4", "mine"]
-    config = load(study)
-    for cell in cells(config):
-        used = cell.solver.name == "rk4"
-        assert evaluation_spec(config, cell).get("tableaux") == ({"mine": tableau} if used else None)
-        assert "tableaux" not in train_spec(config, cell)
-    del SOLVERS["mine"]
+    config = loaded(study)
+    for cell in config.cells:
+        own = [s for s in evaluation_spec(cell).to_json()["solvers"] if isinstance(s, dict)]
+        exact = {"order": 2, "c": ["0", "1"], "a": [[], ["1"]], "b": ["1/2", "1/2"]}
+        assert own == ([{"name": "mine", **exact}] if cell.solver.name == "rk4" else [])
+        assert "mine" not in canonical(training_spec(cell))
 
 
 def test_a_file_is_part_of_the_specification_by_its_content(study, tmp_path):
@@ -278,7 +366,7 @@ def test_a_file_is_part_of_the_specification_by_its_content(study, tmp_path):
         "network": "mlp64",
         "protocol": "digits",
     }
-    config = load(study)
+    config = loaded(study)
 
     def specification():
         _checksum.cache_clear()  # a file is read once per run
@@ -294,13 +382,18 @@ def test_a_file_is_part_of_the_specification_by_its_content(study, tmp_path):
 
 
 def test_images_are_part_of_the_specification_by_their_subset_pooling_and_checksums(study):
-    data = {"family": "cifar10", "train": 10_000, "pool": 2, "sha256": {"cifar-10-binary.tar.gz": "0" * 64}}
+    data = {
+        "family": "cifar10",
+        "train": 10_000,
+        "pool": 2,
+        "sha256": {"cifar-10-binary.tar.gz": "0" * 64},
+    }
     study["tasks"]["images"] = {"data": data, "network": "conv16", "protocol": "digits"}
-    assert data_spec(load(study), "images") == {**data, "test": 10_000}
+    assert data_spec(loaded(study), "images").to_json() == {**data, "test": 10_000}
 
 
 def test_adapted_cells_are_gathered_for_their_figure(config):
-    found = adapted(config)
+    found = config.adapted
     assert set(found) == {"sphere2_euler_adapt_midpoint", "digits_euler_adapt_often"}
     for name, seeds in found.items():
         assert [cell.seeds for cell in seeds] == [(seed,) for seed in range(5)]
@@ -310,13 +403,14 @@ def test_adapted_cells_are_gathered_for_their_figure(config):
 def test_the_flow_names_the_two_cells_that_hold_its_seed(study):
     study["select"]["seeds"] = ["0-4", "5-9"]
     study["figures"]["flow"]["seed"] = 7
-    config = load(study)
-    chosen = flow(config)
+    config = loaded(study)
+    chosen = config.flow
     assert chosen.fine.path == "sphere2/euler/steps-64/seeds-5-9"
     assert chosen.coarse.path == "sphere2/euler/steps-2/seeds-5-9"
-    assert flow_spec(config) == {"task": "sphere2", "solver": "euler", "fine": 64, "coarse": 2}
-    trace = trace_spec(config, chosen.fine, chosen.seed)
-    assert trace == {"model": model_spec(config, "sphere2"), "solver": "euler", "steps": 64, "index": 2}
+    assert flow_spec(config) == FlowSpec(task="sphere2", solver="euler", fine=64, coarse=2)
+    trace = trace_spec(chosen.fine, chosen.seed)
+    assert trace.model == config.tasks["sphere2"].model
+    assert (trace.setting.label, trace.index) == ("steps-64", 2)
 
 
 @pytest.mark.parametrize(
@@ -328,31 +422,45 @@ def test_the_flow_names_the_two_cells_that_hold_its_seed(study):
     ],
 )
 def test_there_is_no_flow_when_it_is_not_set_or_its_task_or_solver_not_selected(change, study):
-    assert flow(load({**study, **change})) is None
+    assert loaded({**study, **change}).flow is None
 
 
-def test_the_accuracy_figure_shows_the_solvers_a_task_is_trained_with_and_the_accuracy_of_a_guess(config):
-    solvers = {"sphere2": ["euler", "rk4", "fehlberg2", "dopri5"], "digits": ["euler", "fehlberg2", "dopri5"]}
+def test_the_accuracy_figure_shows_the_solvers_a_task_is_trained_with_and_the_accuracy_of_a_guess(
+    config,
+):
+    solvers = {
+        "sphere2": ["euler", "rk4", "fehlberg2", "dopri5"],
+        "digits": ["euler", "fehlberg2", "dopri5"],
+    }
     for task, chance in (("sphere2", 0.5), ("digits", 0.1)):
-        assert accuracy_spec(config, task) == {"task": task, "solvers": solvers[task], "chance": chance}
+        assert accuracy_spec(config, task).to_json() == {
+            "task": task,
+            "solvers": solvers[task],
+            "chance": chance,
+        }
 
 
 @pytest.mark.parametrize("factor", [2, 3])
 def test_the_work_of_training_grows_with_steps_stages_seeds_and_iterations(factor, config):
-    cell = cell_of("sphere2", "euler", 8, (0, 1))
-    work = training_work(config, cell)
-    assert training_work(config, cell_of("sphere2", "euler", factor * 8, (0, 1))) == factor * work
-    assert training_work(config, cell_of("sphere2", "euler", 8, tuple(range(2 * factor)))) == factor * work
-    assert training_work(config, cell_of("sphere2", "rk4", 8, (0, 1))) == 4 * work
-    config["protocols"]["paper_spheres"]["iterations"] *= factor
-    assert training_work(config, cell) == factor * work
+    cell = cell_of(config, "sphere2", "euler", 8, (0, 1))
+    work = training_work(cell)
+    assert training_work(cell_of(config, "sphere2", "euler", factor * 8, (0, 1))) == factor * work
+    assert (
+        training_work(cell_of(config, "sphere2", "euler", 8, tuple(range(2 * factor))))
+        == factor * work
+    )
+    assert training_work(cell_of(config, "sphere2", "rk4", 8, (0, 1))) == 4 * work
+    config.config["protocols"]["paper_spheres"]["iterations"] *= factor
+    longer = cell_of(Study(config.config), "sphere2", "euler", 8, (0, 1))
+    assert training_work(longer) == factor * work
 
 
 def test_the_adjoint_equation_is_three_times_the_work(config):
-    cell = cell_of("sphere2", "euler", 8, (0,))
-    work = training_work(config, cell)
-    config["protocols"]["paper_spheres"]["gradient"] = "adjoint"
-    assert training_work(config, cell) == 3 * work
+    cell = cell_of(config, "sphere2", "euler", 8, (0,))
+    work = training_work(cell)
+    config.config["protocols"]["paper_spheres"]["gradient"] = "adjoint"
+    adjoint = cell_of(Study(config.config), "sphere2", "euler", 8, (0,))
+    assert training_work(adjoint) == 3 * work
 
 
 @pytest.mark.parametrize(
@@ -363,9 +471,11 @@ def test_the_adjoint_equation_is_three_times_the_work(config):
         ("digits", {"family": "mlp", "widths": [10, 20]}, 64 * 10 + 10 * 20 + 20 * 64),
     ],
 )
-def test_the_work_of_one_evaluation_is_that_of_the_largest_layers(task, network, per_evaluation, study):
+def test_the_work_of_one_evaluation_is_that_of_the_largest_layers(
+    task, network, per_evaluation, study
+):
     study["networks"][study["tasks"][task]["network"]] = network
-    config = load(study)
-    protocol = config["protocols"][config["tasks"][task]["protocol"]]
-    work = training_work(config, cell_of(task, "euler", 1, (0,)))
+    config = loaded(study)
+    protocol = config.config["protocols"][config.config["tasks"][task]["protocol"]]
+    work = training_work(cell_of(config, task, "euler", 1, (0,)))
     assert work == protocol["iterations"] * protocol["batch"] * per_evaluation

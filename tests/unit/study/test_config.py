@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solverproof.__main__ import main
-from solverproof.datasets.families import CLASSES
 from solverproof.errors import InputError
-from solverproof.study.cells import cells
+from solverproof.study.cells import Study
 from solverproof.study.config import SCHEMA, load, read, seed_blocks
 from solverproof.study.resources import sizing
 
@@ -18,7 +17,13 @@ CONFIG = Path(__file__).parents[3] / "config"
 MINIMAL = {
     "select": {"tasks": ["toy"], "solvers": ["rk4"], "seeds": [0]},
     "steps": {"toy": {"rk4": [4]}},
-    "tasks": {"toy": {"data": {"family": "spheres", "dimension": 2}, "network": "net", "protocol": "short"}},
+    "tasks": {
+        "toy": {
+            "data": {"family": "spheres", "dimension": 2},
+            "network": "net",
+            "protocol": "short",
+        }
+    },
     "networks": {"net": {"family": "conv", "channels": 4}},
     "protocols": {"short": {"iterations": 5, "batch": 4, "learning_rate": 0.1}},
 }
@@ -77,7 +82,13 @@ def test_a_minimal_configuration_is_filled_with_all_defaults():
     }
     assert filled["protocols"]["short"]["history_every"] == 50
     assert filled["protocols"]["short"]["gradient"] == "backpropagation"
-    assert filled["tolerances"] == filled["controlled"] == filled["controllers"] == filled["solvers"] == {}
+    assert (
+        filled["tolerances"]
+        == filled["controlled"]
+        == filled["controllers"]
+        == filled["solvers"]
+        == {}
+    )
 
 
 @pytest.mark.parametrize("task", ["sphere2", "digits"])
@@ -97,33 +108,81 @@ NEW_KEYS = [
     ("controllers.adapt_midpoint.interval", 0, "write a value of at least 1"),
     ("controllers.adapt_midpoint.most_steps", 0, "write a value of at least 1"),
     ("controllers.adapt_midpoint.initial", 2.0, "write a value of at most 1"),
-    ("controllers.adapt_midpoint.test_solver", "midpont", "unknown solver 'midpont'; did you mean 'midpoint'?"),
+    (
+        "controllers.adapt_midpoint.test_solver",
+        "midpont",
+        "unknown solver 'midpont'; did you mean 'midpoint'?",
+    ),
     ("controllers.adapt_midpoint.treshold", 0.1, "unknown key; did you mean 'threshold'?"),
     ("controllers.random.steps", [32, 4], "the fewest steps come first; write [4, 32]"),
     ("controllers.random.steps", [4], "the list has 1 entries; give at least 2 entries"),
-    ("controllers.steps-8", {"family": "random", "steps": [1, 2]}, "does not begin with steps- or tolerance-"),
-    ("controlled.sphere2.euler", ["adapt_middle"], "unknown controller 'adapt_middle'; did you mean 'adapt_midpoint'?"),
-    ("controlled.sphere2.rk4", ["adapt_midpoint"], "midpoint is no better than rk4; write one of order above 4"),
+    (
+        "controllers.steps-8",
+        {"family": "random", "steps": [1, 2]},
+        "does not begin with steps- or tolerance-",
+    ),
+    (
+        "controlled.sphere2.euler",
+        ["adapt_middle"],
+        "unknown controller 'adapt_middle'; did you mean 'adapt_midpoint'?",
+    ),
+    (
+        "controlled.sphere2.rk4",
+        ["adapt_midpoint"],
+        "midpoint is no better than rk4; write one of order above 4",
+    ),
     ("controlled.sphere2.fehlberg2", ["adapt_midpoint"], "write a solver of kind 'adaptive'"),
-    ("controllers.adapt_midpoint.probe_solvers", ["rk5"], "unknown solver 'rk5'; did you mean 'rk4'?"),
-    ("controlled.sphere2.fehlberg2", ["random"], "fehlberg2 has no steps to draw; write a fixed-step solver"),
+    (
+        "controllers.adapt_midpoint.probe_solvers",
+        ["rk5"],
+        "unknown solver 'rk5'; did you mean 'rk4'?",
+    ),
+    (
+        "controlled.sphere2.fehlberg2",
+        ["random"],
+        "fehlberg2 has no steps to draw; write a fixed-step solver",
+    ),
     ("controlled.sphere2.dopri8", ["adapt_dopri5"], "write one of order above 8, or dopri8 itself"),
-    ("steps.sphere2.dopri5", [4], "dopri5 is of kind 'adaptive'; write its settings under tolerances"),
+    (
+        "steps.sphere2.dopri5",
+        [4],
+        "dopri5 is of kind 'adaptive'; write its settings under tolerances",
+    ),
     ("tolerances.sphere2.euler", [0.1], "euler is of kind 'fixed'; write its settings under steps"),
     ("tolerances.sphere2.dopri5", [0], "write a value of more than 0"),
     ("test.solvers.euler", ["euler", "dopri5"], "write a solver of the same kind"),
     ("protocols.digits.gradient", "adjont", "did you mean 'adjoint'?"),
-    ("networks.conv16", {"family": "module", "path": "nowhere.Class"}, "write an import path module:Class"),
+    (
+        "networks.conv16",
+        {"family": "module", "path": "nowhere.Class"},
+        "write an import path module:Class",
+    ),
     ("networks.conv16", {"family": "module", "path": "nowhere:Class"}, "no module named 'nowhere'"),
-    ("tasks.digits.data", {"family": "file", "path": "none.csv", "classes": 2}, "there is no file 'none.csv'"),
-    ("solvers.mine", {"order": 2, "c": [0, 1], "a": [[], [1]], "b": [1, 0]}, "the method has order 1"),
-    ("solvers.mine", {"order": 1, "c": [0], "a": [[]], "b": [1], "b_embedded": [1]}, "embedded_order"),
+    (
+        "tasks.digits.data",
+        {"family": "file", "path": "none.csv", "classes": 2},
+        "there is no file 'none.csv'",
+    ),
+    (
+        "solvers.mine",
+        {"order": 2, "c": [0, 1], "a": [[], [1]], "b": [1, 0]},
+        "the method has order 1",
+    ),
+    (
+        "solvers.mine",
+        {"order": 1, "c": [0], "a": [[]], "b": [1], "b_embedded": [1]},
+        "embedded_order",
+    ),
     ("solvers.rk4", {"order": 1, "c": [0], "a": [[]], "b": [1]}, "torchdiffeq has a method 'rk4'"),
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "remedy"), NEW_KEYS, ids=[f"{key}={value}" for key, value, _ in NEW_KEYS])
-def test_a_setting_of_solvers_and_controllers_that_cannot_be_used_is_told_in_one_line(key, value, remedy, study):
+@pytest.mark.parametrize(
+    ("key", "value", "remedy"), NEW_KEYS, ids=[f"{key}={value}" for key, value, _ in NEW_KEYS]
+)
+def test_a_setting_of_solvers_and_controllers_that_cannot_be_used_is_told_in_one_line(
+    key, value, remedy, study
+):
     study["select"]["solvers"].append("dopri8")
     study.setdefault("solvers", {})
     message = complaint(changed(study, key, value))
@@ -147,8 +206,16 @@ def test_published_images_are_all_taken_as_they_are_by_default(family):
         ({"pool": 3}, "pool", "unknown pool 3; known are: 1, 2, 4"),
         ({"seed": 0}, "seed", "unknown key"),
         ({"sha256": "0" * 64}, "sha256", "write keys with values"),
-        ({"sha256": {"cifar-10.tar.gz": "0" * 64}}, "sha256", "did you mean 'cifar-10-binary.tar.gz'?"),
-        ({"sha256": {"cifar-10-binary.tar.gz": "0"}}, "sha256.cifar-10-binary.tar.gz", "64 hexadecimal digits"),
+        (
+            {"sha256": {"cifar-10.tar.gz": "0" * 64}},
+            "sha256",
+            "did you mean 'cifar-10-binary.tar.gz'?",
+        ),
+        (
+            {"sha256": {"cifar-10-binary.tar.gz": "0"}},
+            "sha256.cifar-10-binary.tar.gz",
+            "64 hexadecimal digits",
+        ),
     ],
 )
 def test_an_option_of_images_that_cannot_be_used_is_told(options, key, remedy):
@@ -159,7 +226,9 @@ def test_an_option_of_images_that_cannot_be_used_is_told(options, key, remedy):
 
 @pytest.mark.parametrize("data", [{"family": "digits"}, {"family": "spheres", "dimension": 2}])
 def test_the_head_has_as_many_outputs_as_the_data_set_classes(data):
-    assert load(changed(MINIMAL, "tasks.toy.data", data))["tasks"]["toy"]["classes"] == CLASSES[data["family"]]
+    config = load(changed(MINIMAL, "tasks.toy.data", data))
+    classes = {"digits": 10, "spheres": 2}[data["family"]]
+    assert Study(config).tasks["toy"].model.classes == classes
 
 
 def test_defaults_never_replace_what_is_given(study):
@@ -188,7 +257,11 @@ def test_loading_twice_changes_nothing_more(study):
 
 @pytest.mark.parametrize("overlay", [None, *sorted(path.name for path in CONFIG.glob("*.yaml"))])
 def test_every_configuration_of_the_repository_is_valid(study, overlay):
-    config = merged(study, yaml.safe_load((CONFIG / overlay).read_text(encoding="utf-8"))) if overlay else study
+    config = (
+        merged(study, yaml.safe_load((CONFIG / overlay).read_text(encoding="utf-8")))
+        if overlay
+        else study
+    )
     assert load(config)["select"]["seeds"] == config["select"]["seeds"]
 
 
@@ -203,23 +276,93 @@ def test_numbers_that_are_whole_and_numbers_that_are_not_are_both_numbers(study)
         ("selct", {}, "selct:", "unknown key; did you mean 'select'?"),
         ("colour", 1, "colour:", "unknown key; known are: results, source, select"),
         ("select.solver", ["euler"], "select.solver:", "unknown key; did you mean 'solvers'?"),
-        ("protocols.digits.learnig_rate", 1, "protocols.digits.learnig_rate:", "did you mean 'learning_rate'?"),
-        ("tasks.sphere2.data.dimensions", 2, "tasks.sphere2.data.dimensions:", "did you mean 'dimension'?"),
+        (
+            "protocols.digits.learnig_rate",
+            1,
+            "protocols.digits.learnig_rate:",
+            "did you mean 'learning_rate'?",
+        ),
+        (
+            "tasks.sphere2.data.dimensions",
+            2,
+            "tasks.sphere2.data.dimensions:",
+            "did you mean 'dimension'?",
+        ),
         ("tasks.digits.data.dimension", 2, "tasks.digits.data.dimension:", "unknown key"),
-        ("networks.conv32.widths", [2], "networks.conv32.widths:", "unknown key; known are: family, channels"),
+        (
+            "networks.conv32.widths",
+            [2],
+            "networks.conv32.widths:",
+            "unknown key; known are: family, channels",
+        ),
         ("figures.flow.sede", 1, "figures.flow.sede:", "did you mean 'seed'?"),
-        ("select.tasks", ["sphere1", "digits"], "select.tasks[0]:", "unknown task 'sphere1'; did you mean"),
-        ("select.solvers", ["euler", "rk5"], "select.solvers[1]:", "unknown solver 'rk5'; did you mean 'rk4'?"),
-        ("steps.spere2", {"euler": [2]}, "steps.spere2:", "unknown task 'spere2'; did you mean 'sphere2'?"),
-        ("steps.sphere2.eulr", [2], "steps.sphere2.eulr:", "unknown solver 'eulr'; did you mean 'euler'?"),
-        ("tasks.sphere2.network", "conv", "tasks.sphere2.network:", "unknown network 'conv'; did you mean 'conv"),
-        ("tasks.sphere2.protocol", "digit", "tasks.sphere2.protocol:", "unknown protocol 'digit'; did you mean"),
-        ("tasks.sphere2.data.family", "sphere", "tasks.sphere2.data.family:", "did you mean 'spheres'?"),
+        (
+            "select.tasks",
+            ["sphere1", "digits"],
+            "select.tasks[0]:",
+            "unknown task 'sphere1'; did you mean",
+        ),
+        (
+            "select.solvers",
+            ["euler", "rk5"],
+            "select.solvers[1]:",
+            "unknown solver 'rk5'; did you mean 'rk4'?",
+        ),
+        (
+            "steps.spere2",
+            {"euler": [2]},
+            "steps.spere2:",
+            "unknown task 'spere2'; did you mean 'sphere2'?",
+        ),
+        (
+            "steps.sphere2.eulr",
+            [2],
+            "steps.sphere2.eulr:",
+            "unknown solver 'eulr'; did you mean 'euler'?",
+        ),
+        (
+            "tasks.sphere2.network",
+            "conv",
+            "tasks.sphere2.network:",
+            "unknown network 'conv'; did you mean 'conv",
+        ),
+        (
+            "tasks.sphere2.protocol",
+            "digit",
+            "tasks.sphere2.protocol:",
+            "unknown protocol 'digit'; did you mean",
+        ),
+        (
+            "tasks.sphere2.data.family",
+            "sphere",
+            "tasks.sphere2.data.family:",
+            "did you mean 'spheres'?",
+        ),
         ("networks.mlp64.family", "mpl", "networks.mlp64.family:", "did you mean 'mlp'?"),
-        ("test.solvers.eul", ["rk4"], "test.solvers.eul:", "unknown solver 'eul'; did you mean 'euler'?"),
-        ("test.solvers.rk4", ["rk4", "rk"], "test.solvers.rk4[1]:", "unknown solver 'rk'; did you mean 'rk4'?"),
-        ("figures.flow.task", "sphere4", "figures.flow.task:", "unknown task 'sphere4'; did you mean"),
-        ("figures.flow.solver", "heun", "figures.flow.solver:", "unknown solver 'heun'; did you mean 'heun"),
+        (
+            "test.solvers.eul",
+            ["rk4"],
+            "test.solvers.eul:",
+            "unknown solver 'eul'; did you mean 'euler'?",
+        ),
+        (
+            "test.solvers.rk4",
+            ["rk4", "rk"],
+            "test.solvers.rk4[1]:",
+            "unknown solver 'rk'; did you mean 'rk4'?",
+        ),
+        (
+            "figures.flow.task",
+            "sphere4",
+            "figures.flow.task:",
+            "unknown task 'sphere4'; did you mean",
+        ),
+        (
+            "figures.flow.solver",
+            "heun",
+            "figures.flow.solver:",
+            "unknown solver 'heun'; did you mean 'heun",
+        ),
     ],
 )
 def test_a_name_that_is_unknown_is_told_with_a_suggestion(key, value, where, what, study):
@@ -247,28 +390,90 @@ def test_a_name_that_is_unknown_is_told_with_a_suggestion(key, value, where, wha
         (SEEDS, [7, "5-9"], f"{SEEDS}[1]:", "seed 7 is given twice; remove one"),
         (SEEDS, [], f"{SEEDS}:", "the list is empty; give at least one entry"),
         (SEEDS, ["4-0"], f"{SEEDS}[0]:", "the range '4-0' runs backwards; write 0-4"),
-        (SEEDS, ["0..4"], f"{SEEDS}[0]:", "'0..4' is not a seed; write a whole number (5) or a range (0-4)"),
+        (
+            SEEDS,
+            ["0..4"],
+            f"{SEEDS}[0]:",
+            "'0..4' is not a seed; write a whole number (5) or a range (0-4)",
+        ),
         (SEEDS, [-1], f"{SEEDS}[0]:", "-1 is not a seed; write a whole number"),
         (SEEDS, [1.5], f"{SEEDS}[0]:", "1.5 is not a whole number or text"),
         ("select.tasks", [], "select.tasks:", "the list is empty; give at least one entry"),
         ("select.solvers", ["rk4", "rk4"], "select.solvers:", "'rk4' is given twice; remove one"),
-        ("test.ratios", [1, 0], "test.ratios[1]:", "0 is out of range; write a value of more than 0"),
-        ("validity.threshold", 1.5, "validity.threshold:", "1.5 is out of range; write a value of at most 1"),
-        ("validity.threshold", "10 %", "validity.threshold:", "'10 %' is not a number; write a number"),
-        ("tasks.sphere2.horizon", 0, "tasks.sphere2.horizon:", "0 is out of range; write a value of more than 0"),
-        ("tasks.digits.classes", 9, "tasks.digits.classes:", "10 classes, the head 9 outputs; write 10"),
-        ("tasks.digits.data.test", 1797, "tasks.digits.data.test:", "write a value of at most 1787"),
+        (
+            "test.ratios",
+            [1, 0],
+            "test.ratios[1]:",
+            "0 is out of range; write a value of more than 0",
+        ),
+        (
+            "validity.threshold",
+            1.5,
+            "validity.threshold:",
+            "1.5 is out of range; write a value of at most 1",
+        ),
+        (
+            "validity.threshold",
+            "10 %",
+            "validity.threshold:",
+            "'10 %' is not a number; write a number",
+        ),
+        (
+            "tasks.sphere2.horizon",
+            0,
+            "tasks.sphere2.horizon:",
+            "0 is out of range; write a value of more than 0",
+        ),
+        (
+            "tasks.digits.classes",
+            9,
+            "tasks.digits.classes:",
+            "10 classes, the head 9 outputs; write 10",
+        ),
+        (
+            "tasks.digits.data.test",
+            1797,
+            "tasks.digits.data.test:",
+            "write a value of at most 1787",
+        ),
         ("tasks.digits", None, "tasks.digits:", "no value is given; write keys with values"),
-        ("protocols.digits.batch", None, "protocols.digits.batch:", "no value is given; write a whole number"),
-        ("figures.flow.fine", 63, "figures.flow.fine:", "63 is not trained; write one of steps.sphere2.euler = [2"),
-        ("figures.flow.coarse", 3, "figures.flow.coarse:", "3 is not trained; write one of steps.sphere2.euler"),
+        (
+            "protocols.digits.batch",
+            None,
+            "protocols.digits.batch:",
+            "no value is given; write a whole number",
+        ),
+        (
+            "figures.flow.fine",
+            63,
+            "figures.flow.fine:",
+            "63 is not trained; write one of steps.sphere2.euler = [2",
+        ),
+        (
+            "figures.flow.coarse",
+            3,
+            "figures.flow.coarse:",
+            "3 is not trained; write one of steps.sphere2.euler",
+        ),
         ("figures.flow.solver", "rk4", "figures.flow.fine:", "64 is not trained"),
-        ("figures.flow.seed", 5, "figures.flow.seed:", "seed 5 is not trained; write one of select.seeds"),
-        ("figures.flow.task", "digits", "figures.flow.fine:", "64 is not trained; write one of steps.digits.euler"),
+        (
+            "figures.flow.seed",
+            5,
+            "figures.flow.seed:",
+            "seed 5 is not trained; write one of select.seeds",
+        ),
+        (
+            "figures.flow.task",
+            "digits",
+            "figures.flow.fine:",
+            "64 is not trained; write one of steps.digits.euler",
+        ),
         ("results", "", "results:", "non-empty"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_told_with_its_place_and_a_remedy(key, value, where, what, study):
+def test_a_value_that_cannot_be_used_is_told_with_its_place_and_a_remedy(
+    key, value, where, what, study
+):
     message = complaint(changed(study, key, value))
     assert message.startswith(where)
     assert what in message
@@ -283,20 +488,33 @@ def test_a_missing_key_is_told_with_the_place_where_to_add_it(key, study):
     assert message == f"{parent or '(top level)'}: the key '{name}' is missing; add it"
 
 
-@pytest.mark.parametrize("key", ["tasks.sphere2.data.family", "networks.conv32.family", "controllers.random.family"])
+@pytest.mark.parametrize(
+    "key", ["tasks.sphere2.data.family", "networks.conv32.family", "controllers.random.family"]
+)
 def test_a_missing_family_is_told_as_such_and_no_other_key_blamed(key, study):
     parent, _, name = key.rpartition(".")
-    assert complaint(changed(study, key, MISSING)) == f"{parent}: the key '{name}' is missing; add it"
+    assert (
+        complaint(changed(study, key, MISSING)) == f"{parent}: the key '{name}' is missing; add it"
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "remedy"),
-    [("1e-3", "1.0e-3"), ("1.5E3", "1.5e+3"), ("2e+5", "2.0e+5"), ("1.e-4", "1.e-4"), ("1.0e3", "1.0e+3")],
+    [
+        ("1e-3", "1.0e-3"),
+        ("1.5E3", "1.5e+3"),
+        ("2e+5", "2.0e+5"),
+        ("1.e-4", "1.e-4"),
+        ("1.0e3", "1.0e+3"),
+    ],
 )
-def test_a_number_that_yaml_reads_as_text_is_told_with_the_spelling_it_reads_as_a_number(text, remedy, study):
+def test_a_number_that_yaml_reads_as_text_is_told_with_the_spelling_it_reads_as_a_number(
+    text, remedy, study
+):
     value = yaml.safe_load(text) if isinstance(yaml.safe_load(text), str) else text
-    message = complaint(changed(study, "protocols.digits.learning_rate", value))
-    assert message == f"protocols.digits.learning_rate: {text!r} is text to YAML; write {remedy}, with a decimal point"
+    key = "protocols.digits.learning_rate"
+    message = complaint(changed(study, key, value))
+    assert message == f"{key}: {text!r} is text to YAML; write {remedy}, with a decimal point"
     assert yaml.safe_load(remedy) == float(text)
 
 
@@ -309,7 +527,9 @@ def test_a_spelling_that_is_suggested_is_always_a_number_to_yaml(text, study):
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan])
-@pytest.mark.parametrize("key", ["tasks.sphere2.horizon", "protocols.digits.learning_rate", "validity.threshold"])
+@pytest.mark.parametrize(
+    "key", ["tasks.sphere2.horizon", "protocols.digits.learning_rate", "validity.threshold"]
+)
 def test_a_number_that_is_not_finite_is_refused(key, value, study):
     assert complaint(changed(study, key, value)).startswith(f"{key}:")
 
@@ -322,12 +542,17 @@ def test_a_ratio_that_is_not_finite_is_refused(value, study):
 def test_an_unknown_key_is_told_before_the_missing_one_it_was_meant_for(study):
     renamed = changed(study, "protocols.digits.learning_rate", MISSING)
     renamed["protocols"]["digits"]["learning-rate"] = 0.1
-    assert complaint(renamed).startswith("protocols.digits.learning-rate: unknown key; did you mean 'learning_rate'?")
+    assert complaint(renamed).startswith(
+        "protocols.digits.learning-rate: unknown key; did you mean 'learning_rate'?"
+    )
 
 
 def test_a_flow_whose_state_is_not_two_dimensional_is_refused(study):
     message = complaint(merged(study, {"figures": {"flow": {"task": "digits", "fine": 32}}}))
-    assert message == "figures.flow.task: the state of 'digits' is not 2-d; write a task whose state is"
+    assert (
+        message
+        == "figures.flow.task: the state of 'digits' is not 2-d; write a task whose state is"
+    )
 
 
 def test_a_task_that_is_not_selected_needs_no_steps_and_no_flow_that_was_trained(study):
@@ -356,7 +581,9 @@ def test_a_mistake_of_an_overlay_names_the_overlay(overlaid, key, files, study):
     base, overlay = files
     overlay.write_text(yaml.safe_dump(overlaid), encoding="utf-8")
     assert complaint(merged(study, overlaid), files).startswith(f"{overlay}: {key}: ")
-    assert complaint(merged(study, overlaid), [str(base), str(overlay)]).startswith(f"{overlay}: {key}: ")
+    assert complaint(merged(study, overlaid), [str(base), str(overlay)]).startswith(
+        f"{overlay}: {key}: "
+    )
 
 
 @pytest.mark.parametrize("overlaid", ["", "select: {seeds: [7]}", "steps: {digits: {euler: [3]}}"])
@@ -373,7 +600,9 @@ def test_a_mistake_of_both_files_names_the_one_that_was_read_last(files, study):
     _, overlay = files
     overlaid = {"protocols": {"digits": {"batch": 0}}}
     overlay.write_text(yaml.safe_dump(overlaid), encoding="utf-8")
-    assert complaint(merged(study, overlaid), files).startswith(f"{overlay}: protocols.digits.batch:")
+    assert complaint(merged(study, overlaid), files).startswith(
+        f"{overlay}: protocols.digits.batch:"
+    )
 
 
 wrong_values = st.one_of(
@@ -383,7 +612,9 @@ wrong_values = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=5),
     st.lists(st.integers(-2, 3), max_size=3),
-    st.dictionaries(st.sampled_from(["family", "euler", "seed", "x"]), st.integers(-1, 2), max_size=2),
+    st.dictionaries(
+        st.sampled_from(["family", "euler", "seed", "x"]), st.integers(-1, 2), max_size=2
+    ),
 )
 
 
@@ -440,8 +671,14 @@ def test_every_key_of_the_schema_has_a_description():
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     keys = dict(schema_keys(schema))
     assert len(keys) > 30
-    assert [key for key, subschema in keys.items() if "type" in subschema and not subschema.get("description")] == []
-    assert [key for key, subschema in keys.items() if not {"type", "enum", "const"} & subschema.keys()] == []
+    assert [
+        key
+        for key, subschema in keys.items()
+        if "type" in subschema and not subschema.get("description")
+    ] == []
+    assert [
+        key for key, subschema in keys.items() if not {"type", "enum", "const"} & subschema.keys()
+    ] == []
 
 
 def groups(node):
@@ -459,7 +696,9 @@ def test_every_group_of_keys_in_the_schema_refuses_others_or_leaves_that_to_its_
     named = list(groups(yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))))
     assert len(named) > 10
     for group in named:
-        assert group.get("additionalProperties") is False or all("$ref" in part["then"] for part in group["allOf"])
+        assert group.get("additionalProperties") is False or all(
+            "$ref" in part["then"] for part in group["allOf"]
+        )
 
 
 def test_defaults_of_the_schema_are_valid_themselves():
@@ -506,14 +745,17 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path, text, complain
 
 def test_the_command_line_tells_what_a_configuration_implies(tmp_path, capsys):
     file = tmp_path / "my.yaml"
-    file.write_text("select: {tasks: [digits], solvers: [euler]}\nsteps: {digits: {euler: [1, 2]}}\n", encoding="utf-8")
+    file.write_text(
+        "select: {tasks: [digits], solvers: [euler]}\nsteps: {digits: {euler: [1, 2]}}\n",
+        encoding="utf-8",
+    )
     assert main(["check", str(CONFIG / "config.yaml"), str(file)]) == 0
     config = load(read([CONFIG / "config.yaml", file]))
     assert capsys.readouterr().out.splitlines() == [
         "digits with euler: 2 trained",
         "digits with euler: 10 controlled",
         "12 cells, each a training and an evaluation",
-        sizing(config, cells(config)),
+        sizing(Study(config).cells),
     ]
     file.write_text("selekt: {}\n", encoding="utf-8")
     assert main(["check", str(CONFIG / "config.yaml"), str(file)]) == 2

@@ -8,20 +8,26 @@ import pytest
 
 from solverproof.study import fingerprint
 from solverproof.study.fingerprint import _code, _imports, code_hash
+from solverproof.study.specifications import ADAPT, EVALUATE, TRACE, TRAIN
 
 PACKAGE = Path(fingerprint.__file__).parents[1]
-MODULES = sorted(
+ALL = sorted(
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")
     if path.parent != PACKAGE or path.stem != "__init__"
 )
 
+UNCOUNTED = [name for name in ALL if name.rpartition(".")[2] in ("families", "specifications")]
+REGISTRIES = [name for name in UNCOUNTED if name.endswith(".families")]
+MODULES = [name for name in ALL if name not in UNCOUNTED]
+TRAINED = {"train", "adapt", "random"}
 
 STAGES = {
-    "train": ["training.loop"],
-    "adapt": ["training.controllers.families", "training.controllers.probing"],
-    "evaluate": ["evaluation.cross_solver"],
-    "trace": ["evaluation.tracing"],
+    "train": [*TRAIN, "models.networks.conv"],
+    "adapt": [*ADAPT, "training.controllers.paper_rule"],
+    "random": [*ADAPT, "training.controllers.random_steps"],
+    "evaluate": [*EVALUATE, "models.networks.conv"],
+    "trace": [*TRACE, "models.networks.conv"],
     "tables": ["reporting.tables"],
     "comparison": ["reporting.comparison"],
     "accuracy": ["reporting.figures.accuracy"],
@@ -39,6 +45,7 @@ def hashes():
 
 def forget():
     """What has been read of the package's files."""
+    code_hash.cache_clear()
     _code.cache_clear()
     _imports.cache_clear()
 
@@ -75,7 +82,10 @@ def reformatted(source):
 def with_other_docstrings(source):
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) is not None:
+        if (
+            isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef))
+            and ast.get_docstring(node) is not None
+        ):
             node.body[0].value.value = "Something else."
     return ast.unparse(tree)
 
@@ -96,6 +106,50 @@ def test_comments_docstrings_and_formatting_do_not_count(module, change, package
     before = code_hash(module)
     edit(package, module, change)
     assert code_hash(module) == before
+
+
+def with_other_types(source):
+    """Types of functions as Python never looks at them, and imports for them."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.returns = ast.Constant("Anything")
+            for argument in (*node.args.args, *node.args.kwonlyargs):
+                argument.annotation = ast.Constant("Anything")
+    return "if TYPE_CHECKING:\n    from solverproof.study.config import load\n" + ast.unparse(tree)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_types_of_functions_do_not_count(module, package):
+    before = code_hash(module)
+    edit(package, module, with_other_types)
+    assert code_hash(module) == before
+
+
+def test_types_of_variables_in_functions_do_not_count(package):
+    before = code_hash("ode.integration")
+    edit(package, "ode.integration", lambda s: s.replace("guarded: Tensor = ", "guarded = ", 1))
+    assert code_hash("ode.integration") == before
+
+
+def test_types_of_the_fields_of_a_dataclass_count(package):
+    before = code_hash("ode.integration")
+    edit(package, "ode.integration", lambda s: s.replace("nfe: int\n", "nfe: float\n", 1))
+    assert code_hash("ode.integration") != before
+
+
+@pytest.mark.parametrize("module", UNCOUNTED)
+def test_a_change_in_what_only_names_or_carries_changes_no_hash(module, package):
+    before = hashes()
+    edit(package, module, with_other_code)
+    assert hashes() == before
+
+
+@pytest.mark.parametrize("registry", REGISTRIES)
+def test_a_family_that_is_added_to_a_list_changes_no_hash(registry, package):
+    before = hashes()
+    edit(package, registry, lambda s: s.replace("FAMILIES = {", 'FAMILIES = {"new": "a:B",', 1))
+    assert hashes() == before
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -126,44 +180,26 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
 @pytest.mark.parametrize(
     ("edited", "stages"),
     [
-        (
-            "ode.integration",
-            {"train", "evaluate", "trace", "adapt"},
-        ),
-        (
-            "models.classifier",
-            {"train", "evaluate", "trace", "adapt"},
-        ),
-        ("training.loop", {"train", "adapt"}),
-        ("evaluation.cross_solver", {"evaluate", "adapt"}),
+        ("ode.integration", TRAINED | {"evaluate", "trace"}),
+        ("models.classifier", TRAINED | {"evaluate", "trace"}),
+        ("models.layers", TRAINED | {"evaluate", "trace"}),
+        ("models.networks.conv", {"train", "evaluate", "trace"}),
+        ("models.networks.mlp", set()),
+        ("training.loop", TRAINED),
+        ("evaluation.cross_solver", {"evaluate", "adapt", "random"}),
         ("evaluation.tracing", {"trace"}),
         (
             "ode.solvers",
-            {
-                "train",
-                "evaluate",
-                "trace",
-                "tables",
-                "accuracy",
-                "adapt",
-                "comparison",
-            },
+            TRAINED | {"evaluate", "trace", "tables", "comparison", "accuracy"},
         ),
         ("training.controllers.paper_rule", {"adapt"}),
+        ("training.controllers.random_steps", {"random"}),
+        ("training.controllers.probing", {"adapt", "random"}),
         ("ode.initial_step", {"adapt"}),
         ("reporting.comparison", {"comparison"}),
         ("evaluation.validity", {"tables", "comparison"}),
         ("reporting.tables", {"tables", "comparison"}),
-        (
-            "files",
-            {
-                "tables",
-                "comparison",
-                "accuracy",
-                "fan",
-                "file",
-            },
-        ),
+        ("files", {"tables", "comparison", "accuracy", "fan", "file"}),
         ("reporting.figures.style", {"accuracy", "fan"}),
         ("reporting.figures.accuracy", {"accuracy"}),
         ("reporting.figures.lady_windermere", {"fan"}),
@@ -171,11 +207,14 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
         ("datasets.digits", {"digits"}),
         ("datasets.minima", {"minima"}),
         ("datasets.readers", {"file"}),
+        ("datasets.published", set()),
         ("study.provenance", set()),
         ("study.config", set()),
     ],
 )
-def test_an_edit_changes_the_hash_of_the_stages_that_use_it_and_of_no_other(edited, stages, package):
+def test_an_edit_changes_the_hash_of_the_stages_that_use_it_and_of_no_other(
+    edited, stages, package
+):
     before = hashes()
     edit(package, edited, with_other_code)
     assert {stage for stage, now in hashes().items() if now != before[stage]} == stages
@@ -215,10 +254,13 @@ def test_the_package_imports_its_own_modules_only_in_the_way_the_hash_can_follow
             assert node.level == 0
             assert node.module != "solverproof"
             if node.module.startswith("solverproof."):
-                names = {f"{node.module.removeprefix('solverproof.')}.{alias.name}" for alias in node.names}
+                names = {
+                    f"{node.module.removeprefix('solverproof.')}.{alias.name}"
+                    for alias in node.names
+                }
                 assert names.isdisjoint(MODULES)
 
 
 def test_the_tests_know_all_modules():
-    assert {"training.loop", "reporting.figures.style", "datasets.families", "__main__"} <= set(MODULES)
+    assert {"training.loop", "reporting.figures.style", "datasets.base", "__main__"} <= set(MODULES)
     assert "solverproof" in sys.modules

@@ -1,7 +1,7 @@
 import pytest
 
-from solverproof.study import provenance as module
 from solverproof.files import write_json
+from solverproof.study import provenance as module
 from solverproof.study.provenance import provenance, upgrades, versions
 
 
@@ -16,10 +16,14 @@ def models(tmp_path):
 
 def test_models_of_another_version_are_counted(models):
     installed = versions()["torch"]
-    assert list(upgrades(models)) == [f"torch {installed} is installed; 1 of 3 cells were trained with 1.0"]
+    assert list(upgrades(models)) == [
+        f"torch {installed} is installed; 1 of 3 cells were trained with 1.0"
+    ]
 
 
-def test_nothing_is_told_where_all_models_are_of_the_installed_versions_or_there_are_none(models, tmp_path):
+def test_nothing_is_told_where_all_models_are_of_the_installed_versions_or_there_are_none(
+    models, tmp_path
+):
     (models / "toy" / "euler" / "steps-2" / "seeds-0-4" / "run.json").unlink()
     assert list(upgrades(models)) == []
     assert list(upgrades(tmp_path / "nothing")) == []

@@ -8,7 +8,9 @@ from solverproof.__main__ import main
 from solverproof.study.scaling import Recorded, recorded, report, split, wall_time
 
 # whole seconds, so that sums are exact
-CELLS = st.lists(st.builds(Recorded, st.just("t/s/l/seeds-0-4"), *2 * [st.integers(0, 1000)]), max_size=30)
+CELLS = st.lists(
+    st.builds(Recorded, st.just("t/s/l/seeds-0-4"), *2 * [st.integers(0, 1000)]), max_size=30
+)
 BENCHMARK = "s\th:m:s\tmax_rss\n{}\t0:00:01\t300.0\n"
 
 
@@ -58,13 +60,19 @@ def test_as_many_cores_as_cells_take_the_critical_path(cells):
 
 def test_the_longest_training_starts_first_and_evaluations_wait_for_trainings():
     short, long = Recorded("short", 1, 4), Recorded("long", 10, 0)
-    assert wall_time([short, short, long], 2) == 10  # both short ones fit beside it; after them it would end at 11
+    assert (
+        wall_time([short, short, long], 2) == 10
+    )  # both short ones fit beside it; after them it would end at 11
     light, heavy = Recorded("light", 1, 1), Recorded("heavy", 1, 5)
-    assert wall_time([light, light, heavy], 2) == 7  # after both light evaluations it would end at 8
+    assert (
+        wall_time([light, light, heavy], 2) == 7
+    )  # after both light evaluations it would end at 8
 
 
 @given(CELLS, st.sampled_from([1, 2, 5, 10]))
-def test_splitting_into_seeds_keeps_the_work_or_multiplies_it_but_never_beyond_the_block_per_seed(cells, factor):
+def test_splitting_into_seeds_keeps_the_work_or_multiplies_it_but_never_beyond_the_block_per_seed(
+    cells, factor
+):
     parts = split(cells, factor)
     assert len(parts) == 5 * len(cells)
     assert work(parts) == pytest.approx(min(factor, 5) * work(cells))
@@ -87,7 +95,10 @@ def test_the_report_is_a_table_and_names_the_job_that_bounds_the_study(results):
     lines = report(results).splitlines()
     assert lines[2:4] == ["| 1 | 8.0 | 1.0 | 100 | 8.0–14.0 |", "| 2 | 6.0 | 1.3 | 67 | 4.2–7.2 |"]
     assert lines[6] == "| 512 | 6.0 | 1.3 | 0 | 2.0–2.4 |"
-    assert lines[8] == "Critical path: 6.0 min, of which training `sphere2/euler/steps-2/seeds-0-4` takes 5.0."
+    assert (
+        lines[8]
+        == "Critical path: 6.0 min, of which training `sphere2/euler/steps-2/seeds-0-4` takes 5.0."
+    )
 
 
 def test_the_command_line_prints_the_report(results, capsys):
@@ -97,7 +108,9 @@ def test_the_command_line_prints_the_report(results, capsys):
 
 def test_a_folder_without_benchmarks_is_told_in_one_line(tmp_path, capsys):
     assert main(["scaling", str(tmp_path)]) == 2
-    assert re.fullmatch(rf"solverproof: {tmp_path}/benchmarks: no times .*\n", capsys.readouterr().err)
+    assert re.fullmatch(
+        rf"solverproof: {tmp_path}/benchmarks: no times .*\n", capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("content", ["", "s\tmax_rss\n", "time\n1\n", "s\nfast\n", "s\n1\n2\n"])

@@ -21,30 +21,42 @@ from solverproof.training import loop as training
 from solverproof.training.checkpoints import INTERVAL, NAME, Checkpoint
 
 PAPER = {
-    "family": "adaptation", "test_solver": "rk4", "threshold": 0.1, "interval": 3, "shrink": 0.5, "grow": 1.1,
-    "most_steps": 20, "initial": None, "probe_every": 4,
+    "family": "adaptation", "test_solver": "rk4", "threshold": 0.1, "interval": 3,
+    "shrink": 0.5, "grow": 1.1, "most_steps": 20, "initial": None,
+    "probe_every": 4, "probe_solvers": ["euler", "rk4"],
 }  # fmt: skip
 CELLS = {
-    "block": ("train", {"solver": "euler", "steps": 6, "seeds": [0, 1]}),
-    "adaptive": ("train", {"solver": "fehlberg2", "tolerance": 0.01, "seeds": [0]}),
-    "diverging": ("train", {"solver": "euler", "steps": 2, "seeds": [0, 1], "learning_rate": 3e3}),
-    "images": ("train", {"solver": "euler", "steps": 2, "seeds": [0], "task": "digits", "iterations": 20}),
+    "block": ("train", {"setting": {"solver": "euler", "steps": 6}, "seeds": [0, 1]}),
+    "adaptive": ("train", {"setting": {"solver": "fehlberg2", "tolerance": 0.01}, "seeds": [0]}),
+    "diverging": ("train", {
+        "setting": {"solver": "euler", "steps": 2}, "seeds": [0, 1], "learning_rate": 3e3,
+    }),
+    "images": ("train", {
+        "setting": {"solver": "euler", "steps": 2}, "seeds": [0],
+        "task": "digits", "iterations": 20,
+    }),
     "adapted": ("adapt", {"solver": "euler", "seeds": [0], "controller": PAPER}),
     "random": ("adapt", {
-        "solver": "euler", "seeds": [0], "controller": {"family": "random", "steps": [2, 9], "probe_every": 4},
+        "solver": "euler", "seeds": [0],
+        "controller": {"family": "random", "steps": [2, 9], "probe_every": 4},
     }),
 }  # fmt: skip
 
 
 def spec_of(cell, *, task="sphere2", iterations=60, learning_rate=0.01):
-    protocol = {"iterations": iterations, "batch": 16, "learning_rate": learning_rate, "history_every": 7}
+    protocol = {
+        "iterations": iterations,
+        "batch": 16,
+        "learning_rate": learning_rate,
+        "history_every": 7,
+    }
     network = {"family": "conv", "channels": 8}
     return {
         "identity": f"{task}/some/cell",
         "model": {"network": network, "classes": 2 if task == "sphere2" else 10, "horizon": 1.0},
         "protocol": {**protocol, "gradient": "backpropagation"},
         "device": "cpu",
-        "probe_solvers": ["euler", "rk4"],
+        "data": {"family": "digits", "test": 1, "seed": 0},  # which training does not look at
         **cell,
     }
 
@@ -55,12 +67,20 @@ class Job:
     def __init__(self, folder, name):
         self.folder = folder
         self.verb, self.options = CELLS[name]
-        own = {key: self.options[key] for key in ("task", "iterations", "learning_rate") if key in self.options}
+        own = {
+            key: self.options[key]
+            for key in ("task", "iterations", "learning_rate")
+            if key in self.options
+        }
         cell = {key: value for key, value in self.options.items() if key not in own}
         self.spec = spec_of(cell, **own)
         self.data = folder.parent / f"{own.get('task', 'sphere2')}.safetensors"
         if not self.data.exists():
-            made = digits(test=1600, seed=0) if "task" in own else spheres(dimension=2, train=100, test=20, seed=0)
+            made = (
+                digits(test=1600, seed=0)
+                if "task" in own
+                else spheres(dimension=2, train=100, test=20, seed=0)
+            )
             write_arrays(self.data, made)
 
     @property
@@ -79,8 +99,15 @@ class Job:
     def results(self):
         """All outputs without the times."""
         run = json.loads((self.folder / "run.json").read_text())
-        history = [line.rpartition(",")[0] for line in (self.folder / "history.csv").read_text().splitlines()]
-        tables = [file.read_bytes() for name in ("checks", "probes") for file in self.folder.glob(f"{name}.csv")]
+        history = [
+            line.rpartition(",")[0]
+            for line in (self.folder / "history.csv").read_text().splitlines()
+        ]
+        tables = [
+            file.read_bytes()
+            for name in ("checks", "probes")
+            for file in self.folder.glob(f"{name}.csv")
+        ]
         kept = {key: run[key] for key in ("setting", "failures", "mean_nfe")}
         return (self.folder / "weights.safetensors").read_bytes(), history, tables, kept
 
@@ -114,7 +141,9 @@ def stopping_after(monkeypatch, saves):
 
 
 @pytest.mark.parametrize("stops", [[1], [5, 1, 10]])
-def test_a_training_that_was_stopped_ends_with_the_bytes_of_one_that_was_not(jobs, stops, monkeypatch):
+def test_a_training_that_was_stopped_ends_with_the_bytes_of_one_that_was_not(
+    jobs, stops, monkeypatch
+):
     whole, stopped = jobs
     expected = whole.run()
     for saves in stops:
@@ -144,7 +173,9 @@ KILLS = 4
 ENVIRONMENT = {**os.environ, INTERVAL: "0"}
 
 
-def test_a_process_that_is_killed_at_random_moments_again_and_again_ends_with_the_same_bytes(tmp_path):
+def test_a_process_that_is_killed_at_random_moments_again_and_again_ends_with_the_same_bytes(
+    tmp_path,
+):
     whole, killed = Job(tmp_path / "whole", "adapted"), Job(tmp_path / "killed", "adapted")
     expected, draw = whole.run(), np.random.default_rng(0)
     for _ in range(KILLS):
@@ -160,7 +191,9 @@ def test_a_process_that_is_killed_at_random_moments_again_and_again_ends_with_th
 def start(job):
     """A process that saves its state after every iteration, and has done so."""
     before = saved(job)
-    process = subprocess.Popen([sys.executable, "-m", "solverproof", *job.arguments], env=ENVIRONMENT)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "solverproof", *job.arguments], env=ENVIRONMENT
+    )
     while saved(job) == before and process.poll() is None:
         time.sleep(0.001)
     return process
@@ -194,14 +227,18 @@ REASONS = {
 
 
 @pytest.mark.parametrize("how", REASONS)
-def test_a_checkpoint_that_is_broken_or_of_another_run_is_ignored_with_a_warning(how, tmp_path, monkeypatch):
+def test_a_checkpoint_that_is_broken_or_of_another_run_is_ignored_with_a_warning(
+    how, tmp_path, monkeypatch
+):
     job = Job(tmp_path / "job", "block")
     with monkeypatch.context() as patch:
         stopping_after(patch, 20)
         with pytest.raises(StoppedError):
             job.run()
     spoil(job, how)
-    with pytest.warns(UserWarning, match=f"{REASONS[how]}: ignored, training starts from its beginning"):
+    with pytest.warns(
+        UserWarning, match=f"{REASONS[how]}: ignored, training starts from its beginning"
+    ):
         found = job.run()
     (tmp_path / "job").rename(tmp_path / "first")
     assert job.run() == found

@@ -4,6 +4,8 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from defined import classifier_of
+from defined import trained as train_with_schedule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain import PlainClassifier
@@ -11,13 +13,11 @@ from torch.nn.functional import cross_entropy
 
 from solverproof.datasets.digits import digits
 from solverproof.datasets.spheres import spheres
-from solverproof.models.classifier import classifier
 from solverproof.models.losses import seed_losses
-from solverproof.ode.solvers import SOLVERS, Setting, setting
+from solverproof.ode.solvers import SOLVERS, Setting
 from solverproof.training import loop as training
 from solverproof.training.batches import batch_indices
 from solverproof.training.loop import Failure
-from solverproof.training.loop import train as train_with_schedule
 
 CONV, MLP = {"family": "conv", "channels": 8}, {"family": "mlp", "widths": [9, 6]}
 PROBLEMS = {
@@ -27,28 +27,38 @@ PROBLEMS = {
     "mlp": (MLP, {"dimension": 2}),
     "digits": ({"family": "conv", "channels": 4}, None),
 }
-EULER = Setting(SOLVERS["euler"], 3)
+EULER = Setting(SOLVERS["euler"], steps=3)
+DATA = {"family": "digits", "test": 1, "seed": 0}  # which training does not look at
 every_problem = pytest.mark.parametrize("problem", PROBLEMS)
 
 
 def data_of(problem, dtype=np.float64):
     shape = PROBLEMS[problem][1]
-    data = digits(test=1700, seed=0) if shape is None else spheres(train=50, test=4, seed=0, **shape)
+    data = (
+        digits(test=1700, seed=0) if shape is None else spheres(train=50, test=4, seed=0, **shape)
+    )
     return {**data, "train_x": data["train_x"].astype(dtype)}
 
 
 def steps_of(solver, steps):
-    return Setting(SOLVERS[solver], steps)
+    return Setting(SOLVERS[solver], steps=steps)
 
 
 def spec_of(problem, seeds=(0, 1, 2), chosen=EULER, horizon=1.0, **protocol):
     classes = 10 if problem == "digits" else 2
-    standard = {"iterations": 5, "batch": 16, "learning_rate": 0.01, "gradient": "backpropagation", "history_every": 2}
+    standard = {
+        "iterations": 5,
+        "batch": 16,
+        "learning_rate": 0.01,
+        "gradient": "backpropagation",
+        "history_every": 2,
+    }
     return {
         "identity": f"{problem}/{chosen.solver.name}/{chosen.label}",
         "model": {"network": PROBLEMS[problem][0], "classes": classes, "horizon": horizon},
         "protocol": {**standard, **protocol},
-        **chosen.spec,
+        "setting": chosen.to_json(),
+        "data": DATA,
         "seeds": list(seeds),
         "device": "cpu",
     }
@@ -56,7 +66,7 @@ def spec_of(problem, seeds=(0, 1, 2), chosen=EULER, horizon=1.0, **protocol):
 
 def train(spec, data):
     """With the setting of the specification in every iteration."""
-    return train_with_schedule(spec, data, lambda _: setting(spec))
+    return train_with_schedule(spec, data, lambda _: Setting.from_json(spec["setting"]))
 
 
 def initial(spec, data):
@@ -68,7 +78,9 @@ def without_times(history):
 
 
 def same_bits(first, second):
-    return first.keys() == second.keys() and all(torch.equal(p, second[name]) for name, p in first.items())
+    return first.keys() == second.keys() and all(
+        torch.equal(p, second[name]) for name, p in first.items()
+    )
 
 
 @pytest.fixture
@@ -96,7 +108,11 @@ def test_a_seed_in_a_block_is_trained_as_if_alone(problem):
             torch.testing.assert_close(p[i], alone.parameters[name][0], rtol=1e-9, atol=1e-11)
         rows = [row for row in together.history if row["seed"] == seed]
         for row, own in zip(rows, alone.history, strict=True):
-            assert (row["iteration"], row["accuracy"], row["nfe"]) == (own["iteration"], own["accuracy"], own["nfe"])
+            assert (row["iteration"], row["accuracy"], row["nfe"]) == (
+                own["iteration"],
+                own["accuracy"],
+                own["nfe"],
+            )
             assert row["loss"] == pytest.approx(own["loss"], rel=1e-10)
 
 
@@ -113,25 +129,37 @@ def test_training_gives_the_same_bits_every_time(problem):
 @pytest.mark.usefixtures("double_precision")
 @every_problem
 @pytest.mark.parametrize(
-    ("solver", "fineness", "horizon"),
+    ("solver", "value", "horizon"),
     [("euler", 4, 1.0), ("rk4", 2, 0.7), ("fehlberg2", 1e-2, 0.7), ("dopri5", 1e-4, 1.0)],
 )
-def test_training_equals_a_plain_loop_with_modules_torchdiffeq_and_adam(problem, solver, fineness, horizon, drawn):
+def test_training_equals_a_plain_loop_with_modules_torchdiffeq_and_adam(
+    problem, solver, value, horizon, drawn
+):
     data = data_of(problem)
     x, y = torch.from_numpy(data["train_x"]), torch.from_numpy(data["train_y"])
-    spec = spec_of(problem, seeds=[4, 5], chosen=Setting(SOLVERS[solver], fineness), horizon=horizon, history_every=1)
+    spec = spec_of(
+        problem,
+        seeds=[4, 5],
+        chosen=Setting.of(SOLVERS[solver], value),
+        horizon=horizon,
+        history_every=1,
+    )
     start = initial(spec, data)
     trained = train(spec, data)
     batches = drawn[-5:]
-    model = classifier(spec["model"], x.shape[1:])
+    model = classifier_of(spec["model"], x.shape[1:])
     for i, seed in enumerate([4, 5]):
         plain = PlainClassifier(model, start, i)
         optimizer = torch.optim.Adam(plain.parameters(), lr=0.01)
-        for batch, row in zip(batches, (r for r in trained.history if r["seed"] == seed), strict=True):
-            logits, labels = plain(x[batch[i]], solver, fineness), y[batch[i]]
+        for batch, row in zip(
+            batches, (r for r in trained.history if r["seed"] == seed), strict=True
+        ):
+            logits, labels = plain(x[batch[i]], solver, value), y[batch[i]]
             loss = cross_entropy(logits, labels)
             assert row["loss"] == pytest.approx(loss.item(), rel=1e-9)
-            assert row["accuracy"] == pytest.approx((logits.argmax(1) == labels).double().mean().item(), rel=1e-6)
+            assert row["accuracy"] == pytest.approx(
+                (logits.argmax(1) == labels).double().mean().item(), rel=1e-6
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -172,10 +200,16 @@ def test_the_protocol_does_not_change_the_initial_weights():
     ("iterations", "every", "expected"),
     [(7, 3, [3, 6, 7]), (6, 3, [3, 6]), (2, 50, [2]), (3, 1, [1, 2, 3])],
 )
-def test_history_has_a_row_per_seed_at_the_stated_iterations_and_the_last(iterations, every, expected):
-    spec = spec_of("sphere2", chosen=steps_of("midpoint", 3), iterations=iterations, history_every=every)
+def test_history_has_a_row_per_seed_at_the_stated_iterations_and_the_last(
+    iterations, every, expected
+):
+    spec = spec_of(
+        "sphere2", chosen=steps_of("midpoint", 3), iterations=iterations, history_every=every
+    )
     history = train(spec, data_of("sphere2", np.float32)).history
-    assert [(row["iteration"], row["seed"]) for row in history] == [(k, seed) for k in expected for seed in (0, 1, 2)]
+    assert [(row["iteration"], row["seed"]) for row in history] == [
+        (k, seed) for k in expected for seed in (0, 1, 2)
+    ]
     assert {row["nfe"] for row in history} == {6}
     seconds = [row["seconds"] for row in history]
     assert seconds == sorted(seconds)
@@ -183,7 +217,13 @@ def test_history_has_a_row_per_seed_at_the_stated_iterations_and_the_last(iterat
 
 def test_a_schedule_chooses_the_setting_of_every_iteration():
     data, asked = data_of("sphere2", np.float32), []
-    chosen = [steps_of("euler", 2), steps_of("euler", 4), steps_of("rk4", 1), steps_of("midpoint", 5), EULER]
+    chosen = [
+        steps_of("euler", 2),
+        steps_of("euler", 4),
+        steps_of("rk4", 1),
+        steps_of("midpoint", 5),
+        EULER,
+    ]
 
     def schedule(batch):
         asked.append(batch.iteration)
@@ -202,7 +242,9 @@ def test_a_schedule_that_looks_at_the_batch_and_keeps_the_setting_changes_no_bit
         batch.model(batch.parameters, batch.x, steps_of("rk4", 7))
         return EULER
 
-    assert same_bits(train_with_schedule(spec, data, schedule).parameters, train(spec, data).parameters)
+    assert same_bits(
+        train_with_schedule(spec, data, schedule).parameters, train(spec, data).parameters
+    )
 
 
 def test_a_schedule_sees_the_model_as_it_stands_and_the_batch_it_is_trained_on(drawn):
@@ -229,7 +271,11 @@ def test_evaluations_are_added_up_over_all_forward_passes_and_known_to_the_sched
 
     trained = train_with_schedule(spec_of("sphere2", history_every=2), data, schedule)
     assert known == [[0] * 3, [2] * 3, [6] * 3, [12] * 3, [20] * 3]
-    rows = [(row["iteration"], row["nfe"], row["total_nfe"]) for row in trained.history if row["seed"] == 1]
+    rows = [
+        (row["iteration"], row["nfe"], row["total_nfe"])
+        for row in trained.history
+        if row["seed"] == 1
+    ]
     assert rows == [(2, 4, 6), (4, 8, 20), (5, 10, 30)]
     assert trained.mean_nfe == {0: 6.0, 1: 6.0, 2: 6.0}
 
@@ -247,18 +293,30 @@ def first_meeting(batches, sample):
 
 @every_problem
 def test_a_diverging_seed_is_reported_and_changes_no_bit_of_the_others(problem, drawn):
-    data, spec = data_of(problem, np.float32), spec_of(problem, seeds=range(6), batch=4, history_every=1)
+    data, spec = (
+        data_of(problem, np.float32),
+        spec_of(problem, seeds=range(6), batch=4, history_every=1),
+    )
     healthy = train(spec, data)
-    sample = next(s for s in range(len(data["train_x"])) if len(set(first_meeting(drawn, s)) - {None}) > 1)
+    sample = next(
+        s for s in range(len(data["train_x"])) if len(set(first_meeting(drawn, s)) - {None}) > 1
+    )
     meetings = first_meeting(drawn, sample)
     data["train_x"][sample] = np.inf
     ill = train(spec, data)
-    assert ill.failures == {seed: diverged_at(k) for seed, k in enumerate(meetings) if k is not None}
+    assert ill.failures == {
+        seed: diverged_at(k) for seed, k in enumerate(meetings) if k is not None
+    }
     for seed, k in enumerate(meetings):
-        rows, expected = ([r for r in without_times(t.history) if r["seed"] == seed] for t in (ill, healthy))
+        rows, expected = (
+            [r for r in without_times(t.history) if r["seed"] == seed] for t in (ill, healthy)
+        )
         if k is None:
             assert rows == expected
-            assert all(torch.equal(p[seed], healthy.parameters[name][seed]) for name, p in ill.parameters.items())
+            assert all(
+                torch.equal(p[seed], healthy.parameters[name][seed])
+                for name, p in ill.parameters.items()
+            )
         else:
             assert rows[:-1] == expected[: k - 1]
             assert rows[-1]["iteration"] == k
@@ -267,7 +325,10 @@ def test_a_diverging_seed_is_reported_and_changes_no_bit_of_the_others(problem, 
 
 def ill_run_with_few_rows(drawn):
     """A training with a row every 5 iterations, and each seed's iteration of divergence."""
-    data, spec = data_of("sphere2", np.float32), spec_of("sphere2", iterations=12, batch=10, history_every=5)
+    data, spec = (
+        data_of("sphere2", np.float32),
+        spec_of("sphere2", iterations=12, batch=10, history_every=5),
+    )
     train(spec, data)
     data["train_x"][0] = np.inf
     return train(spec, data).history, first_meeting(drawn, 0)
@@ -308,7 +369,9 @@ def test_seed_losses_are_the_cross_entropies_of_each_seed():
 
 
 @settings(max_examples=50)
-@given(st.integers(1, 40), st.integers(1, 60), st.lists(st.integers(0, 2**48), min_size=1, max_size=4))
+@given(
+    st.integers(1, 40), st.integers(1, 60), st.lists(st.integers(0, 2**48), min_size=1, max_size=4)
+)
 def test_every_batch_is_full_and_every_epoch_uses_every_sample_once(samples, batch, streams):
     count = 3 * samples // batch + 2
     batches = list(islice(batch_indices(samples, batch, streams), count))
@@ -320,12 +383,16 @@ def test_every_batch_is_full_and_every_epoch_uses_every_sample_once(samples, bat
 
 
 @settings(max_examples=50)
-@given(st.integers(1, 40), st.integers(1, 60), st.lists(st.integers(0, 2**48), min_size=1, max_size=4))
+@given(
+    st.integers(1, 40), st.integers(1, 60), st.lists(st.integers(0, 2**48), min_size=1, max_size=4)
+)
 def test_a_stream_of_batches_does_not_depend_on_its_neighbours(samples, batch, streams):
     together = list(islice(batch_indices(samples, batch, streams), 5))
     for i, stream in enumerate(streams):
         alone = islice(batch_indices(samples, batch, [stream]), 5)
-        assert all(torch.equal(index[i], own[0]) for index, own in zip(together, alone, strict=True))
+        assert all(
+            torch.equal(index[i], own[0]) for index, own in zip(together, alone, strict=True)
+        )
 
 
 @given(st.integers(1, 20), st.integers(1, 8), st.integers(0, 2**48))

@@ -6,30 +6,33 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from defined import trained as train
+from defined import training_of
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from solverproof.__main__ import main
 from solverproof.datasets.spheres import spheres
-from solverproof.files import read_arrays, write_arrays
+from solverproof.files import columns, read_arrays, write_arrays
 from solverproof.ode.initial_step import initial_step
 from solverproof.ode.integration import Solution, SolverError
 from solverproof.ode.solvers import SOLVERS, Setting
-from solverproof.training.controllers.base import CHECK_COLUMNS
-from solverproof.training.controllers.families import controller
-from solverproof.training.controllers.paper_rule import UNCHANGED, Adaptation, Rule
-from solverproof.training.controllers.paper_rule import test_setting as setting_of_test
-from solverproof.training.controllers.probing import PROBE_COLUMNS, Probed
+from solverproof.training.batches import run_seed
+from solverproof.training.controllers.base import Check, Controller
+from solverproof.training.controllers.paper_rule import UNCHANGED, Rule, checking_setting
+from solverproof.training.controllers.probing import Probe, Probed
 from solverproof.training.controllers.random_steps import RandomSteps
-from solverproof.training.loop import train
 
 RULE = Rule(threshold=0.1, shrink=0.5, grow=1.1, finest=1 / 500)
-EULER, MIDPOINT, RK4, FEHLBERG, DOPRI = (SOLVERS[n] for n in ("euler", "midpoint", "rk4", "fehlberg2", "dopri5"))
+EULER, MIDPOINT, RK4, FEHLBERG, DOPRI = (
+    SOLVERS[n] for n in ("euler", "midpoint", "rk4", "fehlberg2", "dopri5")
+)
 PAPER = {
-    "family": "adaptation", "test_solver": "midpoint", "threshold": 0.1, "interval": 50, "shrink": 0.5, "grow": 1.1,
-    "most_steps": 500, "initial": None, "probe_every": 250,
+    "family": "adaptation", "test_solver": "midpoint", "threshold": 0.1, "interval": 50,
+    "shrink": 0.5, "grow": 1.1, "most_steps": 500, "initial": None, "probe_every": 250,
 }  # fmt: skip
+PROBED = {"probe_solvers": ["euler", "rk4"]}
 sizes, shares = st.floats(1 / 500, 1), st.floats(0, 1)
 
 
@@ -71,12 +74,18 @@ def test_a_solver_that_gave_up_is_a_violation(accuracies):
 
 
 @given(sizes, shares, shares, shares)
-def test_the_size_stays_in_bounds_and_grows_only_on_agreement(size, train_accuracy, test_accuracy, larger_accuracy):
+def test_the_size_stays_in_bounds_and_grows_only_on_agreement(
+    size, train_accuracy, test_accuracy, larger_accuracy
+):
     following, decision = RULE.check(size, train_accuracy, test_accuracy)
     if decision == "try":
         tried = following
         following, decision = RULE.confirm(size, tried, larger_accuracy, test_accuracy)
-        assert (following > size) == (decision == "grow") == (abs(larger_accuracy - test_accuracy) <= 0.1)
+        assert (
+            (following > size)
+            == (decision == "grow")
+            == (abs(larger_accuracy - test_accuracy) <= 0.1)
+        )
     else:
         assert following <= size
         assert (decision == "coarsest") == (abs(train_accuracy - test_accuracy) <= 0.1)
@@ -84,9 +93,12 @@ def test_the_size_stays_in_bounds_and_grows_only_on_agreement(size, train_accura
 
 
 @given(sizes, shares, shares, st.floats(0, 0.5), st.floats(0, 0.5))
-def test_a_larger_threshold_never_shrinks_where_a_smaller_one_does_not(size, train_accuracy, test_accuracy, one, two):
+def test_a_larger_threshold_never_shrinks_where_a_smaller_one_does_not(
+    size, train_accuracy, test_accuracy, one, two
+):
     strict, lenient = (
-        Rule(t, 0.5, 1.1, 1 / 500).check(size, train_accuracy, test_accuracy)[0] for t in sorted((one, two))
+        Rule(t, 0.5, 1.1, 1 / 500).check(size, train_accuracy, test_accuracy)[0]
+        for t in sorted((one, two))
     )
     assert lenient >= strict
 
@@ -102,38 +114,46 @@ def test_a_larger_threshold_never_shrinks_where_a_smaller_one_does_not(size, tra
     ids=["Euler by midpoint", "Euler by rk4", "midpoint by rk4"],
 )
 def test_the_test_step_is_that_of_the_paper(train_solver, test_solver, size, steps):
-    test = setting_of_test(Setting(train_solver, steps), test_solver)
+    test = checking_setting(Setting.of(train_solver, steps), test_solver)
     wanted = 1 / size(1 / steps)
     assert test.solver == test_solver
-    assert test.fineness == math.ceil(wanted - 1e-9 * wanted)
+    assert test.value == math.ceil(wanted - 1e-9 * wanted)
 
 
 @given(
-    st.integers(1, 500), st.sampled_from([(EULER, MIDPOINT), (EULER, RK4), (MIDPOINT, RK4), (SOLVERS["heun3"], RK4)])
+    st.integers(1, 500),
+    st.sampled_from([(EULER, MIDPOINT), (EULER, RK4), (MIDPOINT, RK4), (SOLVERS["heun3"], RK4)]),
 )
 def test_the_test_step_is_the_largest_whose_error_estimate_is_fifty_times_smaller(steps, pair):
     train_solver, test_solver = pair
-    found = setting_of_test(Setting(train_solver, steps), test_solver).fineness
+    found = checking_setting(Setting.of(train_solver, steps), test_solver).value
     assert found >= steps
     assert found**test_solver.order >= 50 * steps**train_solver.order
     assert found == steps or (found - 1) ** test_solver.order < 50 * steps**train_solver.order
 
 
 def test_a_tolerance_is_tested_at_a_fifth_with_another_solver_and_at_a_tenth_with_the_same():
-    assert setting_of_test(Setting(FEHLBERG, 1e-3), DOPRI) == Setting(DOPRI, 2e-4)
-    assert setting_of_test(Setting(DOPRI, 1e-3), DOPRI) == Setting(DOPRI, 1e-4)
+    assert checking_setting(Setting.of(FEHLBERG, 1e-3), DOPRI) == Setting.of(DOPRI, 2e-4)
+    assert checking_setting(Setting.of(DOPRI, 1e-3), DOPRI) == Setting.of(DOPRI, 1e-4)
 
 
 class Scripted:
     """A model whose accuracy and evaluations under a setting are given by functions of it."""
 
-    def __init__(self, accuracy, nfe=lambda setting: int(1000 * setting.fineness) or 1, failing=lambda _: False):
+    def __init__(
+        self,
+        accuracy,
+        nfe=lambda setting: int(1000 * setting.value) or 1,
+        failing=lambda _: False,
+    ):
         self.accuracy, self.nfe, self.failing, self.asked = accuracy, nfe, failing, []
 
     def __call__(self, _parameters, x, setting):
         self.asked.append(setting)
         right = round(self.accuracy(setting) * x.shape[1])
-        logits = torch.tensor([[0.0, 1.0]] * right + [[1.0, 0.0]] * (x.shape[1] - right)).unsqueeze(0)
+        logits = torch.tensor([[0.0, 1.0]] * right + [[1.0, 0.0]] * (x.shape[1] - right)).unsqueeze(
+            0
+        )
         if self.failing(setting):
             return SimpleNamespace(logits=logits, solutions=[SolverError("budget", "too many", 7)])
         return SimpleNamespace(logits=logits, solutions=[Solution(logits, self.nfe(setting), 1)])
@@ -143,86 +163,118 @@ def run(chooser, model, iterations):
     """The settings chosen in that many iterations, for a batch of 100 samples of class 1."""
     x, labels = torch.zeros(1, 100, 1, 2), torch.ones(1, 100, dtype=torch.long)
     return [
-        chooser(SimpleNamespace(iteration=k, model=model, parameters={}, x=x, labels=labels, total_nfe=[10 * (k - 1)]))
+        chooser(
+            SimpleNamespace(
+                iteration=k,
+                model=model,
+                parameters={},
+                x=x,
+                labels=labels,
+                total_nfe=[10 * (k - 1)],
+            )
+        )
         for k in range(1, iterations + 1)
     ]
 
 
 def adapting(solver=EULER, **options):
-    return Adaptation({**PAPER, "interval": 5, **options}, solver, seed=3)
+    rule = Controller.from_json({**PAPER, "interval": 5, **options})
+    return rule.schedule(solver, seed=3, stream=0)
+
+
+def noted(chooser):
+    """The rows of the checks as dictionaries."""
+    return [vars(check) for check in chooser.checks]
 
 
 def test_a_check_is_made_every_interval_and_the_step_is_the_same_in_between():
     chooser = adapting(initial=0.25)
     settings = run(chooser, Scripted(lambda _: 0.9), 20)
-    assert [row["iteration"] for row in chooser.checks] == [5, 10, 15, 20]
-    assert settings[:4] == [Setting(EULER, 4)] * 4
+    assert [row["iteration"] for row in noted(chooser)] == [5, 10, 15, 20]
+    assert settings[:4] == [Setting.of(EULER, 4)] * 4
     assert chooser.deployed == settings[-1]
 
 
 def test_the_step_grows_until_it_is_invalid_and_is_halved_then():
     chooser = adapting(initial=0.25)
     # any step above 0.3 is useless, whatever the test solver says of it
-    model = Scripted(lambda setting: 0.5 if setting.solver == EULER and setting.fineness <= 3 else 0.9)
+    model = Scripted(lambda setting: 0.5 if setting.solver == EULER and setting.value <= 3 else 0.9)
     run(chooser, model, 20)
-    assert [row["steps"] for row in chooser.checks] == [4, 4, 4, 4]
-    assert [row["decision"] for row in chooser.checks] == ["grow", "grow", "grow", "keep"]  # 0.366 would be 3 steps
+    assert [row["steps"] for row in noted(chooser)] == [4, 4, 4, 4]
+    assert [row["decision"] for row in noted(chooser)] == [
+        "grow",
+        "grow",
+        "grow",
+        "keep",
+    ]  # 0.366 would be 3 steps
     model.accuracy = lambda setting: 0.5 if setting.solver == EULER else 0.9
     before = chooser.size
     run(chooser, model, 5)
-    assert chooser.checks[-1]["decision"] == "shrink"
+    assert noted(chooser)[-1]["decision"] == "shrink"
     assert chooser.size == before / 2
 
 
 def test_a_check_records_both_accuracies_and_what_it_tried():
     chooser = adapting(initial=0.1)
     accuracies = {("euler", 10): 0.9, ("midpoint", 23): 0.85}
-    model = Scripted(lambda s: accuracies.get((s.solver.name, s.fineness), 0.6))
+    model = Scripted(lambda s: accuracies.get((s.solver.name, s.value), 0.6))
     run(chooser, model, 5)
-    (row,) = chooser.checks
-    assert tuple(row) == CHECK_COLUMNS
-    assert (row["seed"], row["iteration"], row["step_size"], row["steps"], row["tolerance"]) == (3, 5, 0.1, 10, None)
+    (row,) = noted(chooser)
+    assert list(row) == columns(Check)
+    assert (row["seed"], row["iteration"], row["step_size"], row["steps"], row["tolerance"]) == (
+        3,
+        5,
+        0.1,
+        10,
+        None,
+    )
     assert (row["test_solver"], row["test_steps"]) == ("midpoint", 23)
-    assert (row["train_accuracy"], row["test_accuracy"]) == (pytest.approx(0.9), pytest.approx(0.85))
-    assert (row["larger_accuracy"], row["decision"]) == (pytest.approx(0.9), "grow")  # 1 / 0.11 are 10 steps again
+    assert (row["train_accuracy"], row["test_accuracy"]) == (
+        pytest.approx(0.9),
+        pytest.approx(0.85),
+    )
+    assert (row["larger_accuracy"], row["decision"]) == (
+        pytest.approx(0.9),
+        "grow",
+    )  # 1 / 0.11 are 10 steps again
     assert chooser.size == pytest.approx(0.11)
 
 
 def test_monitoring_counts_every_evaluation_of_the_checks_apart_from_those_of_training():
     chooser = adapting(initial=0.1)
-    model = Scripted(lambda _: 0.9, nfe=lambda s: s.fineness * s.solver.stages)
+    model = Scripted(lambda _: 0.9, nfe=lambda s: s.value * s.solver.stages)
     run(chooser, model, 10)
-    per_check = [sum(s.fineness * s.solver.stages for s in model.asked[i : i + 3]) for i in (0, 3)]
-    assert [row["monitoring_nfe"] for row in chooser.checks] == [per_check[0], sum(per_check)]
-    assert [row["total_nfe"] for row in chooser.checks] == [40, 90]
+    per_check = [sum(s.value * s.solver.stages for s in model.asked[i : i + 3]) for i in (0, 3)]
+    assert [row["monitoring_nfe"] for row in noted(chooser)] == [per_check[0], sum(per_check)]
+    assert [row["total_nfe"] for row in noted(chooser)] == [40, 90]
 
 
 def test_at_the_cap_it_warns_and_goes_on_with_the_finest_step():
     chooser = adapting(initial=1 / 16, most_steps=20)
     model = Scripted(lambda s: 0.9 if s.solver == MIDPOINT else 0.1)
     run(chooser, model, 5)
-    assert (chooser.deployed.fineness, chooser.checks[-1]["decision"]) == (20, "shrink")
+    assert (chooser.deployed.value, noted(chooser)[-1]["decision"]) == (20, "shrink")
     with pytest.warns(UserWarning, match="steps-20"):
         run(chooser, model, 5)
-    assert (chooser.deployed.fineness, chooser.checks[-1]["decision"]) == (20, "finest")
+    assert (chooser.deployed.value, noted(chooser)[-1]["decision"]) == (20, "finest")
 
 
 @pytest.mark.parametrize(("initial", "steps"), [(1e-6, 500), (1.0, 1), (0.3, 4)])
 def test_a_given_first_step_is_kept_within_bounds(initial, steps):
-    assert run(adapting(initial=initial), Scripted(lambda _: 0.9), 1) == [Setting(EULER, steps)]
+    assert run(adapting(initial=initial), Scripted(lambda _: 0.9), 1) == [Setting.of(EULER, steps)]
 
 
 def test_a_solver_that_gives_up_makes_the_tolerance_shrink():
     chooser = adapting(FEHLBERG, test_solver="dopri5", initial=1e-3)
     run(chooser, Scripted(lambda _: 0.9, failing=lambda s: s.solver == FEHLBERG), 5)
-    assert chooser.checks[-1]["decision"] == "shrink"
-    assert math.isnan(chooser.checks[-1]["train_accuracy"])
-    assert chooser.deployed == Setting(FEHLBERG, 5e-4)
+    assert noted(chooser)[-1]["decision"] == "shrink"
+    assert math.isnan(noted(chooser)[-1]["train_accuracy"])
+    assert chooser.deployed == Setting.of(FEHLBERG, 5e-4)
 
 
 def test_a_tolerance_starts_at_a_millionth_and_never_falls_below_what_float32_resolves():
     chooser = adapting(FEHLBERG, test_solver="dopri5")
-    assert run(chooser, Scripted(lambda _: 0.9), 1) == [Setting(FEHLBERG, 1e-6)]
+    assert run(chooser, Scripted(lambda _: 0.9), 1) == [Setting.of(FEHLBERG, 1e-6)]
     with pytest.warns(UserWarning, match="finest"):
         run(chooser, Scripted(lambda s: 0.9 if s.solver == DOPRI else 0.1), 30)
     assert chooser.size == 1e-7
@@ -231,38 +283,47 @@ def test_a_tolerance_starts_at_a_millionth_and_never_falls_below_what_float32_re
 def test_a_tolerance_that_has_no_effect_on_the_evaluations_is_not_raised_any_more():
     chooser = adapting(FEHLBERG, test_solver="dopri5", initial=1e-3)
     run(chooser, Scripted(lambda _: 0.9, nfe=lambda _: 14), 5 * (UNCHANGED + 3))
-    decisions = [row["decision"] for row in chooser.checks]
+    decisions = [row["decision"] for row in noted(chooser)]
     assert decisions == ["grow"] * (UNCHANGED - 1) + ["unchanged"] * 4
     assert chooser.size == pytest.approx(1e-3 * 1.1 ** (UNCHANGED - 1))
 
 
 def test_a_test_solver_that_is_the_training_solver_is_tightened_until_it_works_harder():
     chooser = adapting(DOPRI, test_solver="dopri5", initial=1e-2)
-    run(chooser, Scripted(lambda _: 0.9, nfe=lambda s: 14 if s.fineness > 1e-5 else 20), 5)
-    assert chooser.checks[-1]["test_tolerance"] == 1e-5
+    run(chooser, Scripted(lambda _: 0.9, nfe=lambda s: 14 if s.value > 1e-5 else 20), 5)
+    assert noted(chooser)[-1]["test_tolerance"] == 1e-5
 
 
 def test_a_test_solver_that_never_works_harder_is_not_tightened_for_ever():
-    chooser, model = adapting(DOPRI, test_solver="dopri5", initial=0.1), Scripted(lambda _: 0.9, nfe=lambda _: 14)
+    chooser, model = (
+        adapting(DOPRI, test_solver="dopri5", initial=0.1),
+        Scripted(lambda _: 0.9, nfe=lambda _: 14),
+    )
     run(chooser, model, 5)
-    assert chooser.checks[-1]["test_tolerance"] == 1e-8
+    assert noted(chooser)[-1]["test_tolerance"] == 1e-8
     assert chooser.monitoring_nfe == 14 * (1 + 7 + 1)
+
+
+def controller(spec):
+    """The schedule of a controlled training, given as JSON."""
+    made = training_of(spec)
+    (seed,) = made.seeds
+    return made.controller.schedule(made.solver, seed=seed, stream=run_seed(made.identity, seed))
 
 
 def spec_of(options, solver="euler", iterations=20):
     return {
         "identity": f"toy/{solver}/chosen",
         "model": {"network": {"family": "conv", "channels": 6}, "classes": 2, "horizon": 1.0},
-        "data": {},
+        "data": {"family": "spheres", "dimension": 2, "train": 60, "test": 20, "seed": 0},
         "protocol": {
-            "iterations": iterations, "batch": 16, "learning_rate": 0.01, "gradient": "backpropagation",
-            "history_every": 1,
+            "iterations": iterations, "batch": 16, "learning_rate": 0.01,
+            "gradient": "backpropagation", "history_every": 1,
         },
         "seeds": [4],
         "device": "cpu",
         "solver": solver,
-        "controller": options,
-        "probe_solvers": ["euler", "rk4"],
+        "controller": options if options["family"] == "random" else {**PROBED, **options},
     }  # fmt: skip
 
 
@@ -281,7 +342,10 @@ def test_the_first_step_is_hairer_s_on_the_first_batch(horizon, data):
         setting = chooser(batch)
         if batch.iteration == 1:
             with torch.no_grad():
-                field, state = batch.model.vector_field(batch.parameters), batch.model.field.pack(batch.x)
+                field, state = (
+                    batch.model.vector_field(batch.parameters),
+                    batch.model.field.pack(batch.x),
+                )
                 seen.append((setting, initial_step(field, state, 1)[0]))
         return setting
 
@@ -293,29 +357,34 @@ def test_the_first_step_is_hairer_s_on_the_first_batch(horizon, data):
 
 
 def test_checks_and_probes_change_no_bit_of_training(data):
-    quiet, busy = ({**PAPER, "initial": 0.25, "interval": n, "threshold": 1.0, "grow": 1 + 1e-12} for n in (100, 3))
+    quiet, busy = (
+        {**PAPER, "initial": 0.25, "interval": n, "threshold": 1.0, "grow": 1 + 1e-12}
+        for n in (100, 3)
+    )
     spec = spec_of(quiet)
     first = train(spec, data, controller(spec))
     other = spec_of({**busy, "probe_every": 5})
-    probing = Probed(controller(other), other, data)
+    probing = Probed(controller(other), training_of(other), data)
     second = train(other, data, probing)
     assert all(torch.equal(p, second.parameters[name]) for name, p in first.parameters.items())
-    assert [row["iteration"] for row in probing.rows] == [k for k in (5, 10, 15, 20) for _ in range(3)]
+    assert [row.iteration for row in probing.rows] == [k for k in (5, 10, 15, 20) for _ in range(3)]
 
 
-def test_probes_measure_the_deployed_setting_a_finer_one_and_the_other_solvers_on_the_test_set(data):
+def test_probes_measure_the_deployed_setting_a_finer_one_and_the_other_solvers_on_the_test_set(
+    data,
+):
     spec = spec_of({**PAPER, "initial": 0.25, "interval": 100, "probe_every": 20})
-    probing = Probed(controller(spec), spec, data)
+    probing = Probed(controller(spec), training_of(spec), data)
     train(spec, data, probing)
-    rows = probing.rows
-    assert all(tuple(row) == PROBE_COLUMNS for row in rows)
+    rows = [vars(row) for row in probing.rows]
+    assert all(list(row) == columns(Probe) for row in rows)
     found = [(row["role"], row["test_solver"], row["test_steps"], row["nfe"]) for row in rows]
     assert found == [("deployed", "euler", 4, 4), ("finer", "euler", 8, 8), ("finer", "rk4", 4, 16)]
     assert all((20 * row["accuracy"]) % 1 == pytest.approx(0, abs=1e-9) for row in rows)
 
 
 def test_random_steps_are_uniform_in_their_logarithm_over_the_whole_range():
-    chooser = RandomSteps({"steps": [4, 32]}, EULER, np.random.default_rng(0))
+    chooser = RandomSteps(steps=(4, 32), probe_every=1).schedule(EULER, seed=0, stream=0)
     drawn = [chooser(None).steps for _ in range(20_000)]
     assert (min(drawn), max(drawn)) == (4, 32)
     ends = np.log([*range(4, 34)])
@@ -330,7 +399,7 @@ def test_random_steps_follow_the_seed_and_are_deployed_with_the_fewest(data):
         spec = {**spec_of(options), "seeds": [seed]}
         chooser = controller(spec)
         histories.append([row["steps"] for row in train(spec, data, chooser).history])
-        assert chooser.deployed == Setting(EULER, 2)
+        assert chooser.deployed == Setting.of(EULER, 2)
         assert chooser.checks == []
     assert histories[0] == histories[1] != histories[2]
     assert set(histories[0]) <= {2, 3, 4, 5, 6}
@@ -340,26 +409,37 @@ def test_random_steps_follow_the_seed_and_are_deployed_with_the_fewest(data):
     ("solver", "options"),
     [
         ("euler", {**PAPER, "interval": 4, "probe_every": 10}),
-        ("fehlberg2", {**PAPER, "test_solver": "dopri5", "interval": 4, "probe_every": 10, "initial": 0.1}),
+        (
+            "fehlberg2",
+            {**PAPER, "test_solver": "dopri5", "interval": 4, "probe_every": 10, "initial": 0.1},
+        ),
         ("euler", {"family": "random", "steps": [2, 4], "probe_every": 10}),
     ],
     ids=["step", "tolerance", "random"],
 )
 def test_the_command_line_writes_all_that_a_controlled_run_is(solver, options, data, tmp_path):
     spec = spec_of(options, solver)
-    spec["probe_solvers"] = [solver]
+    if options["family"] == "adaptation":
+        spec["controller"]["probe_solvers"] = [solver]
     write_arrays(tmp_path / "data.safetensors", data)
     files = {name: tmp_path / f"{name}.csv" for name in ("history", "checks", "probes")}
     files |= {"weights": tmp_path / "weights.safetensors", "run": tmp_path / "run.json"}
     arguments = [part for name, path in files.items() for part in (f"--{name}", str(path))]
-    data_arguments = ["--data", str(tmp_path / "data.safetensors"), "--checkpoint", str(tmp_path / "checkpoint")]
+    data_arguments = [
+        "--data",
+        str(tmp_path / "data.safetensors"),
+        "--checkpoint",
+        str(tmp_path / "checkpoint"),
+    ]
     assert main(["adapt", "--spec", json.dumps(spec), *data_arguments, *arguments]) == 0
     run = json.loads(files["run"].read_text(encoding="utf-8"))
-    assert run["spec"] == spec
+    assert run["spec"] == training_of(spec).to_json()
     assert run["failures"] == {}
     assert run["setting"]["solver"] == solver
     assert read_arrays(files["weights"])["head.bias"].shape == (1, 2)
-    texts = {name: files[name].read_text(encoding="utf-8") for name in ("history", "checks", "probes")}
+    texts = {
+        name: files[name].read_text(encoding="utf-8") for name in ("history", "checks", "probes")
+    }
     rows = {name: list(csv.DictReader(text.splitlines())) for name, text in texts.items()}
     assert len(rows["history"]) == 20
     assert run["mean_nfe"]["4"] == sum(int(row["nfe"]) for row in rows["history"]) / 20

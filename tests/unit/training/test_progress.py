@@ -2,8 +2,10 @@ import math
 import re
 
 import pytest
+from defined import row_of
 
 from solverproof.training import progress
+from solverproof.training.loop import HistoryRow
 from solverproof.training.progress import INTERVAL, Progress
 
 
@@ -15,8 +17,11 @@ def clock(monkeypatch):
 
 
 def rows(loss=1.5):
-    failed = {"loss": math.nan, "accuracy": 0.0, "steps": None}
-    return [{"loss": loss, "accuracy": 0.25, "steps": 8}, {"loss": loss + 1, "accuracy": 0.75, "steps": 16}, failed]
+    return [
+        row_of(HistoryRow, loss=loss, accuracy=0.25, steps=8),
+        row_of(HistoryRow, loss=loss + 1, accuracy=0.75, steps=16),
+        row_of(HistoryRow, loss=math.nan, accuracy=0.0, steps=None),
+    ]
 
 
 def test_a_line_tells_where_training_is_how_fast_it_is_and_how_long_it_will_take(clock, capsys):
@@ -25,7 +30,9 @@ def test_a_line_tells_where_training_is_how_fast_it_is_and_how_long_it_will_take
         watched.report(iteration, rows())
         clock[0] += INTERVAL / 120
     (line,) = capsys.readouterr().out.splitlines()
-    assert line == ("iteration 121 of 7,800: loss 2.000, accuracy 0.500, 12 steps, 4 iterations/s, 32 min left")
+    assert line == (
+        "iteration 121 of 7,800: loss 2.000, accuracy 0.500, 12 steps, 4 iterations/s, 32 min left"
+    )
 
 
 def test_a_long_job_prints_a_line_every_half_minute_and_no_more(clock, capsys):

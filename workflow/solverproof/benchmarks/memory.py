@@ -3,14 +3,24 @@
 import multiprocessing
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from solverproof.benchmarks.speed import IMAGES_BATCH, images, train_briefly
 from solverproof.files import write_table
+from solverproof.models.specifications import Gradient
 
 STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
-WAYS = ("backpropagation", "recomputation")
-COLUMNS = ("gradient", "steps", "megabytes")
+GRADIENTS: tuple[Gradient, ...] = ("backpropagation", "recomputation")
+
+
+@dataclass(frozen=True)
+class Peak:
+    """A row of the table: what training with a number of steps adds to an idle process."""
+
+    gradient: Gradient
+    steps: int
+    megabytes: float
 
 
 def measure(table: Path, steps: Sequence[int] = STEPS) -> None:
@@ -19,19 +29,19 @@ def measure(table: Path, steps: Sequence[int] = STEPS) -> None:
     Each measurement is a process of its own, since the memory that one gives back is not what it took.
 
     Args:
-        table: CSV to write, with the columns `COLUMNS`.
+        table: CSV to write, of rows `Peak`.
         steps: numbers of steps to measure.
     """
     spawn = multiprocessing.get_context("spawn")
     rows = []
-    for gradient in WAYS:
+    for gradient in GRADIENTS:
         for n in steps:
             with spawn.Pool(1) as pool:
-                rows.append(dict(zip(COLUMNS, (gradient, n, pool.apply(_peak, (gradient, n))), strict=True)))
-    write_table(table, rows, COLUMNS)
+                rows.append(Peak(gradient, n, pool.apply(_peak, (gradient, n))))
+    write_table(table, Peak, rows)
 
 
-def _peak(gradient: str, steps: int) -> float:
+def _peak(gradient: Gradient, steps: int) -> float:
     """Megabytes that training adds to the largest resident size of a new process."""
     data, before = images(), _largest_resident_size()
     train_briefly(data, steps=steps, batch=IMAGES_BATCH, gradient=gradient, iterations=2)

@@ -11,9 +11,12 @@ import torch.nn.functional as F  # noqa: N812  the name all of PyTorch's documen
 from torch import Tensor, nn
 from torchdiffeq import odeint
 
-from solverproof.datasets.spheres import spheres
+from solverproof.datasets.spheres import Spheres, spheres
+from solverproof.models.networks.conv import Conv
+from solverproof.models.specifications import Gradient, Model
 from solverproof.ode.solvers import SOLVERS, Setting
 from solverproof.training.loop import train
+from solverproof.training.specifications import Protocol, Training
 
 CHANNELS = 32
 ITERATIONS = 20  # of each measurement
@@ -24,7 +27,7 @@ SEEDS = 5  # the block size of the default study
 IMAGE = (3, 16, 16)  # CIFAR-10 pooled by 2, as in config/cifar10-cpu.yaml
 IMAGES_BATCH, IMAGES_STEPS = 64, 4
 
-Way = tuple[Callable[[], object], int]  # what is measured, and for how many seeds it works
+Variant = tuple[Callable[[], object], int]  # what is measured, and for how many seeds it works
 
 
 def report(*, repeats: int) -> str:
@@ -42,12 +45,15 @@ def report(*, repeats: int) -> str:
 def _spheres_report(repeats: int) -> str:
     data = spheres(dimension=DIMENSION, train=2000, test=4, seed=0)
     width = CHANNELS * DIMENSION
-    ways: dict[str, Way] = {
+    ways: dict[str, Variant] = {
         f"this code, block of {SEEDS} seeds": (
             partial(train_briefly, data, steps=SPHERES_STEPS, batch=SPHERES_BATCH, seeds=SEEDS),
             SEEDS,
         ),
-        "this code, one seed": (partial(train_briefly, data, steps=SPHERES_STEPS, batch=SPHERES_BATCH), 1),
+        "this code, one seed": (
+            partial(train_briefly, data, steps=SPHERES_STEPS, batch=SPHERES_BATCH),
+            1,
+        ),
         "plain torchdiffeq with Conv1d, one seed": (lambda: _train_plainly(data), 1),
         f"floor: the {width}x{width} matrix products alone, {SEEDS} seeds": (_multiply, SEEDS),
     }
@@ -59,14 +65,16 @@ def _spheres_report(repeats: int) -> str:
 
 def _images_report(repeats: int) -> str:
     data = images()
-    ways: dict[str, Way] = {
+    ways: dict[str, Variant] = {
         "this code": (partial(train_briefly, data, steps=IMAGES_STEPS, batch=IMAGES_BATCH), 1),
         "floor: the convolutions alone, forward and backward": (_convolve, 1),
     }
     table, (ours, floor) = _table(ways, repeats)
     size = "x".join(map(str, IMAGE))
     title = f"images {size}, Euler, N = {IMAGES_STEPS}, batch {IMAGES_BATCH}, {CHANNELS} channels, float32, one thread"
-    return f"{title}\n\n{table}\n\nthis code: {floor / ours:.2f} of the rate of the convolutions alone"
+    return (
+        f"{title}\n\n{table}\n\nthis code: {floor / ours:.2f} of the rate of the convolutions alone"
+    )
 
 
 def images() -> dict[str, np.ndarray]:
@@ -75,14 +83,17 @@ def images() -> dict[str, np.ndarray]:
     return {"train_x": pixels, "train_y": np.arange(2000) % 10}
 
 
-def _table(ways: Mapping[str, Way], repeats: int) -> tuple[str, list[float]]:
+def _table(ways: Mapping[str, Variant], repeats: int) -> tuple[str, list[float]]:
     """A Markdown table of milliseconds per seed and iteration, and their medians."""
     measured = _measure([way for way, _ in ways.values()], repeats)
     times = [
         [1e3 * s / ITERATIONS / seeds for s in seconds]
         for seconds, (_, seeds) in zip(measured, ways.values(), strict=True)
     ]
-    rows = [f"| {way} | {statistics.median(t):.1f} | {min(t):.1f} |" for way, t in zip(ways, times, strict=True)]
+    rows = [
+        f"| {way} | {statistics.median(t):.1f} | {min(t):.1f} |"
+        for way, t in zip(ways, times, strict=True)
+    ]
     head = ["| way | ms per seed and iteration, median | fastest |", "|---|---:|---:|"]
     return "\n".join(head + rows), [statistics.median(t) for t in times]
 
@@ -99,26 +110,31 @@ def _measure(ways: list[Callable[[], object]], repeats: int) -> list[list[float]
 
 
 def train_briefly(
-    data: dict[str, np.ndarray],
+    data: Mapping[str, np.ndarray],
     *,
     steps: int,
     batch: int,
     seeds: int = 1,
-    gradient: str = "backpropagation",
+    gradient: Gradient = "backpropagation",
     iterations: int = ITERATIONS,
 ) -> None:
     """The study's own training, with Euler and the benchmark's field."""
-    protocol = {
-        "iterations": iterations,
-        "batch": batch,
-        "learning_rate": 1e-4,
-        "gradient": gradient,
-        "history_every": iterations,
-    }
-    classes = int(data["train_y"].max()) + 1
-    model = {"network": {"family": "conv", "channels": CHANNELS}, "classes": classes, "horizon": 1.0}
-    spec = {"identity": "bench", "model": model, "protocol": protocol, "seeds": list(range(seeds)), "device": "cpu"}
-    train(spec, data, lambda _: Setting(SOLVERS["euler"], steps))
+    protocol = Protocol(
+        iterations=iterations,
+        batch=batch,
+        learning_rate=1e-4,
+        gradient=gradient,
+        history_every=iterations,
+    )
+    setting = Setting(SOLVERS["euler"], steps=steps)
+    spec = Training(
+        identity="bench",
+        data=Spheres(dimension=DIMENSION, train=2000, test=4, seed=0),  # named, not looked at
+        model=Model(Conv(CHANNELS), classes=int(data["train_y"].max()) + 1),
+        protocol=protocol,
+        seeds=tuple(range(seeds)),
+    )
+    train(spec, data, lambda _: setting)
 
 
 def _train_plainly(data: dict[str, np.ndarray]) -> None:
@@ -155,9 +171,16 @@ def _multiply() -> None:
 def _convolve() -> None:
     """The field's convolutions, forward and backward, in the layout that is fastest here, channels last."""
     outer = IMAGE[0]
-    state = torch.ones(IMAGES_BATCH, *IMAGE).contiguous(memory_format=torch.channels_last).requires_grad_()
+    state = (
+        torch.ones(IMAGES_BATCH, *IMAGE)
+        .contiguous(memory_format=torch.channels_last)
+        .requires_grad_()
+    )
     layers = [(outer, CHANNELS, 1), (CHANNELS, CHANNELS, 3), (CHANNELS, outer, 1)]
-    weights = [torch.ones(outputs, inputs, width, width, requires_grad=True) for inputs, outputs, width in layers]
+    weights = [
+        torch.ones(outputs, inputs, width, width, requires_grad=True)
+        for inputs, outputs, width in layers
+    ]
     biases = [torch.ones(len(weight), requires_grad=True) for weight in weights]
 
     def field() -> Tensor:

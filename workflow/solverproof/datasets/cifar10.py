@@ -3,11 +3,14 @@
 import tarfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from solverproof.datasets.images import check_labels, image_set
+from solverproof.datasets.base import Arrays
+from solverproof.datasets.images import PublishedImages, check_labels
 from solverproof.errors import InputError
 
 TRAIN = tuple(f"cifar-10-batches-bin/data_batch_{number}.bin" for number in range(1, 6))
@@ -16,33 +19,30 @@ IMAGE = (3, 32, 32)  # planes of red, green and blue
 ROW = 1 + 3 * 32 * 32  # a label, then an image
 
 
-def cifar10(*, files: Sequence[Path], train: int, test: int, pool: int) -> dict[str, np.ndarray]:
-    """The first images of both parts, in the published order.
-
-    Samples have shape (3, 32 / pool, 32 / pool), uint8.
-
-    Args:
-        files: the archive of the binary version, verified.
-        train: training images to take.
-        test: test images to take.
-        pool: side of the squares of pixels that are averaged.
-
-    Raises:
-        InputError: if the archive does not hold what it should.
+@dataclass(frozen=True, kw_only=True)
+class Cifar10(PublishedImages):
+    """The 32x32 colour images of CIFAR-10.
 
     Source: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images".
     """
-    (archive,) = files
-    members = _members(archive)
-    arrays = {}
-    for part, names in (("train", TRAIN), ("test", TEST)):
-        rows = np.concatenate([_rows(members, name, archive) for name in names])
-        arrays[f"{part}_x"], arrays[f"{part}_y"] = rows[:, 1:].reshape(-1, *IMAGE), rows[:, 0]
-    return image_set(arrays, train=train, test=test, pool=pool)
+
+    family: ClassVar[str] = "cifar10"
+    image: ClassVar[tuple[int, int]] = (3, 32)
+
+    def read(self, files: Sequence[Path]) -> Arrays:
+        """Labels and images from the archive of the binary version."""
+        (archive,) = files
+        members = _members(archive)
+        arrays = {}
+        for part, names in (("train", TRAIN), ("test", TEST)):
+            rows = np.concatenate([_rows(members, name, archive) for name in names])
+            arrays[f"{part}_x"], arrays[f"{part}_y"] = rows[:, 1:].reshape(-1, *IMAGE), rows[:, 0]
+        return arrays
 
 
 def _members(archive: Path) -> dict[str, bytes]:
-    """Content of the wanted members by their exact names, read in one pass; nothing is extracted."""
+    """Content of the wanted members by exact name, read in one pass."""
+    # Nothing is extracted to disk, so the names in the archive cannot lead outside of a folder.
     found = {}
     try:
         with tarfile.open(archive, "r|gz") as tar:
@@ -50,7 +50,9 @@ def _members(archive: Path) -> dict[str, bytes]:
                 if member.name in TRAIN + TEST and (stream := tar.extractfile(member)):
                     found[member.name] = stream.read()
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{archive}: no whole .tar.gz archive ({error}); take another copy") from error
+        raise InputError(
+            f"{archive}: no whole .tar.gz archive ({error}); take another copy"
+        ) from error
     return found
 
 
@@ -60,7 +62,9 @@ def _rows(members: dict[str, bytes], name: str, archive: Path) -> np.ndarray:
         raise InputError(f"{archive}: {name} is missing in it; take another copy")
     size = len(members[name])
     if not size or size % ROW:
-        raise InputError(f"{archive}: {name} has {size} bytes, no multiple of {ROW}; take another copy")
+        raise InputError(
+            f"{archive}: {name} has {size} bytes, no multiple of {ROW}; take another copy"
+        )
     rows = np.frombuffer(members[name], np.uint8).reshape(-1, ROW)
     check_labels(rows[:, 0], f"{archive}: {name}")
     return rows

@@ -1,4 +1,4 @@
-"""Published files: found in a folder or downloaded into it, and verified before anything opens them."""
+"""Published files, found in a folder or downloaded into it, and verified before they are opened."""
 
 import fcntl
 import json
@@ -28,10 +28,10 @@ class File:
     """A published file.
 
     Attributes:
-        path: where it lies below the source folder.
-        size: its bytes.
+        path: its path below the source folder.
+        size: its size in bytes.
         sha256: its checksum.
-        mirrors: URLs to download it from; none of a copy of the user's own.
+        mirrors: URLs to download it from; none for the user's own copy.
     """
 
     path: str
@@ -45,15 +45,16 @@ class _MirrorError(Exception):
 
 
 def source() -> Path:
-    """The folder in which published files are looked for, and into which missing ones are downloaded."""
+    """The folder of published files, into which missing ones are downloaded."""
     return Path(os.environ.get(VARIABLE) or FOLDER)
 
 
 def obtain(files: Sequence[File]) -> list[Path]:
-    """Paths of files whose content has been verified, downloaded where they were missing.
+    """Paths of verified files, downloaded where they were missing.
 
     Raises:
-        InputError: if a file is not the expected one, cannot be downloaded, or the folder cannot be used.
+        InputError: if a file is not the expected one, cannot be downloaded, or the folder cannot be
+            used.
     """
     folder = source()
     paths = [folder / file.path for file in files]
@@ -63,34 +64,45 @@ def obtain(files: Sequence[File]) -> list[Path]:
                 _download(file, path)
         _verify({path: file.sha256 for file, path in zip(files, paths, strict=True)})
     except OSError as error:
-        raise InputError(f"{error.filename or folder}: {error.strerror}; mend that, or {ELSEWHERE}") from error
+        raise InputError(
+            f"{error.filename or folder}: {error.strerror}; fix that, or {ELSEWHERE}"
+        ) from error
     return paths
 
 
 def _verify(expected: Mapping[Path, str]) -> None:
-    """Tell all files that are not the expected ones at once, as they would be written into a configuration."""
+    """Report all unexpected files at once, in the form in which a configuration accepts them."""
     found = {path: sha256_of(path) for path in expected}
     if wrong := [path for path in expected if found[path] != expected[path]]:
-        is_, should = (json.dumps({path.name: sums[path] for path in wrong}) for sums in (found, expected))
-        remedy = "remove broken files to download them again, or add what was found to the task's data if it is meant"
+        is_, should = (
+            json.dumps({path.name: sums[path] for path in wrong}) for sums in (found, expected)
+        )
+        remedy = (
+            "remove broken files to download them again, or add what was found to the task's data "
+            "if it is meant"
+        )
         raise InputError(f"{wrong[0].parent}: found sha256: {is_}, expected {should}; {remedy}")
 
 
 def _download(file: File, path: Path) -> None:
-    """Download a file; what has arrived when it breaks off stays beside it as .part, to be continued."""
+    """Download a file; an interrupted download is kept beside it as .part, to be continued."""
     if not file.mirrors:
         missing = "there is no such file, and only the published one can be downloaded"
-        raise InputError(f"{path}: {missing}; put your copy there, remove its sha256, or {ELSEWHERE}")
+        raise InputError(
+            f"{path}: {missing}; put your copy there, remove its sha256, or {ELSEWHERE}"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     with part.open("ab") as partial:
-        fcntl.flock(partial, fcntl.LOCK_EX)  # jobs of two tasks may want the same file
+        # Jobs of two tasks may want the same file; the second one waits and then finds it.
+        fcntl.flock(partial, fcntl.LOCK_EX)
         partial.seek(0, os.SEEK_END)
         try:
             if not path.exists():
                 _fill(file, partial)
                 part.replace(path)
         finally:
+            # Nothing arrived, so there is nothing to continue.
             if not partial.tell():
                 part.unlink(missing_ok=True)
 
@@ -108,11 +120,13 @@ def _fill(file: File, partial: BinaryIO) -> None:
             else:
                 return
     tried = ", ".join(f"{mirror} ({error})" for mirror, error in failures.items())
-    raise InputError(f"{file.path}: no mirror delivered it, tried were {tried}; try again later, or {ELSEWHERE}")
+    raise InputError(
+        f"{file.path}: no mirror delivered it, tried were {tried}; try again later, or {ELSEWHERE}"
+    )
 
 
 def _continue(mirror: str, file: File, partial: BinaryIO) -> None:
-    """Complete a partial file from one mirror, and discard it if it then is another than the published one."""
+    """Complete a partial file from one mirror; discard it if it is not the published file then."""
     told = 0
     for position, piece in _pieces(mirror, partial.tell(), file.size):
         partial.seek(position)
@@ -131,24 +145,26 @@ def _continue(mirror: str, file: File, partial: BinaryIO) -> None:
 
 
 def _pieces(url: str, position: int, size: int) -> Iterator[tuple[int, bytes]]:
-    """What follows a position, in pieces with theirs; from the start on where a server does not do ranges.
+    """The rest of a file from a position on, as pieces with their positions.
 
-    Only errors of the network become those of the mirror: what its consumer raises is not seen here.
+    It starts from 0 where a server ignores ranges. Only errors of the network become errors of the
+    mirror: exceptions of the consumer are not raised here.
     """
     if position >= size:
         return
     try:
-        request = Request(url, headers={"Range": f"bytes={position}-"})  # noqa: S310  mirrors are http(s)
+        # S310 warns of other schemes; the mirrors are http(s).
+        request = Request(url, headers={"Range": f"bytes={position}-"})  # noqa: S310
         with urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310
             position = position if response.status == 206 else 0
-            # a page of an error or of a captive network must not be taken for the beginning of the file
+            # An error page, or that of a captive portal, must not be taken for the file.
             if (offered := position + int(response.headers["Content-Length"] or 0)) != size:
                 raise _MirrorError(f"offers {offered} bytes, not {size}")
             while piece := response.read(PIECE):
                 yield position, piece
                 position += len(piece)
     except HTTPError as error:
-        error.close()  # it is a response, too
+        error.close()  # it is also a response, with an open connection
         raise _MirrorError(error) from error
     except (OSError, HTTPException, ValueError) as error:
         raise _MirrorError(error) from error

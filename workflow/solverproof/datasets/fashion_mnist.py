@@ -1,8 +1,16 @@
-"""Fashion-MNIST: grey images of ten kinds of clothing, made and filed as those of MNIST are.
+"""Fashion-MNIST: grey images of ten kinds of clothing, in the file format of MNIST."""
 
-Source: Xiao, Rasul, Vollgraf 2017 (arXiv 1708.07747).
-"""
+from dataclasses import dataclass
+from typing import ClassVar
 
-from solverproof.datasets.mnist import mnist as fashion_mnist
+from solverproof.datasets.mnist import Mnist
 
-__all__ = ["fashion_mnist"]
+
+@dataclass(frozen=True, kw_only=True)
+class FashionMnist(Mnist):
+    """The 28x28 images of Fashion-MNIST.
+
+    Source: Xiao, Rasul, Vollgraf 2017 (arXiv 1708.07747).
+    """
+
+    family: ClassVar[str] = "fashion_mnist"

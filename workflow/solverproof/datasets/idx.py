@@ -19,37 +19,49 @@ SIDE = 28
 
 
 def read_parts(files: Sequence[Path]) -> dict[str, np.ndarray]:
-    """Arrays `train_x`, `test_x` of shape (samples, 1, 28, 28) and `train_y`, `test_y` of shape (samples,), uint8.
+    """Images and labels of both parts.
 
     Args:
-        files: images and labels to train with, then those to test with, verified.
+        files: the verified files: training images and labels, then test images and labels.
+
+    Returns:
+        Arrays `train_x`, `test_x` of shape (samples, 1, 28, 28) and `train_y`, `test_y` of shape
+        (samples,), uint8.
 
     Raises:
-        InputError: if a file does not hold what it should.
+        InputError: if a file has the wrong content.
     """
     arrays = {}
     for part, (images, labels) in {"train": files[:2], "test": files[2:]}.items():
         x, y = _read(images, 3), _read(labels, 1)
         if x.shape[1:] != (SIDE, SIDE):
-            raise InputError(f"{images}: images are {x.shape[1]}x{x.shape[2]} pixels, not 28x28; take another copy")
+            raise InputError(
+                f"{images}: images are {x.shape[1]}x{x.shape[2]} pixels, not 28x28; "
+                "take another copy"
+            )
         if len(x) != len(y):
-            raise InputError(f"{labels}: there are {len(y)} labels of {len(x)} images; take files that fit")
+            raise InputError(
+                f"{labels}: there are {len(y)} labels of {len(x)} images; take files that fit"
+            )
         check_labels(y, str(labels))
         arrays[f"{part}_x"], arrays[f"{part}_y"] = x[:, None], y
     return arrays
 
 
 def _read(path: Path, dimensions: int) -> np.ndarray:
-    """An array of bytes of so many dimensions."""
+    """An array of bytes with the given number of dimensions."""
     try:
         with gzip.open(path) as file:
             content = file.read()
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: no whole .gz file ({error}); take another copy") from error
     start = 4 + 4 * dimensions
-    # zeros, the code of unsigned bytes, the number of dimensions, then each of these, big-endian
+    # The header: two zeros, the code of unsigned bytes (8), the number of dimensions, and the size
+    # in each dimension, big-endian.
     if len(content) < start or content[:4] != bytes([0, 0, 8, dimensions]):
-        raise InputError(f"{path}: no IDX file of bytes in {dimensions} dimensions; take another copy")
+        raise InputError(
+            f"{path}: no IDX file of bytes in {dimensions} dimensions; take another copy"
+        )
     shape = struct.unpack(f">{dimensions}I", content[4:start])
     if len(content) - start != math.prod(shape):
         held = f"{len(content) - start} bytes follow a header that says {math.prod(shape)}"

@@ -1,15 +1,19 @@
-"""The files of published image data sets, with the checksums they are known by.
+"""The files of published image data sets, with their checksums.
 
-Only `make` imports this, so that where files come from is no part of the code that defines a data set.
+No family imports this module, so that the code which defines a data set does not include where its
+files come from: a mirror that moves must not retrain everything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
-from solverproof.datasets.downloads import File
+from solverproof.datasets.downloads import File, obtain
 
-_MNIST = ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist")
+_MNIST = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist",
+    "https://storage.googleapis.com/cvdf-datasets/mnist",
+)
 _FASHION = (
     "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
     "https://storage.googleapis.com/tensorflow/tf-keras-datasets",
@@ -21,7 +25,7 @@ def _file(path: str, size: int, sha256: str, folders: tuple[str, ...]) -> File:
     return File(path, size, sha256, tuple(f"{folder}/{PurePath(path).name}" for folder in folders))
 
 
-# in the order in which the maker of a family takes them
+# In the order in which a family's `read` expects them.
 FILES = {
     "cifar10": (
         _file(
@@ -90,12 +94,21 @@ FILES = {
 }
 
 
+def obtain_images(family: str, copies: Mapping[str, str]) -> Sequence[Path]:
+    """Verified files of a family, downloaded if missing; the arguments are those of `files`.
+
+    Raises:
+        InputError: as `obtain` does.
+    """
+    return obtain(files(family, copies))
+
+
 def files(family: str, copies: Mapping[str, str]) -> list[File]:
     """The files of a family.
 
     Args:
         family: name of the data set.
-        copies: checksums, by name, of files of which the user has another copy than the published one.
+        copies: checksums, by file name, of the user's copies that differ from the published files.
     """
     return [_own(file, copies.get(PurePath(file.path).name)) for file in FILES[family]]
 

@@ -1,4 +1,4 @@
-"""Arrays from a file in the formats that users keep their data in: .npz, .csv."""
+"""Arrays from a user's file, .npz or .csv."""
 
 import warnings
 import zipfile
@@ -27,7 +27,7 @@ def read(path: str, label: str | None, split: str | None) -> dict[str, np.ndarra
         split: column that says `train` or `test` (.csv).
 
     Raises:
-        InputError: if the file, an array or a column is not what it should be.
+        InputError: if the file, an array or a column is missing or wrong.
     """
     kind = Path(path).suffix.lower()
     if kind == ".csv":
@@ -49,11 +49,15 @@ def _from_npz(path: str) -> dict[str, np.ndarray]:
 
 def _member(archive: Any, name: str) -> np.ndarray:
     if name not in archive.files:
-        raise InputError(f"array {name} is missing; an .npz has {' and '.join(WHOLE)}, or {', '.join(SPLIT)}")
+        raise InputError(
+            f"array {name} is missing; an .npz has {' and '.join(WHOLE)}, or {', '.join(SPLIT)}"
+        )
     try:
         return np.asarray(archive[name])
     except ValueError as error:  # numpy's answer to pickled objects
-        raise InputError(f"{name} holds Python objects; save it as an array of numbers or text") from error
+        raise InputError(
+            f"{name} holds Python objects; save it as an array of numbers or text"
+        ) from error
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"array {name} is damaged; write the file again") from error
 
@@ -64,12 +68,21 @@ def _from_csv(path: str, label: str | None, split: str | None) -> dict[str, np.n
         raise InputError("no column of labels is named; write label: with its name")
     for key, name in {"label": label, "split": split}.items():
         if name is not None and name not in table:
-            raise InputError(f"{key}: there is no column '{name}'; the columns are {', '.join(map(str, table))}")
-    x, y = _features(table.drop(columns=[label] if split is None else [label, split])), _labels(table[label])
+            raise InputError(
+                f"{key}: there is no column '{name}'; the columns are {', '.join(map(str, table))}"
+            )
+    x, y = (
+        _features(table.drop(columns=[label] if split is None else [label, split])),
+        _labels(table[label]),
+    )
     if split is None:
         return {"x": x, "y": y}
     chosen = _parts(table[split])
-    return {f"{part}_{name}": array[chosen == part] for part in PARTS for name, array in {"x": x, "y": y}.items()}
+    return {
+        f"{part}_{name}": array[chosen == part]
+        for part in PARTS
+        for name, array in {"x": x, "y": y}.items()
+    }
 
 
 def _table(path: str) -> "pd.DataFrame":
@@ -77,16 +90,26 @@ def _table(path: str) -> "pd.DataFrame":
 
     try:
         with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
-            # only an empty field is a missing value: NA may be a label; no column may become row names unasked
-            table = pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False, index_col=False)
+            # Only an empty field is a missing value, because NA may be a label; and no column may
+            # silently become row names.
+            table = pd.read_csv(
+                path, keep_default_na=False, na_values=[""], low_memory=False, index_col=False
+            )
     except pd.errors.ParserWarning as error:
-        raise InputError("rows have more fields than the header line; write a name for each column") from error
+        raise InputError(
+            "rows have more fields than the header line; write a name for each column"
+        ) from error
     except ValueError as error:
         why = str(error).strip().splitlines()[0]
-        raise InputError(f"not a table of comma-separated values ({why}); write UTF-8 with a header line") from error
-    # a nameless column counts rows, and tells the label where rows are sorted: it must not become a feature
+        raise InputError(
+            f"not a table of comma-separated values ({why}); write UTF-8 with a header line"
+        ) from error
+    # A nameless column counts rows. Where rows are sorted by class it gives the label away, so it
+    # must not become a feature.
     if any(str(name).startswith("Unnamed: ") for name in table):
-        raise InputError("a column has no name in the header line; remove it if it counts rows, else name it")
+        raise InputError(
+            "a column has no name in the header line; remove it if it counts rows, else name it"
+        )
     return table
 
 
@@ -97,18 +120,23 @@ def _features(table: "pd.DataFrame") -> np.ndarray:
     for row, column in np.argwhere(~np.isfinite(x))[:1]:
         value = str(table.iloc[row, column])
         raise InputError(
-            f"column '{table.columns[column]}' has {value!r} in row {row + 1}, no finite number; correct or remove it"
+            f"column '{table.columns[column]}' has {value!r} in row {row + 1}, no finite number; "
+            "correct or remove it"
         )
     return x
 
 
 def _labels(column: "pd.Series[Any]") -> np.ndarray:
     for row in np.flatnonzero(column.isna())[:1]:
-        raise InputError(f"column '{column.name}' has no label in row {row + 1}; add it or remove the row")
+        raise InputError(
+            f"column '{column.name}' has no label in row {row + 1}; add it or remove the row"
+        )
     return column.to_numpy() if column.dtype.kind in "biuf" else column.to_numpy(dtype=str)
 
 
 def _parts(column: "pd.Series[Any]") -> np.ndarray:
     for row in np.flatnonzero(~column.isin(PARTS))[:1]:
-        raise InputError(f"column '{column.name}' has '{column.iloc[row]}' in row {row + 1}; write train or test")
+        raise InputError(
+            f"column '{column.name}' has '{column.iloc[row]}' in row {row + 1}; write train or test"
+        )
     return column.to_numpy(dtype=str)

@@ -1,4 +1,4 @@
-"""What a vector field is: parameters apart, on states in a layout of its own.
+"""The interface of a vector field, which is separate from its parameters and may lay out states.
 
 Parameters are a dictionary of tensors with a leading axis for the seeds of a block.
 """
@@ -13,16 +13,16 @@ Parameters = dict[str, Tensor]
 
 
 class Field(Protocol):
-    """A family of vector fields, parameters apart."""
+    """A vector field without its parameters."""
 
     def initial(self, generator: Generator) -> Parameters:
         """Random parameters of one seed, without the seeds axis."""
 
     def pack(self, x: Tensor) -> Tensor:
-        """States of shape (seeds, batch, channels, *spatial) in the layout the field works in."""
+        """States (seeds, batch, channels, *spatial) in the layout in which the field is fast."""
 
     def unpack(self, state: Tensor) -> Tensor:
         """The inverse of `pack`."""
 
     def bind(self, parameters: Parameters) -> VectorField:
-        """The vector field with the given stacked parameters, a function of the packed state alone."""
+        """The right-hand side f(t, z) with the given stacked parameters, on packed states."""

@@ -11,4 +11,8 @@ def seed_losses(logits: Tensor, labels: Tensor) -> Tensor:
         logits: shape (seeds, batch, classes).
         labels: shape (seeds, batch).
     """
-    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape).mean(1)
+    return (
+        F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+        .view(labels.shape)
+        .mean(1)
+    )

@@ -11,10 +11,16 @@ from torch import Tensor
 from torchdiffeq import odeint, odeint_adjoint
 
 from solverproof.ode.solvers import Setting
-from solverproof.ode.torchdiffeq_methods import register
+from solverproof.ode.torchdiffeq_methods import name_in_torchdiffeq
 
-VectorField = Callable[[Tensor], Tensor]
-MOST_EVALUATIONS = 20_000  # of one solve; a field that needs more is not solved in any useful sense
+VectorField = Callable[[Tensor, Tensor], Tensor]
+"""The right-hand side f(t, z) of dz/dt = f(t, z).
+
+t is a tensor without dimensions, z a state; an autonomous field ignores the time.
+"""
+# Per solve. torchdiffeq's own limit, 2^31 steps, ends no solve in practice, and a field that needs
+# more evaluations than this is not solved in any useful sense.
+MOST_EVALUATIONS = 20_000
 NOT_FINITE = "state or slope not finite"
 
 
@@ -24,9 +30,9 @@ class Solution:
 
     Attributes:
         state: shape of the initial state; for a trajectory with the time axis (steps + 1) in front.
-        nfe: evaluations of the vector field that were really made.
-        steps: steps that were really taken (of an adaptive solver: accepted).
-        rejected: steps that an adaptive solver tried and took back.
+        nfe: number of evaluations of the vector field, as counted.
+        steps: number of steps, as counted (of an adaptive solver: accepted steps).
+        rejected: steps that an adaptive solver rejected.
     """
 
     state: Tensor
@@ -39,11 +45,12 @@ class SolverError(Exception):
     """A solver gave up.
 
     Attributes:
-        status: `underflow` (the step became too small to move on), `nonfinite` (the state or its slope
-            is NaN or infinite) or `budget` (more than `MOST_EVALUATIONS` evaluations).
+        status: `underflow` (the step size became too small to advance the time), `nonfinite` (the
+            state or its slope is NaN or infinite) or `budget` (more than `MOST_EVALUATIONS`
+            evaluations).
         reason: what happened, in one line.
-        nfe: evaluations made until then.
-        steps, rejected: None; so that it stands where a `Solution` may.
+        nfe: evaluations until then.
+        steps, rejected: None, so that it can replace a `Solution`.
     """
 
     steps = rejected = None
@@ -54,53 +61,68 @@ class SolverError(Exception):
 
 
 def solve(
-    field: VectorField, state: Tensor, setting: Setting, *, horizon: float, adjoint: Sequence[Tensor] | None = None
+    field: VectorField,
+    state: Tensor,
+    setting: Setting,
+    *,
+    horizon: float,
+    adjoint: Sequence[Tensor] | None = None,
 ) -> Solution:
-    """Carry a state from t = 0 to t = `horizon` along an autonomous field.
+    """Solve dz/dt = f(t, z) from t = 0 to t = `horizon`.
 
     A fixed-step solver takes `setting.steps` equal steps. An adaptive one controls the root mean
     square, over the whole state, of the error relative to tolerance * (1 + |state|); its last step
     ends at `horizon`.
 
     Args:
-        field: right-hand side of dz/dt = f(z); takes and returns tensors of the state's shape.
+        field: the right-hand side f(t, z); its values have the state's shape.
         state: initial state, any shape.
         setting: the solver and its number of steps or tolerance.
         horizon: length of the interval.
         adjoint: the parameters of the field, to get gradients by solving the adjoint equation
-            backwards (Chen et al. 2018, algorithm 1) instead of through the solver's operations; they
-            are NaN where that equation cannot be solved.
+            backwards in time (Chen et al. 2018, algorithm 1) instead of through the solver's
+            operations; gradients are NaN where that equation cannot be solved.
 
     Raises:
-        SolverError: if an adaptive solver cannot go on.
+        SolverError: if the solver gives up.
     """
-    if setting.solver.tableau:
-        register(setting.solver.name, setting.solver.tableau)
+    # Two classes, because torchdiffeq warns when a fixed-step field has adaptive callbacks.
     counted = (_CountedAdaptive if setting.solver.is_adaptive else _Counted)(field)
     ends = _ends(horizon, state)
     how = _options(setting, ends)
     integrate = odeint
     if adjoint is not None:
-        # backwards an adaptive solver would have to step onto the start, not the end
+        # An adaptive solver does not get its forward options: backwards in time the solve starts at
+        # the horizon, so a step that must end there makes no sense.
         backwards = {} if setting.solver.is_adaptive else how["options"]
-        integrate = partial(odeint_adjoint, adjoint_params=tuple(adjoint), adjoint_options=backwards)
+        integrate = partial(
+            odeint_adjoint, adjoint_params=tuple(adjoint), adjoint_options=backwards
+        )
     try:
-        states = integrate(counted, state, ends, method=setting.solver.name, **how)
+        states = integrate(counted, state, ends, method=name_in_torchdiffeq(setting.solver), **how)
+    # torchdiffeq reports numerical failures as assertions.
     except AssertionError as error:
         status, reason = _complaint(str(error))
         raise SolverError(status, reason, counted.evaluations) from error
+    # torchdiffeq calls `callback_step` for every attempt, so rejected steps are among `steps`.
     end = states[-1] if adjoint is None else _guarded(states[-1], state, *adjoint)
     return Solution(end, counted.evaluations, counted.steps - counted.rejected, counted.rejected)
 
 
 def _guarded(result: Tensor, *inputs: Tensor) -> Tensor:
-    """The result, with gradients that are NaN where they cannot be computed: an error would end all seeds' training."""
+    """The result, with gradients that are NaN where they cannot be computed.
+
+    One backward pass serves all seeds, so an exception in it would end the training of every seed.
+    """
     guarded: Tensor = _Guarded.apply([result], *inputs)  # type: ignore[no-untyped-call]
     return guarded
 
 
 class _Guarded(torch.autograd.Function):
-    """Takes the result in a list, which hides its own graph."""
+    """Identity whose backward pass calls autograd itself, to catch errors of the adjoint solve.
+
+    The result comes in a list, so that autograd does not see its graph and calls this class.
+    """
 
     @staticmethod
     def forward(ctx: Any, result: list[Tensor], *inputs: Tensor) -> Tensor:
@@ -121,9 +143,15 @@ class _Guarded(torch.autograd.Function):
 
 def _options(setting: Setting, ends: Tensor) -> dict[str, Any]:
     """Arguments of torchdiffeq's `odeint`."""
-    if setting.solver.is_adaptive:
-        return {"rtol": setting.fineness, "atol": setting.fineness, "options": {"step_t": ends[1:]}}
-    return {"options": {"grid_constructor": _grid(int(setting.fineness))}}
+    if setting.steps is None:
+        # Without `step_t` torchdiffeq steps past the horizon and interpolates back to it, and the
+        # interpolant may be less accurate than the method.
+        return {
+            "rtol": setting.tolerance,
+            "atol": setting.tolerance,
+            "options": {"step_t": ends[1:]},
+        }
+    return {"options": {"grid_constructor": _grid(setting.steps)}}
 
 
 def _complaint(message: str) -> tuple[str, str]:
@@ -134,56 +162,65 @@ def _complaint(message: str) -> tuple[str, str]:
 
 
 def trajectory(field: VectorField, state: Tensor, setting: Setting, *, horizon: float) -> Solution:
-    """Like `solve` with a fixed-step solver, but the solution's state holds all steps + 1 states along the way."""
-    if setting.solver.tableau:
-        register(setting.solver.name, setting.solver.tableau)
+    """Like `solve` with a fixed-step solver, but returns the states at all steps + 1 times."""
     counted = _Counted(field)
-    grid = _grid(int(setting.fineness))(None, None, _ends(horizon, state))
-    states = odeint(counted, state, grid, method=setting.solver.name)
+    assert setting.steps is not None
+    # The output times are the grid itself, so no state is interpolated.
+    grid = _grid(setting.steps)(None, None, _ends(horizon, state))
+    states = odeint(counted, state, grid, method=name_in_torchdiffeq(setting.solver))
     return Solution(states, counted.evaluations, counted.steps)
 
 
 def _ends(horizon: float, state: Tensor) -> Tensor:
-    """The interval, where the state is; in float64 whatever the state is: h = 1/49 must not carry float32's rounding.
+    """The interval [0, horizon] on the state's device.
 
-    Apple's GPUs (mps) have no float64.
+    It is in float64 whatever the type of the state, so that h = 1/49 is not rounded to float32.
     """
+    # Apple's GPUs (mps) have no float64.
     dtype = torch.float32 if state.device.type == "mps" else torch.float64
     return torch.tensor([0.0, horizon], dtype=dtype, device=state.device)
 
 
 def _grid(steps: int) -> Callable[..., Tensor]:
-    """Makes the times of all steps, from fractions rather than sums, so that the last is the end itself."""
+    """A grid constructor for torchdiffeq: the times of all steps."""
 
     def times(_field: object, _state: object, ends: Tensor) -> Tensor:
+        # Fractions, not a running sum: torchdiffeq asserts that the last time is exactly the end.
         return torch.lerp(ends[0], ends[-1], torch.arange(steps + 1).to(ends) / steps)
 
     return times
 
 
 class _Counted:
-    """A field that counts; torchdiffeq calls `callback_step` at the start of every step."""
+    """A field that counts its evaluations and steps.
+
+    torchdiffeq calls `callback_step` at the start of every step.
+    """
 
     def __init__(self, field: VectorField) -> None:
         self.field = field
         self.evaluations = self.steps = self.rejected = 0
 
-    def __call__(self, _: Tensor, state: Tensor) -> Tensor:
+    def __call__(self, t: Tensor, state: Tensor) -> Tensor:
         if self.evaluations == MOST_EVALUATIONS:
-            raise SolverError("budget", f"more than {MOST_EVALUATIONS} evaluations", self.evaluations)
+            raise SolverError(
+                "budget", f"more than {MOST_EVALUATIONS} evaluations", self.evaluations
+            )
         self.evaluations += 1
-        return self.field(state)
+        return self.field(t, state)
 
     def callback_step(self, *_: Tensor) -> None:
         self.steps += 1
 
 
 class _CountedAdaptive(_Counted):
-    """Likewise, for adaptive methods, the only ones that call `callback_reject_step`."""
+    """The same for adaptive methods, the only ones that call `callback_reject_step`."""
 
     def callback_step(self, *now: Tensor) -> None:
         _, _, size = now
-        if size == 0:  # which torchdiffeq makes of a size that is NaN, as it is where the state or its slope is
+        # A state or slope that is not finite leads to a step size that is not, which torchdiffeq
+        # replaces by its smallest, 0. Its own check would then report an underflow.
+        if size == 0:
             raise SolverError("nonfinite", NOT_FINITE, self.evaluations)
         super().callback_step(*now)
 

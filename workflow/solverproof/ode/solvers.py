@@ -2,27 +2,32 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, Self
 
 from solverproof.ode.tableaux import Tableau, parse
+from solverproof.specifications import Specification
 
 Kind = Literal["fixed", "multistep", "adaptive"]
+Measure = Literal["steps", "tolerance"]
 
 
 @dataclass(frozen=True)
-class Solver:
+class Solver(Specification):
     """A numerical method.
 
     Attributes:
-        name: its name in torchdiffeq, in config and in every table.
-        order: order of convergence p; the global error falls as h^p. Of an adaptive method that of the
-            solution it goes on with; of a multistep method that which its first steps leave it.
-        stages: vector-field evaluations per step. Of an adaptive method, whose next step reuses the
-            last one, after the first; of a multistep method after its starting steps, at least.
-        kind: `fixed` takes equal steps, each from the last state alone; `multistep` equal steps, from
-            several states; `adaptive` chooses its steps by a tolerance.
+        name: its name in torchdiffeq, in the configuration and in every table.
+        order: order of convergence p; the global error falls as h^p. For an adaptive method, the
+            order of the solution that it propagates; for a multistep method, the order that its
+            starting steps leave it.
+        stages: vector-field evaluations per step. For an adaptive method after the first step,
+            because each step reuses the last evaluation of the one before; for a multistep method
+            after its starting steps, and at least.
+        kind: `fixed` takes equal steps, each from the last state alone; `multistep` takes equal
+            steps, each from several states; `adaptive` chooses its steps by a tolerance.
         source: where the method is defined. HNW is Hairer, Nørsett, Wanner,
             Solving Ordinary Differential Equations I (2nd edition, 1993).
         tableau: the Butcher tableau of a method that the configuration defines.
@@ -31,7 +36,7 @@ class Solver:
     name: str
     order: int
     stages: int
-    source: str
+    source: str = field(compare=False)  # for readers
     kind: Kind = "fixed"
     tableau: Tableau | None = None
 
@@ -41,106 +46,149 @@ class Solver:
         return self.kind == "adaptive"
 
     @property
-    def measure(self) -> Literal["steps", "tolerance"]:
-        """What says how finely the method is run."""
+    def measure(self) -> Measure:
+        """The quantity that controls the method's error."""
         return "tolerance" if self.is_adaptive else "steps"
 
+    def to_json(self) -> Any:
+        """Its name, or the tableau of one that the configuration defines (its source aside)."""
+        return {"name": self.name, **self.tableau.to_json()} if self.tableau else self.name
 
-# torchdiffeq lets the order grow to 12, where Adams-Bashforth methods are stable for tiny steps only
+    @classmethod
+    def from_json(cls, content: Any) -> Self:
+        """The solver that `to_json` wrote."""
+        known = SOLVERS[content] if isinstance(content, str) else defined(content["name"], content)
+        return cls(**vars(known))
+
+
+# torchdiffeq raises the order to 12, where Adams-Bashforth methods are stable for tiny steps only
 ADAMS = "orders up to 12, started by rk4; HNW III.1"
-SOLVERS = {
-    solver.name: solver
-    for solver in (
-        Solver("euler", order=1, stages=1, source="explicit Euler; HNW II.1"),
-        Solver("midpoint", order=2, stages=2, source="explicit midpoint (Runge 1895); HNW II.1"),
-        Solver("heun2", order=2, stages=2, source="explicit trapezoidal rule; HNW II.1"),
-        Solver("heun3", order=3, stages=3, source="Heun 1900; HNW II.1, table 1.1"),
-        Solver("rk4", order=4, stages=4, source="Kutta's 3/8 rule; HNW II.1, table 1.2"),
-        Solver("explicit_adams", order=4, stages=1, source=f"Adams-Bashforth, {ADAMS}", kind="multistep"),
-        Solver("implicit_adams", order=5, stages=2, source=f"Adams-Moulton, {ADAMS}", kind="multistep"),
-        Solver("fehlberg2", order=2, stages=2, source="Fehlberg 1969, RK1(2); HNW II.4", kind="adaptive"),
-        Solver("adaptive_heun", order=2, stages=1, source="Heun-Euler 2(1); HNW II.4", kind="adaptive"),
-        Solver("bosh3", order=3, stages=3, source="Bogacki, Shampine 1989, 3(2)", kind="adaptive"),
-        Solver("dopri5", order=5, stages=6, source="Dormand, Prince 1980, 5(4); HNW II.5", kind="adaptive"),
-        Solver("dopri8", order=8, stages=13, source="Prince, Dormand 1981, 8(7); HNW II.5", kind="adaptive"),
-    )
-}
-# names of torchdiffeq: fixed_adams is implicit_adams again, and one cannot train through scipy_solver
+_BUILT_IN = (
+    Solver("euler", order=1, stages=1, source="explicit Euler; HNW II.1"),
+    Solver("midpoint", order=2, stages=2, source="explicit midpoint (Runge 1895); HNW II.1"),
+    Solver("heun2", order=2, stages=2, source="explicit trapezoidal rule; HNW II.1"),
+    Solver("heun3", order=3, stages=3, source="Heun 1900; HNW II.1, table 1.1"),
+    Solver("rk4", order=4, stages=4, source="Kutta's 3/8 rule; HNW II.1, table 1.2"),
+    Solver(
+        "explicit_adams", order=4, stages=1, source=f"Adams-Bashforth, {ADAMS}", kind="multistep"
+    ),
+    Solver("implicit_adams", order=5, stages=2, source=f"Adams-Moulton, {ADAMS}", kind="multistep"),
+    Solver(
+        "fehlberg2", order=2, stages=2, source="Fehlberg 1969, RK1(2); HNW II.4", kind="adaptive"
+    ),
+    Solver("adaptive_heun", order=2, stages=1, source="Heun-Euler 2(1); HNW II.4", kind="adaptive"),
+    Solver("bosh3", order=3, stages=3, source="Bogacki, Shampine 1989, 3(2)", kind="adaptive"),
+    Solver(
+        "dopri5", order=5, stages=6, source="Dormand, Prince 1980, 5(4); HNW II.5", kind="adaptive"
+    ),
+    Solver(
+        "dopri8", order=8, stages=13, source="Prince, Dormand 1981, 8(7); HNW II.5", kind="adaptive"
+    ),
+)
+SOLVERS: Mapping[str, Solver] = MappingProxyType({solver.name: solver for solver in _BUILT_IN})
+# names in torchdiffeq: fixed_adams is an alias of implicit_adams, scipy_solver has no gradients
 METHODS = frozenset([*SOLVERS, "fixed_adams", "scipy_solver"])
 
 
-def table() -> str:
+def defined(name: str, definition: Mapping[str, Any]) -> Solver:
+    """The method that a Butcher tableau gives.
+
+    Args:
+        name: its name.
+        definition: the keys of `solvers` in the configuration.
+
+    Raises:
+        TableauError: if the tableau is not that of a method of the stated order.
+    """
+    tableau = parse(definition)
+    kind: Kind = "adaptive" if tableau.b_embedded else "fixed"
+    stages = tableau.evaluations_per_step
+    return Solver(name, tableau.order, stages, definition.get("source", ""), kind, tableau)
+
+
+def known_solvers(definitions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Solver]:
+    """Solvers by name: those of torchdiffeq, and those of a configuration."""
+    own = {name: defined(name, definition) for name, definition in definitions.items()}
+    return {**SOLVERS, **own}
+
+
+def table(solvers: Mapping[str, Solver] = SOLVERS) -> str:
     """All solvers, by kind, as a table for a terminal."""
     rows = [["name", "kind", "order", "stages", "source"]]
-    rows += [[s.name, s.kind, str(s.order), str(s.stages), s.source] for s in SOLVERS.values()]
+    rows += [[s.name, s.kind, str(s.order), str(s.stages), s.source] for s in solvers.values()]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     return "\n".join("  ".join([*map(str.ljust, row, widths), row[-1]]) for row in rows)
 
 
-def define(definitions: Mapping[str, Mapping[str, Any]]) -> None:
-    """Add methods given by their Butcher tableaux to `SOLVERS`.
-
-    Args:
-        definitions: name to the keys of `solvers` in the configuration.
-
-    Raises:
-        TableauError: if a tableau is not that of a method of the stated order.
-    """
-    for name, definition in definitions.items():
-        tableau = parse(definition)
-        kind: Kind = "adaptive" if tableau.b_embedded else "fixed"
-        stages = tableau.evaluations_per_step
-        SOLVERS[name] = Solver(name, tableau.order, stages, definition.get("source", ""), kind, tableau)
-
-
 @dataclass(frozen=True)
-class Setting:
+class Setting(Specification):
     """A solver and how finely it is run; an immutable value handed to the forward pass.
 
     Attributes:
         solver: the method.
-        fineness: the number of steps N of a fixed-step method, whose step size is horizon / N; the
-            relative and absolute tolerance of an adaptive one.
+        steps: the number of steps N of a fixed-step method, whose step size is horizon / N.
+        tolerance: the relative and absolute tolerance of an adaptive one.
+
+    Raises:
+        ValueError: unless exactly the one that fits the solver is given, and it is positive.
     """
 
     solver: Solver
-    fineness: float
+    steps: int | None = None
+    tolerance: float | None = None
+
+    def __post_init__(self) -> None:
+        """Reject a value that does not fit: a tolerance taken for steps would round to 0."""
+        given = {"steps": self.steps, "tolerance": self.tolerance}
+        value = given.pop(self.solver.measure)
+        if value is None or any(other is not None for other in given.values()):
+            raise ValueError(
+                f"{self.solver.name} is of kind '{self.solver.kind}'; "
+                f"give it {self.solver.measure} alone"
+            )
+        if not (0 < value < math.inf and (self.solver.is_adaptive or value == int(value))):
+            wanted = "a positive number" if self.solver.is_adaptive else "a whole number above 0"
+            raise ValueError(
+                f"{self.solver.measure} of {self.solver.name} is {value!r}; give {wanted}"
+            )
+
+    @classmethod
+    def of(cls, solver: Solver, value: float) -> Self:
+        """The setting with a number of steps, or a tolerance, whichever the solver has."""
+        if solver.is_adaptive:
+            return cls(solver, tolerance=value)
+        # 64.0, as tables have it, but not 64.5: that is passed on for the constructor to reject.
+        steps: Any = int(value) if value % 1 == 0 else value
+        return cls(solver, steps=steps)
 
     @property
-    def steps(self) -> int | None:
-        """Number of steps; None for an adaptive solver."""
-        return None if self.solver.is_adaptive else int(self.fineness)
+    def value(self) -> float:
+        """The number of steps or the tolerance.
 
-    @property
-    def tolerance(self) -> float | None:
-        """Tolerance; None for a fixed-step solver."""
-        return self.fineness if self.solver.is_adaptive else None
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        """The setting as JSON: solver, and steps or tolerance."""
-        return {"solver": self.solver.name, self.solver.measure: self.fineness}
+        A larger number of steps is finer, a larger tolerance coarser.
+        """
+        value = self.tolerance if self.steps is None else self.steps
+        assert value is not None  # one of them is given
+        return value
 
     @property
     def label(self) -> str:
         """The setting in paths: `steps-64` or `tolerance-0.001`."""
-        return f"{self.solver.measure}-{self.fineness!r}"
+        return f"{self.solver.measure}-{self.value!r}"
 
-    def finer(self, ratio: float) -> "Setting":
+    def at_ratio(self, ratio: float) -> "Setting":
         """The same solver at `ratio` times the step size (see `steps_at_ratio`) or tolerance."""
-        if self.solver.is_adaptive:
-            return Setting(self.solver, float(Fraction(str(self.fineness)) * Fraction(str(ratio))))
-        return Setting(self.solver, steps_at_ratio(int(self.fineness), ratio))
+        if self.steps is None:
+            # Exact decimals, so that 0.1 times 0.1 is 0.01, not 0.010000000000000002: settings are
+            # compared for equality and their labels are paths.
+            return Setting(
+                self.solver, tolerance=float(Fraction(str(self.value)) * Fraction(str(ratio)))
+            )
+        return Setting(self.solver, steps=steps_at_ratio(self.steps, ratio))
 
     def with_solver(self, solver: Solver) -> "Setting":
-        """The same fineness with another solver that is measured in the same way."""
-        return Setting(solver, self.fineness)
-
-
-def setting(spec: Mapping[str, Any]) -> Setting:
-    """The setting that a specification with `solver`, and `steps` or `tolerance`, describes."""
-    solver = SOLVERS[spec["solver"]]
-    return Setting(solver, spec[solver.measure])
+        """The same number of steps or tolerance with another solver of the same measure."""
+        return Setting(solver, self.steps, self.tolerance)
 
 
 def steps_at_ratio(train_steps: int, ratio: float) -> int:
@@ -150,6 +198,7 @@ def steps_at_ratio(train_steps: int, ratio: float) -> int:
     the number of steps is rounded up and all steps are equal, so the step really taken is the
     largest one not above `ratio * h` that divides the interval (at least one step is taken).
     """
+    # Exact, because 21 / 0.7 is 30.000000000000004 in floats and would be rounded up to 31.
     return max(1, math.ceil(train_steps / Fraction(str(ratio))))
 
 
@@ -162,6 +211,7 @@ def is_at_least_as_accurate(test: Setting, train: Setting) -> bool:
     """
     if test.solver.measure != train.solver.measure:
         return False
+    # Equal orders of different methods do not count: their error constants are unknown.
     better = test.solver == train.solver or test.solver.order > train.solver.order
-    finer = test.fineness <= train.fineness if train.solver.is_adaptive else test.fineness >= train.fineness
+    finer = test.value <= train.value if train.solver.is_adaptive else test.value >= train.value
     return better and finer

@@ -1,4 +1,4 @@
-"""Methods given by their Butcher tableau, as torchdiffeq's own."""
+"""Methods given by their Butcher tableau, made available in torchdiffeq."""
 
 from fractions import Fraction
 from functools import cache
@@ -10,20 +10,28 @@ from torchdiffeq._impl.odeint import SOLVERS as METHODS
 from torchdiffeq._impl.rk_common import RKAdaptiveStepsizeODESolver, _ButcherTableau
 from torchdiffeq._impl.solvers import FixedGridODESolver
 
+from solverproof.ode.solvers import Solver
 from solverproof.ode.tableaux import Tableau
 
-TORCHDIFFEQ = frozenset(METHODS)  # names it has by itself
+TORCHDIFFEQ = frozenset(METHODS)  # its own names, taken before any are added below
 
 
-def register(name: str, tableau: Tableau) -> None:
-    """Let torchdiffeq's `odeint` and `odeint_adjoint` know a method by this name.
+def name_in_torchdiffeq(solver: Solver) -> str:
+    """The name of a method in `odeint` and `odeint_adjoint`; one with a tableau is registered.
+
+    This is the only place that changes torchdiffeq's table of methods.
 
     Raises:
         ValueError: if torchdiffeq has a method of its own by this name.
     """
-    if name in TORCHDIFFEQ:
-        raise ValueError(f"torchdiffeq has a method '{name}'; give this one another name")
-    METHODS[name] = _method(tableau)
+    if solver.tableau:
+        if solver.name in TORCHDIFFEQ:
+            raise ValueError(
+                f"torchdiffeq has a method '{solver.name}'; give this one another name"
+            )
+        # Set on every call, because this process may have used the name for another tableau before.
+        METHODS[solver.name] = _method(solver.tableau)
+    return solver.name
 
 
 @cache
@@ -37,32 +45,41 @@ def _fixed(method: Tableau) -> type:
     class Fixed(FixedGridODESolver):  # type: ignore[misc]
         order = method.order
 
-        def _step_func(self, func: Any, t0: Tensor, dt: Tensor, t1: Tensor, y0: Tensor) -> tuple[Tensor, Tensor]:
+        def _step_func(
+            self, func: Any, t0: Tensor, dt: Tensor, t1: Tensor, y0: Tensor
+        ) -> tuple[Tensor, Tensor]:
             del t1
             slopes: list[Tensor] = []
             for row, node in zip(rows, method.c, strict=True):
-                slopes.append(func(t0 + float(node) * dt, y0 + dt * _combine(row, slopes) if slopes else y0))
+                # The first row is empty; `_combine` would need a slope to know the shape of zero.
+                slopes.append(
+                    func(t0 + float(node) * dt, y0 + dt * _combine(row, slopes) if slopes else y0)
+                )
             return dt * _combine(weights, slopes), slopes[0]
 
     return Fixed
 
 
 def _combine(weights: list[float], slopes: list[Tensor]) -> Tensor:
-    """The weighted sum of slopes, without those of weight zero."""
+    """The weighted sum of slopes, skipping zero weights."""
+    # Skipping saves work, and 0 * inf would be NaN.
     terms = [weight * slope for weight, slope in zip(weights, slopes, strict=True) if weight]
     return sum(terms[1:], terms[0]) if terms else torch.zeros_like(slopes[0])
 
 
 def _adaptive(method: Tableau) -> type:
-    """A pair whose last stage is the field at the new point, as torchdiffeq takes it to be: one is added if needed."""
+    """An embedded pair, with a last stage at the new point added where it has none.
+
+    torchdiffeq starts the next step from the last stage, as if it were always the field there.
+    """
     a, b, c, embedded = method.a, method.b, method.c, method.b_embedded
     if not method.is_fsal:
         zero = Fraction()
         a, b, c, embedded = (*a, b), (*b, zero), (*c, Fraction(1)), (*embedded, zero)
 
     class Adaptive(RKAdaptiveStepsizeODESolver):  # type: ignore[misc]
-        # torchdiffeq's word for the power of the step that the error estimate falls with, which sets
-        # the next step: one above the lower of the two orders (HNW II.4)
+        # What torchdiffeq calls order is the power of the step size with which the error estimate
+        # falls, which sets the next step: one above the lower of the two orders (HNW II.4).
         order = min(method.order, method.embedded_order or method.order) + 1
         tableau = _ButcherTableau(
             alpha=_tensor(c[1:]),
@@ -76,11 +93,11 @@ def _adaptive(method: Tableau) -> type:
 
 
 def _middle(b: tuple[Fraction, ...]) -> list[Fraction]:
-    """Weights of the state at the middle of a step, from which torchdiffeq draws a quartic for output between steps.
+    """Weights of the state at the middle of a step, for torchdiffeq's quartic dense output.
 
-    They are those of the cubic Hermite polynomial (HNW II.6), which needs nothing but
-    both ends and the field there, so it fits every pair. The quartic is then this cubic: its error
-    is O(h^4), and at the end of a step it returns the state itself but for rounding.
+    They are those of the cubic Hermite polynomial (HNW II.6), which needs only both ends and the
+    field there, so it suits every pair. The quartic then equals this cubic: its error is O(h^4),
+    and at the end of a step it returns the state itself up to rounding.
     """
     eighth = Fraction(1, 8)
     return [b[0] / 2 + eighth, *(weight / 2 for weight in b[1:-1]), b[-1] / 2 - eighth]

@@ -1,14 +1,14 @@
 """From the evaluations of single cells to the tables of the study."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from solverproof.evaluation.validity import critical_steps, drops
 from solverproof.files import write_text
 from solverproof.ode.solvers import SOLVERS
+from solverproof.reporting.specifications import TablesSpec
 
 WHOLE = [
     "train_steps", "test_steps", "worst_steps", "nfe", "seed", "invalid_steps", "valid_steps",
@@ -20,27 +20,28 @@ ORDER = [
 ]  # fmt: skip
 
 
-def tabulate(spec: Mapping[str, Any], evaluations: Sequence[Path], out: Path) -> None:
+def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
     """Write `evaluations.csv`, `drops.csv` and `critical_steps.csv` and `.md` into a folder.
 
     Args:
-        spec: `threshold`, the largest drop that counts as valid.
+        spec: what counts as valid, and the solvers that the configuration defines.
         evaluations: the CSV files of all cells.
         out: folder of the tables.
     """
-    parts = [pd.read_csv(path) for path in evaluations]
     # columns that are empty in a part have no type of their own there
-    table = pd.concat([part.astype(object) for part in parts]).infer_objects().sort_values(ORDER, ignore_index=True)
+    parts = [pd.read_csv(path).astype(object) for path in evaluations]
+    table = pd.concat(parts).infer_objects().sort_values(ORDER, ignore_index=True)
+    solvers = {**SOLVERS, **{solver.name: solver for solver in spec.own_solvers}}
+    dropped = drops(table, spec.threshold, solvers)
+    critical = critical_steps(dropped, spec.threshold, solvers)
     write_csv(table, out / "evaluations.csv")
-    dropped = drops(table, spec["threshold"])
     write_csv(dropped, out / "drops.csv")
-    critical = critical_steps(dropped, spec["threshold"])
     write_csv(critical, out / "critical_steps.csv")
     write_text(out / "critical_steps.md", critical_markdown(critical))
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table atomically: floats in full precision, steps as whole numbers, `true` and `false`."""
+    """Write a table atomically: floats in full precision, steps whole, `true` and `false`."""
     whole = [name for name in WHOLE if name in table]
     typed = table.astype(dict.fromkeys(whole, "Float64")).astype(dict.fromkeys(whole, "Int64"))
     for name in typed.select_dtypes(bool):
@@ -52,19 +53,21 @@ def percent(mean: float, sd: float = float("nan")) -> str:
     """A share as percent with one decimal, with its standard deviation where there is one."""
     if pd.isna(mean):
         return "–"
-    return f"{100 * mean:.1f}" if pd.isna(sd) else f"{100 * mean:.1f} ± {100 * sd:.1f}"
+    spread = "" if pd.isna(sd) else f" ± {100 * sd:.1f}"
+    return f"{100 * mean:.1f}{spread}"
 
 
 def critical_markdown(critical: pd.DataFrame) -> str:
     """The critical brackets as a Markdown table for readers."""
+    rows = [row for _, row in critical.iterrows()]
     readable = pd.DataFrame(
         {
             "task": critical["task"],
             "training solver": critical["train_solver"],
-            "critical bracket": [_bracket(row) for _, row in critical.iterrows()],
-            "brackets of single seeds": [_spread(row) for _, row in critical.iterrows()],
+            "critical bracket": [_bracket(row) for row in rows],
+            "brackets of single seeds": [_spread(row) for row in rows],
             "accuracy at the valid end (%)": [
-                percent(mean, sd) for mean, sd in zip(critical["accuracy_mean"], critical["accuracy_sd"], strict=True)
+                percent(row["accuracy_mean"], row["accuracy_sd"]) for row in rows
             ],
             "failed runs": critical["failed_runs"],
         }
@@ -72,14 +75,15 @@ def critical_markdown(critical: pd.DataFrame) -> str:
     return str(readable.to_markdown(index=False)) + "\n"
 
 
-def _measured(row: pd.Series, name: str) -> Any:
-    """A column of the solver's own kind: `name` of steps or of tolerance."""
-    return row[name.format(SOLVERS[row["train_solver"]].measure)]
+def _measure(row: pd.Series) -> str:
+    """What the solver's settings are measured in; of a solver without any valid one, either."""
+    adaptive = pd.notna(row["valid_tolerance"]) or pd.notna(row["invalid_tolerance"])
+    return "tolerance" if adaptive else "steps"
 
 
 def _bracket(row: pd.Series) -> str:
-    invalid, valid = _measured(row, "invalid_{}"), _measured(row, "valid_{}")
-    measure = SOLVERS[row["train_solver"]].measure
+    measure = _measure(row)
+    invalid, valid = row[f"invalid_{measure}"], row[f"valid_{measure}"]
     if pd.isna(valid):
         return f"no setting valid (finest: {measure} {invalid:g})"
     if pd.isna(invalid):
@@ -88,8 +92,10 @@ def _bracket(row: pd.Series) -> str:
 
 
 def _spread(row: pd.Series) -> str:
-    never = row["seeds_never_valid"]
-    missing = f"{never} of {row['seeds']} never valid" if never else ""
-    ends = {f"{_measured(row, 'seeds_valid_{}_' + end):g}" for end in ("min", "max") if never < row["seeds"]}
-    found = [f"valid from {' to '.join(sorted(ends, key=float))}"] if ends else []
-    return "; ".join([*found, *([missing] if missing else [])])
+    never, found = row["seeds_never_valid"], []
+    if never < row["seeds"]:
+        ends = {f"{row[f'seeds_valid_{_measure(row)}_{end}']:g}" for end in ("min", "max")}
+        found = [f"valid from {' to '.join(sorted(ends, key=float))}"]
+    if never:
+        found.append(f"{never} of {row['seeds']} never valid")
+    return "; ".join(found)

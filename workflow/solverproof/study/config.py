@@ -11,18 +11,16 @@ from typing import Any
 import jsonschema
 import yaml
 
-from solverproof.datasets.families import classes
-from solverproof.errors import InputError
-from solverproof.files import sha256_of
-from solverproof.ode.solvers import METHODS, SOLVERS, Solver, define
-from solverproof.ode.tableaux import TableauError
+from solverproof.datasets.base import DataSet
+from solverproof.errors import InputError, Key, Problem
+from solverproof.family import Family
+from solverproof.models.networks.base import Network
+from solverproof.ode.solvers import METHODS, SOLVERS, Solver, known_solvers
+from solverproof.ode.tableaux import TableauError, parse
 from solverproof.study.fingerprint import module_hash
+from solverproof.training.controllers.base import Controller
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
-Key = tuple[str | int, ...]
-Problem = tuple[Key, str]
-Reference = tuple[Key, str, str, Iterable[str]]  # key, kind of thing, name, known names
-
 SELECTIONS = ("steps", "tolerances", "controlled")  # of training settings, by task and solver
 _EXPECTED = {
     "integer": "a whole number",
@@ -70,9 +68,11 @@ def _read(file: Path) -> dict[str, Any]:
         raise InputError(f"{file}: not text in UTF-8 ({error.reason}); save it as such") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise InputError(f"{file}: line {line} is not YAML ({error.problem}); mend it") from error
+        raise InputError(f"{file}: line {line} is not YAML ({error.problem}); fix it") from error
     if not isinstance(content, dict):
-        raise InputError(f"{file}: there are no keys at its top; write for example select: {{seeds: [0-4]}}")
+        raise InputError(
+            f"{file}: there are no keys at its top; write for example select: {{seeds: [0-4]}}"
+        )
     return content
 
 
@@ -121,40 +121,99 @@ def _copy(value: Any) -> Any:
 
 def _problems(config: dict[str, Any]) -> Iterator[Problem]:
     """All mistakes, schema before meaning; meaning is looked at only in a well-formed config."""
-    schema_errors = list(_validator().iter_errors(config))
-    # an unknown key is the likeliest cause of whatever else is wrong
-    schema_errors.sort(key=lambda error: error.validator != "additionalProperties")
+    schema_errors = list(_validator(config).iter_errors(config))
+    # an unknown key is the likeliest cause of whatever else is wrong, an unknown name the last
+    rank = {"additionalProperties": 0, "names": 2}
+    schema_errors.sort(key=lambda error: rank.get(error.validator, 1))
     for error in schema_errors:
         yield _explain(error)
     yield from _unusable_tableaux(config)
-    yield from _unknown_names(config)
+    solvers = known_solvers(config["solvers"])
     yield from _unusable_selection(config)
+    yield from _unusable_kinds(config, solvers)
+    yield from _unusable_families(config, solvers)
     yield from _unusable_heads(config)
-    yield from _unusable_files(config)
-    yield from _unknown_modules(config)
+    yield from _unusable_flow(config)
 
 
 @cache
-def _validator() -> Any:
-    """A JSON Schema validator that fills in defaults as it goes; 2.0 is no integer, NaN and infinity no number."""
+def schema() -> Mapping[str, Any]:
+    """The schema, in which three keywords are our own.
+
+    `neutral` is the value of a key with which all is as if there were no such key. It is a default
+    that never changes, and is left out of what identifies a job: a key that is added later with one
+    runs nothing again. `names` says of a text, or of the keys of an object, that it is a name
+    defined elsewhere. `families` says of an object that its `family` chooses one of the blocks of
+    that group under $defs, which describes its further keys.
+    """
+    found: Mapping[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return found
+
+
+@cache
+def _standard_schema() -> Any:
+    """The schema with `families` in the words of the standard."""
+    return _expanded(schema(), schema()["$defs"])
+
+
+def _expanded(node: Any, groups: Mapping[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_expanded(item, groups) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    expanded = {key: _expanded(value, groups) for key, value in node.items() if key != "families"}
+    if "families" not in node:
+        return expanded
+    group = node["families"]
+    cases = [
+        {
+            "if": {"required": ["family"], "properties": {"family": {"const": name}}},
+            "then": {"$ref": f"#/$defs/{group}/{name}"},
+        }
+        for name in groups[group]
+    ]
+    family = {"family": {"enum": list(groups[group])}}
+    return {**expanded, "required": ["family"], "properties": family, "allOf": cases}
+
+
+def _validator(config: Mapping[str, Any]) -> Any:
+    """A JSON Schema validator that fills in defaults as it goes.
+
+    To it 2.0 is no integer, and NaN and infinity are no numbers.
+    """
     base = jsonschema.Draft202012Validator
 
-    def fill_then_check(validator: Any, properties: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    def fill_then_check(validator: Any, properties: Any, instance: Any, of: Any) -> Iterator[Any]:
         if isinstance(instance, dict):
             for key, subschema in properties.items():
-                if "default" in subschema:
-                    instance.setdefault(key, _copy(subschema["default"]))
-        yield from base.VALIDATORS["properties"](validator, properties, instance, schema)
+                for kind in ("default", "neutral"):
+                    if kind in subschema:
+                        instance.setdefault(key, _copy(subschema[kind]))
+        yield from base.VALIDATORS["properties"](validator, properties, instance, of)
+
+    def check_name(_: Any, group: str, instance: Any, __: Any) -> Iterator[Any]:
+        known = _known(config, group)
+        if isinstance(instance, str) and instance not in known:
+            message = f"unknown {group.removesuffix('s')} '{instance}'{_suggest(instance, known)}"
+            yield jsonschema.ValidationError(message)
 
     types = base.TYPE_CHECKER.redefine_many(
         {
             "integer": lambda _, value: type(value) is int,
-            "number": lambda _, value: type(value) is int or (type(value) is float and math.isfinite(value)),
+            "number": lambda _, value: (
+                type(value) is int or (type(value) is float and math.isfinite(value))
+            ),
         }
     )
     extend: Any = jsonschema.validators.extend
-    checker = extend(base, {"properties": fill_then_check}, type_checker=types)
-    return checker(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+    keywords = {"properties": fill_then_check, "names": check_name}
+    return extend(base, keywords, type_checker=types)(_standard_schema())
+
+
+def _known(config: Mapping[str, Any], group: str) -> Mapping[str, Any]:
+    own = config.get(group)
+    own = own if isinstance(own, Mapping) else {}
+    return {**SOLVERS, **own} if group == "solvers" else own
 
 
 def _explain(error: Any) -> Problem:
@@ -173,7 +232,10 @@ def _explain(error: Any) -> Problem:
             return key, _wrong_type(value, limit)
         case "minItems":
             found = f"the list has {len(value)} entries" if value else "the list is empty"
-            return key, f"{found}; give at least {'one entry' if limit == 1 else f'{limit} entries'}"
+            return (
+                key,
+                f"{found}; give at least {'one entry' if limit == 1 else f'{limit} entries'}",
+            )
         case "uniqueItems":
             twice = next(item for item in value if value.count(item) > 1)
             return key, f"{twice!r} is given twice; remove one"
@@ -184,14 +246,24 @@ def _explain(error: Any) -> Problem:
                 "maximum": "at most",
                 "exclusiveMaximum": "less than",
             }
-            return key, f"{value!r} is out of range; write a value of {bound[error.validator]} {limit}"
+            return (
+                key,
+                f"{value!r} is out of range; write a value of {bound[error.validator]} {limit}",
+            )
         case "pattern" if isinstance(value, str):
-            return key, f"{value!r} is not of the form wanted here; write {error.schema['description']}"
+            return (
+                key,
+                f"{value!r} is not of the form wanted here; write {error.schema['description']}",
+            )
+    if error.validator == "names" and "propertyNames" in error.absolute_schema_path:
+        key = (*key, value)  # the name is a key of the object
     return key, error.message
 
 
 def _wrong_type(value: Any, expected: str | list[str]) -> str:
-    wanted = " or ".join(_EXPECTED[name] for name in ([expected] if isinstance(expected, str) else expected))
+    wanted = " or ".join(
+        _EXPECTED[name] for name in ([expected] if isinstance(expected, str) else expected)
+    )
     if value is None:
         return f"no value is given; write {wanted}"
     if isinstance(value, str) and _is_number(value) and "number" in expected:
@@ -220,106 +292,24 @@ def _suggest(name: object, known: Iterable[str]) -> str:
 
 
 def _unusable_tableaux(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Mistakes in solvers given by their tableaux; those without any are defined as a side effect."""
     for name, definition in config["solvers"].items():
         if name in METHODS:
             yield ("solvers", name), f"torchdiffeq has a method '{name}'; write another name"
         try:
-            define({name: definition})
+            parse(definition)
         except TableauError as error:
             yield ("solvers", name, *error.key), error.message
-
-
-def _unknown_names(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Names that point to no definition."""
-    references: list[Reference] = []
-    select, test = config["select"], config["test"]
-    tasks, networks, protocols = config["tasks"], config["networks"], config["protocols"]
-    references += [(("select", "tasks", i), "task", name, tasks) for i, name in enumerate(select["tasks"])]
-    references += [(("select", "solvers", i), "solver", name, SOLVERS) for i, name in enumerate(select["solvers"])]
-    for task, definition in tasks.items():
-        references.append((("tasks", task, "network"), "network", definition["network"], networks))
-        references.append((("tasks", task, "protocol"), "protocol", definition["protocol"], protocols))
-    references += _referred_in_selections(config)
-    for train, tests in test["solvers"].items():
-        references.append((("test", "solvers", train), "solver", train, SOLVERS))
-        references += [(("test", "solvers", train, i), "solver", name, SOLVERS) for i, name in enumerate(tests)]
-    if flow := config["figures"].get("flow"):
-        references.append((("figures", "flow", "task"), "task", flow["task"], tasks))
-        references.append((("figures", "flow", "solver"), "solver", flow["solver"], SOLVERS))
-    for key, kind, name, known in references:
-        if name not in known:
-            yield key, f"unknown {kind} '{name}'{_suggest(name, known)}"
-
-
-def _referred_in_selections(config: Mapping[str, Any]) -> Iterator[Reference]:
-    """Tasks, solvers and controllers named where training settings are selected."""
-    for selection in SELECTIONS:
-        for task, settings in config[selection].items():
-            yield (selection, task), "task", task, config["tasks"]
-            for solver in settings:
-                yield (selection, task, solver), "solver", solver, SOLVERS
-    for task, settings in config["controlled"].items():
-        for solver, names in settings.items():
-            for i, name in enumerate(names):
-                yield ("controlled", task, solver, i), "controller", name, config["controllers"]
-    for name, options in config["controllers"].items():
-        if options["family"] == "adaptation":
-            yield ("controllers", name, "test_solver"), "solver", options["test_solver"], SOLVERS
-            for i, probe in enumerate(options.get("probe_solvers", [])):
-                yield ("controllers", name, "probe_solvers", i), "solver", probe, SOLVERS
 
 
 def _unusable_selection(config: Mapping[str, Any]) -> Iterator[Problem]:
     select = config["select"]
     yield from _unusable_seeds(select["seeds"])
     for task in select["tasks"]:
-        if not any(config[selection].get(task, {}).get(s) for selection in SELECTIONS for s in select["solvers"]):
+        trained = (config[selection].get(task, {}) for selection in SELECTIONS)
+        if not any(settings.get(s) for settings in trained for s in select["solvers"]):
             wanted = f"{{{select['solvers'][0]}: [8, 16]}}"
-            yield ("steps", task), f"no training steps for any selected solver; write for example {wanted}"
-    yield from _unusable_kinds(config)
-    yield from _unusable_controllers(config)
-    if has_flow(config):
-        yield from _unusable_flow(config["figures"]["flow"], config)
-
-
-def _unusable_kinds(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Steps for adaptive solvers, tolerances for others, tests that cannot be compared."""
-    for selection, measure, other in (("steps", "steps", "tolerances"), ("tolerances", "tolerance", "steps")):
-        for task, settings in config[selection].items():
-            for solver in settings:
-                if SOLVERS[solver].measure != measure:
-                    message = f"{solver} is of kind '{SOLVERS[solver].kind}'; write its settings under {other}"
-                    yield (selection, task, solver), message
-    for train, tests in config["test"]["solvers"].items():
-        for i, test in enumerate(tests):
-            if SOLVERS[test].measure != SOLVERS[train].measure:
-                kinds = f"{test} is of kind '{SOLVERS[test].kind}', {train} of kind '{SOLVERS[train].kind}'"
-                yield ("test", "solvers", train, i), f"{kinds}; write a solver of the same kind"
-
-
-def _unusable_controllers(config: Mapping[str, Any]) -> Iterator[Problem]:
-    for name, options in config["controllers"].items():
-        if options["family"] == "random" and options["steps"][0] > options["steps"][1]:
-            yield ("controllers", name, "steps"), f"the fewest steps come first; write {options['steps'][::-1]}"
-    for task, settings in config["controlled"].items():
-        for solver, names in settings.items():
-            for i, name in enumerate(names):
-                if message := _unusable_pair(SOLVERS[solver], config["controllers"][name]):
-                    yield ("controlled", task, solver, i), f"{name}: {message}"
-
-
-def _unusable_pair(train: Solver, options: Mapping[str, Any]) -> str | None:
-    """Why a controller cannot choose the settings of a training solver."""
-    if options["family"] == "random":
-        return f"{train.name} has no steps to draw; write a fixed-step solver" if train.is_adaptive else None
-    test = SOLVERS[options["test_solver"]]
-    for other in (test, *(SOLVERS[name] for name in options.get("probe_solvers", []))):
-        if other.measure != train.measure:
-            return f"{other.name} is not of the kind of {train.name}; write a solver of kind '{train.kind}'"
-    better = test.order > train.order or (train.is_adaptive and test == train)
-    wanted = f"order above {train.order}" + (f", or {train.name} itself" if train.is_adaptive else "")
-    return None if better else f"its test solver {test.name} is no better than {train.name}; write one of {wanted}"
+            message = f"no training steps for any selected solver; write for example {wanted}"
+            yield ("steps", task), message
 
 
 def _unusable_seeds(entries: Sequence[int | str]) -> Iterator[Problem]:
@@ -335,52 +325,79 @@ def _unusable_seeds(entries: Sequence[int | str]) -> Iterator[Problem]:
         seen.update(block)
 
 
-def _unusable_flow(flow: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Problem]:
-    trained = config["steps"].get(flow["task"], {}).get(flow["solver"], [])
-    for role in ("fine", "coarse"):
-        if flow[role] not in trained:
-            where = f"steps.{flow['task']}.{flow['solver']}"
-            yield ("figures", "flow", role), f"{flow[role]} is not trained; write one of {where} = {trained}"
-    if not any(flow["seed"] in block for block in seed_blocks(config["select"]["seeds"])):
-        yield ("figures", "flow", "seed"), f"seed {flow['seed']} is not trained; write one of select.seeds"
-    data = config["tasks"][flow["task"]]["data"]
-    if data.get("dimension") != 2:
-        yield ("figures", "flow", "task"), f"the state of '{flow['task']}' is not 2-d; write a task whose state is"
+def _unusable_kinds(config: Mapping[str, Any], solvers: Mapping[str, Solver]) -> Iterator[Problem]:
+    """Steps for adaptive solvers, tolerances for others, tests that cannot be compared."""
+    measures = (("steps", "steps", "tolerances"), ("tolerances", "tolerance", "steps"))
+    for selection, measure, other in measures:
+        for task, settings in config[selection].items():
+            for name in settings:
+                if solvers[name].measure != measure:
+                    kind = f"{name} is of kind '{solvers[name].kind}'"
+                    yield (selection, task, name), f"{kind}; write its settings under {other}"
+    for train, tests in config["test"]["solvers"].items():
+        for i, test in enumerate(tests):
+            if solvers[test].measure != solvers[train].measure:
+                kinds = (
+                    " ".join((f"{test} is of kind '{solvers[test].kind}',", f"{train} of kind"))
+                    + f" '{solvers[train].kind}'"
+                )
+                yield ("test", "solvers", train, i), f"{kinds}; write a solver of the same kind"
+
+
+def _unusable_families(
+    config: Mapping[str, Any], solvers: Mapping[str, Solver]
+) -> Iterator[Problem]:
+    """What families find wrong with their definitions, and code of the user's own that is none."""
+    networks = {name: Network.from_json(d) for name, d in config["networks"].items()}
+    controllers = {name: Controller.of(d, solvers) for name, d in config["controllers"].items()}
+    selected = config["select"]["tasks"]
+    data = {name: DataSet.from_json(config["tasks"][name]["data"]) for name in selected}
+    families: list[tuple[Key, Family]] = [
+        *((("networks", name), network) for name, network in networks.items()),
+        *((("controllers", name), controller) for name, controller in controllers.items()),
+        *((("tasks", name, "data"), data_set) for name, data_set in data.items()),
+    ]
+    for place, family in families:
+        yield from (((*place, *key), message) for key, message in family.problems())
+        if family.user_code:
+            try:
+                module_hash(family.user_code)
+            except (ModuleNotFoundError, SyntaxError) as error:
+                remedy = (
+                    "write module:Class of a module that Python finds from the working directory"
+                )
+                yield (*place, "path"), f"{error}; {remedy}"
+    for task, settings in config["controlled"].items():
+        for solver, names in settings.items():
+            for i, name in enumerate(names):
+                if message := controllers[name].misfit(solvers[solver]):
+                    yield ("controlled", task, solver, i), f"{name}: {message}"
 
 
 def _unusable_heads(config: Mapping[str, Any]) -> Iterator[Problem]:
     for task, definition in config["tasks"].items():
-        number = classes(definition["data"])
-        if definition.setdefault("classes", number) < number:
-            few = definition["classes"]
-            yield (
-                ("tasks", task, "classes"),
-                f"the data set has {number} classes, the head {few} outputs; write {number}",
-            )
+        number = DataSet.from_json(definition["data"]).class_count()
+        if (few := definition.get("classes", number)) < number:
+            message = f"the data set has {number} classes, the head {few} outputs; write {number}"
+            yield ("tasks", task, "classes"), message
 
 
-def _unusable_files(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Files of selected data sets that are missing or not the expected ones."""
-    for task in config["select"]["tasks"]:
-        data = config["tasks"][task]["data"]
-        if data["family"] == "file":
-            key, path = ("tasks", task, "data"), Path(data["path"])
-            if not path.is_file():
-                yield (*key, "path"), f"there is no file '{path}'; write a path from the working directory"
-            elif "sha256" in data and data["sha256"] != sha256_of(path):
-                yield (*key, "sha256"), f"'{path}' has the checksum {sha256_of(path)}; write that, or another file"
-            elif path.suffix == ".csv" and "label" not in data:
-                yield (*key, "label"), "a CSV file has its labels in a column; write its name"
-
-
-def _unknown_modules(config: Mapping[str, Any]) -> Iterator[Problem]:
-    for name, network in config["networks"].items():
-        if network["family"] == "module":
-            try:
-                module_hash(network["path"].partition(":")[0])
-            except (ModuleNotFoundError, SyntaxError) as error:
-                message = f"{error}; write module:Class of a module that Python finds from the working directory"
-                yield ("networks", name, "path"), message
+def _unusable_flow(config: Mapping[str, Any]) -> Iterator[Problem]:
+    if not has_flow(config):
+        return
+    flow = config["figures"]["flow"]
+    trained = config["steps"].get(flow["task"], {}).get(flow["solver"], [])
+    for role in ("fine", "coarse"):
+        if flow[role] not in trained:
+            one_of = f"write one of steps.{flow['task']}.{flow['solver']} = {trained}"
+            yield ("figures", "flow", role), f"{flow[role]} is not trained; {one_of}"
+    if not any(flow["seed"] in block for block in seed_blocks(config["select"]["seeds"])):
+        message = f"seed {flow['seed']} is not trained; write one of select.seeds"
+        yield ("figures", "flow", "seed"), message
+    shape = DataSet.from_json(config["tasks"][flow["task"]]["data"]).sample_shape()
+    if shape is None or math.prod(shape) != 2:
+        message = f"the state of '{flow['task']}' is not 2-d; write a task whose state is"
+        yield ("figures", "flow", "task"), message
 
 
 def _dotted(key: Key) -> str:
@@ -390,7 +407,10 @@ def _dotted(key: Key) -> str:
 
 def _source(key: Key, files: Sequence[str | Path]) -> str:
     """The file a key was last set in: the one that holds most of its path, later files first."""
-    depths = [(_depth(yaml.safe_load(Path(file).read_text(encoding="utf-8")), key), file) for file in files]
+    depths = [
+        (_depth(yaml.safe_load(Path(file).read_text(encoding="utf-8")), key), file)
+        for file in files
+    ]
     if not depths:
         return ""
     deepest = max(depth for depth, _ in depths)

@@ -7,16 +7,23 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+# Modules that change no result by themselves. Lists of families only say where each is; a stage counts
+# those that its specification names. Classes of specifications only carry what stands, as JSON,
+# beside this hash: a key that is added with a neutral value must run nothing again.
+LEFT_OUT = ("families", "specifications")
 
 
+@cache
 def code_hash(*modules: str) -> str:
     """Hash of the named modules and of all they import from this package.
 
-    It is taken from the syntax trees without docstrings, so comments, docstrings, formatting and
-    file times do not count.
+    It is taken from the syntax trees without what changes no result: comments, docstrings and
+    formatting, annotations of functions (those of classes count, for dataclasses are made from
+    them), and what is imported for type checkers alone. Packages that contain a module are not
+    followed, so their `__init__` files hold nothing but a docstring.
 
     Args:
-        modules: names below `solverproof`, such as "training" or "figures.fan".
+        modules: names below `solverproof`, such as "training.loop".
     """
     digest = hashlib.sha256()
     for name in sorted(_closure(modules)):
@@ -40,10 +47,11 @@ def module_hash(module: str) -> str:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"no module named '{top}'")
     origin = Path(spec.origin)
-    files = sorted(origin.parent.rglob("*.py")) if spec.submodule_search_locations else [origin]
+    is_package = bool(spec.submodule_search_locations)
+    files = sorted(origin.parent.rglob("*.py")) if is_package else [origin]
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{file.relative_to(origin.parent)}:{_syntax(ast.parse(file.read_bytes()))}\n".encode())
+        digest.update(f"{file.relative_to(origin.parent)}:{_syntax(_parsed(file))}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -52,7 +60,7 @@ def _closure(modules: tuple[str, ...]) -> set[str]:
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name not in found and name.rpartition(".")[2] not in LEFT_OUT:
             found.add(name)
             waiting += _imports(name)
     return found
@@ -66,15 +74,55 @@ def _path(name: str) -> Path:
 @cache
 def _imports(name: str) -> list[str]:
     """Modules of this package that a module imports, anywhere in it."""
-    tree = ast.parse(_path(name).read_bytes())
-    sources = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
-    return [source.removeprefix("solverproof.") for source in sources if source.startswith("solverproof.")]
+    imports = (node for node in ast.walk(_parsed(_path(name))) if isinstance(node, ast.ImportFrom))
+    sources = (node.module for node in imports if node.module)
+    own = (source for source in sources if source.startswith("solverproof."))
+    return [source.removeprefix("solverproof.") for source in own]
 
 
 @cache
 def _code(name: str) -> str:
     """What counts of a module: its syntax tree as text."""
-    return _syntax(ast.parse(_path(name).read_bytes()))
+    return _syntax(_parsed(_path(name)))
+
+
+def _parsed(file: Path) -> ast.AST:
+    """The syntax tree of a file without types of functions, which change no result."""
+    return _Untyped().visit(ast.parse(file.read_bytes()))  # type: ignore[no-any-return]
+
+
+class _Untyped(ast.NodeTransformer):
+    """Removes annotations in and at functions, and imports that are for type checkers alone."""
+
+    in_function = False
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:  # noqa: N802  the names are ast's
+        for_types = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        return None if for_types else self.generic_visit(node)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:  # noqa: N802
+        return None if node.module in {"__future__", "typing"} else node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:  # noqa: N802
+        return self._visit_inside(node, in_function=False)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+        node.returns = None
+        return self._visit_inside(node, in_function=True)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        return ast.arg(node.arg)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:  # noqa: N802
+        if not self.in_function:
+            return node
+        return ast.Assign([node.target], node.value) if node.value else None
+
+    def _visit_inside(self, node: ast.AST, *, in_function: bool) -> ast.AST:
+        outside, self.in_function = self.in_function, in_function
+        self.generic_visit(node)
+        self.in_function = outside
+        return node
 
 
 def _syntax(node: object) -> str:
@@ -85,10 +133,13 @@ def _syntax(node: object) -> str:
     if isinstance(node, list):
         return "[" + ",".join(_syntax(item) for item in node if not _is_docstring(item)) + "]"
     if isinstance(node, ast.AST):
-        fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []))
-        return type(node).__name__ + "(" + ",".join(f"{name}={_syntax(value)}" for name, value in fields) + ")"
+        fields = ((n, value) for n, value in ast.iter_fields(node) if value not in (None, []))
+        named = ",".join(f"{name}={_syntax(value)}" for name, value in fields)
+        return f"{type(node).__name__}({named})"
     return repr(node)
 
 
 def _is_docstring(node: object) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+        return False
+    return isinstance(node.value.value, str)

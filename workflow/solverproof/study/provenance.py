@@ -20,7 +20,11 @@ def provenance() -> dict[str, Any]:
     return {
         "versions": versions(),
         "threads": torch.get_num_threads(),
-        "machine": {"platform": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
+        "machine": {
+            "platform": platform.platform(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+        },
         "commit": _commit(),
     }
 
@@ -36,7 +40,9 @@ def upgrades(models: Path) -> Iterator[str]:
     Args:
         models: the folder of trained models.
     """
-    runs = [json.loads(path.read_text(encoding="utf-8")) for path in models.glob("*/*/*/*/run.json")]
+    runs = [
+        json.loads(path.read_text(encoding="utf-8")) for path in models.glob("*/*/*/*/run.json")
+    ]
     found = Counter(item for run in runs for item in run["versions"].items())
     for (name, old), count in sorted(found.items()):
         if old != versions()[name]:
@@ -55,6 +61,8 @@ def _commit() -> str | None:
     describe = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
     here = Path(__file__).parent
     try:
-        return subprocess.run(describe, cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            describe, cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None

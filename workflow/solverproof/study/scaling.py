@@ -40,8 +40,12 @@ def recorded(results: Path) -> list[Recorded]:
     trainings = _seconds(benchmarks / "train") | _seconds(benchmarks / "adapt")
     evaluations = _seconds(benchmarks / "evaluate")
     if not trainings:
-        raise InputError(f"{benchmarks}: no times of trainings; run the study first, or name the folder of its results")
-    return [Recorded(cell, seconds, evaluations.get(cell, 0)) for cell, seconds in trainings.items()]
+        raise InputError(
+            f"{benchmarks}: no times of trainings; run the study first, or name the folder of its results"
+        )
+    return [
+        Recorded(cell, seconds, evaluations.get(cell, 0)) for cell, seconds in trainings.items()
+    ]
 
 
 def _seconds(folder: Path) -> dict[str, float]:
@@ -56,7 +60,9 @@ def _time(file: Path) -> float:
             (row,) = csv.DictReader(lines, delimiter="\t")
         return float(row["s"])
     except (KeyError, ValueError) as error:
-        raise InputError(f"{file}: not a benchmark of Snakemake: one row, with seconds in column 's'") from error
+        raise InputError(
+            f"{file}: not a benchmark of Snakemake: one row, with seconds in column 's'"
+        ) from error
 
 
 def wall_time(cells: Sequence[Recorded], cores: int) -> float:
@@ -66,7 +72,9 @@ def wall_time(cells: Sequence[Recorded], cores: int) -> float:
     """
     waiting = [(0, -cell.training, cell.evaluation) for cell in cells]
     heapq.heapify(waiting)
-    running: list[tuple[float, float]] = []  # when it ends, and the seconds of the evaluation that may start then
+    running: list[
+        tuple[float, float]
+    ] = []  # when it ends, and the seconds of the evaluation that may start then
     now = 0.0
     while waiting or running:
         if waiting and len(running) < cores:
@@ -94,7 +102,10 @@ def _parts(cell: Recorded, factor: float) -> list[Recorded]:
     first, last = map(int, block.split("-"))
     seeds = range(first, last + 1)
     share = min(1.0, factor / len(seeds))
-    return [Recorded(f"{identity}/seeds-{n}-{n}", share * cell.training, share * cell.evaluation) for n in seeds]
+    return [
+        Recorded(f"{identity}/seeds-{n}-{n}", share * cell.training, share * cell.evaluation)
+        for n in seeds
+    ]
 
 
 def report(results: Path) -> str:
@@ -105,7 +116,10 @@ def report(results: Path) -> str:
         [
             "| cores | wall time, min | speed-up | efficiency, % | one job per seed, min |",
             "|---:|---:|---:|---:|---:|",
-            *(f"{_row(cells, cores)} {_range(wall_time(fast, cores), wall_time(slow, cores))} |" for cores in CORES),
+            *(
+                f"{_row(cells, cores)} {_range(wall_time(fast, cores), wall_time(slow, cores))} |"
+                for cores in CORES
+            ),
             "",
             f"Critical path: {_critical(cells)}.",
             f"One job per seed, if it takes the seed's share of its block: {_critical(fast)}.",

@@ -7,37 +7,36 @@ from typing import Any
 from solverproof.study.cells import Cell
 
 
-def of_cell(config: Mapping[str, Any], cells: Mapping[str, Cell], *steps: Callable[..., Any]) -> Callable[..., Any]:
+def of_cell(cells: Mapping[str, Cell], *steps: Callable[..., Any]) -> Callable[..., Any]:
     """A function of the wildcard `cell`.
 
     Args:
-        config: a validated configuration.
-        cells: its cells by path.
-        steps: a function of (config, cell), and functions to apply to its result, in order.
+        cells: all cells by path.
+        steps: a function of the cell, and functions to apply to its result, in order.
     """
-    first, *others = steps
 
     def function(wildcards: Any) -> Any:
-        result = first(config, cells[wildcards.cell])
-        for step in others:
+        result: Any = cells[wildcards.cell]
+        for step in steps:
             result = step(result)
         return result
 
     return _signed(function)
 
 
-def of_attempt(
-    config: Mapping[str, Any], cells: Mapping[str, Cell], need: Callable[[Mapping[str, Any], Cell, int], int]
-) -> Callable[..., Any]:
-    """A function of the wildcard `cell` and the attempt, counted from 1; arguments as for `of_cell`."""
+def of_attempt(cells: Mapping[str, Cell], need: Callable[[Cell, int], int]) -> Callable[..., Any]:
+    """A function of the wildcard `cell` and the attempt, counted from 1."""
 
     def function(wildcards: Any, attempt: int) -> int:
-        return need(config, cells[wildcards.cell], attempt)
+        return need(cells[wildcards.cell], attempt)
 
     return _signed(function)
 
 
 def _signed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with its signature at hand: Snakemake asks for it with every call, a tenth of a dry run's time."""
+    """The function with its signature at hand.
+
+    Snakemake asks for it with every call, which took a tenth of a dry run's time.
+    """
     function.__signature__ = signature(function)  # type: ignore[attr-defined]
     return function

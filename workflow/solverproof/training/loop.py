@@ -1,4 +1,4 @@
-"""Training a block of seeds together, each as if it were alone."""
+"""Training a block of seeds together, with the result that each would have alone."""
 
 import math
 import time
@@ -12,21 +12,46 @@ import torch
 from torch import Tensor
 
 from solverproof.models.classifier import Classifier, Forward, classifier
-from solverproof.models.devices import device
+from solverproof.models.devices import chosen_device
 from solverproof.models.fields import Parameters
 from solverproof.models.losses import seed_losses
 from solverproof.models.samples import samples
 from solverproof.ode.integration import Solution, SolverError
 from solverproof.ode.solvers import Setting
-from solverproof.training.batches import batch_indices, stream
-from solverproof.training.stateful import Keeper, Stateful
+from solverproof.training.batches import batch_indices, run_seed
+from solverproof.training.specifications import Protocol, Training
+from solverproof.training.stateful import CheckpointStore, Stateful
 
-HISTORY_COLUMNS = ("iteration", "seed", "loss", "accuracy", "nfe", "steps", "rejected", "total_nfe", "seconds")
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """A row of `history.csv`: one iteration of one seed.
+
+    Attributes:
+        iteration: counted from 1.
+        seed: the seed.
+        loss, accuracy: on the batch.
+        nfe: function evaluations in the forward pass.
+        steps: steps taken; None where the solver gave up.
+        rejected: steps that an adaptive solver rejected; None where it gave up.
+        total_nfe: function evaluations in all forward passes so far.
+        seconds: since the start of training.
+    """
+
+    iteration: int
+    seed: int
+    loss: float
+    accuracy: float
+    nfe: int
+    steps: int | None
+    rejected: int | None
+    total_nfe: int
+    seconds: float
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What is at hand in an iteration: the model as it stands, and the batch.
+    """The input of a schedule in an iteration: the current model and the batch.
 
     Attributes:
         iteration: counted from 1.
@@ -34,7 +59,7 @@ class Batch:
         parameters: its stacked parameters.
         x: inputs, shape (seeds, batch, channels, *spatial).
         labels: shape (seeds, batch).
-        total_nfe: evaluations of each seed's field in all forward passes of training so far.
+        total_nfe: each seed's function evaluations in all forward passes of training so far.
     """
 
     iteration: int
@@ -47,8 +72,8 @@ class Batch:
 
 Schedule = Callable[[Batch], Setting]
 """Chooses the setting of an iteration."""
-Progress = Callable[[int, Sequence[Mapping[str, Any]]], None]
-"""Is told how an iteration went: its number, and rows as those of the history, one per seed."""
+Report = Callable[[int, Sequence[HistoryRow]], None]
+"""Receives the number of an iteration and one row per seed that is still trained."""
 
 
 @dataclass(frozen=True)
@@ -65,22 +90,21 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Training:
+class Trained:
     """What training returns.
 
     Attributes:
         parameters: stacked parameters after the last iteration.
         history: one row per seed every `history_every` iterations, at the last one and where a
-            seed fails: iteration, seed, loss and accuracy on the batch; nfe, steps and rejected
-            steps of the forward pass; total_nfe of all forward passes; seconds since the start.
-        mean_nfe: mean evaluations of each seed's forward passes.
-        failures: why each seed that failed did.
-        seconds: of training, those before it was stopped and taken up again included.
+            seed fails.
+        mean_nfe: mean function evaluations of each seed's forward passes.
+        failures: the failures, by seed.
+        seconds: time of training, including that before it was resumed.
         device: where it was computed.
     """
 
     parameters: Parameters
-    history: list[dict[str, Any]]
+    history: list[HistoryRow]
     mean_nfe: dict[int, float]
     failures: dict[int, Failure]
     seconds: float
@@ -88,40 +112,41 @@ class Training:
 
 
 def train(
-    spec: Mapping[str, Any],
+    spec: Training,
     data: Mapping[str, np.ndarray],
     schedule: Schedule,
     *,
-    checkpoint: Keeper | None = None,
-    progress: Progress | None = None,
-) -> Training:
+    checkpoint: CheckpointStore | None = None,
+    report: Report | None = None,
+) -> Trained:
     """Train the block of seeds that a training specification describes.
 
     Cross-entropy, Adam, gradients through the solver's operations (Ott et al. 2021, section 4),
-    whose activations are kept or computed again, or from the adjoint equation. The loss is summed over
-    seeds, whose gradients therefore never mix.
+    whose activations are kept or recomputed, or from the adjoint equation. The loss is summed over
+    seeds, so their gradients never mix.
 
     A seed whose solver gives up or whose loss is not finite has failed: its parameters are
-    worthless, and training goes on for the others as long as there are any.
+    worthless, and training continues for the others as long as there are any.
 
     Args:
-        spec: a training specification.
+        spec: what is trained, and how.
         data: the task's data set; its training part is used.
         schedule: chooses the setting of each iteration.
-        checkpoint: where the state is saved every few minutes, and from where training goes on if it
-            was stopped; it then ends with the same bits as one that was not.
-        progress: told of every iteration.
+        checkpoint: where the state is saved every few minutes, and from which training is resumed;
+            a resumed training ends with the same bits as an uninterrupted one.
+        report: called after every iteration.
 
     Raises:
-        InputError: if the task's device is not there.
+        InputError: if the task's device is not available.
     """
-    where = device(spec["device"])
+    where = chosen_device(spec.device)
     train_set = samples(data, "train", where)
-    protocol, seeds = spec["protocol"], spec["seeds"]
-    model = classifier(spec["model"], train_set.shape)
-    streams = [stream(spec["identity"], seed) for seed in seeds]
+    protocol, seeds = spec.protocol, spec.seeds
+    model = classifier(spec.model, train_set.shape)
+    streams = [run_seed(spec.identity, seed) for seed in seeds]
+    # Drawn on the CPU and then moved, so that the device does not change the initial weights.
     parameters = {name: p.to(where).requires_grad_() for name, p in model.initial(streams).items()}
-    optimizer = torch.optim.Adam(parameters.values(), lr=protocol["learning_rate"], fused=True)
+    optimizer = torch.optim.Adam(parameters.values(), lr=protocol.learning_rate, fused=True)
     record = _Record(seeds, protocol)
     parts: dict[str, Stateful] = {
         "parameters": _Weights(parameters),
@@ -132,32 +157,46 @@ def train(
     if checkpoint:
         checkpoint.load(parts)
 
-    batches = batch_indices(len(train_set), protocol["batch"], streams)
-    ahead = islice(batches, record.iterations, protocol["iterations"])
+    # When resuming, the batches of the iterations that are done are drawn again and skipped, so the
+    # checkpoint needs no state of their generators.
+    batches = batch_indices(len(train_set), protocol.batch, streams)
+    ahead = islice(batches, record.iterations, protocol.iterations)
     for iteration, index in enumerate(ahead, start=record.iterations + 1):
-        batch = Batch(iteration, model, parameters, train_set.inputs(index), train_set.labels[index], record.total_nfe)
-        forward = model(parameters, batch.x, schedule(batch), gradient=protocol["gradient"])
+        batch = Batch(
+            iteration,
+            model,
+            parameters,
+            train_set.inputs(index),
+            train_set.labels[index],
+            record.total_nfe,
+        )
+        forward = model(parameters, batch.x, schedule(batch), gradient=protocol.gradient)
         losses = seed_losses(forward.logits, batch.labels)
+        # Failures are found before the update, from the loss of the current parameters.
         rows = record.add(batch, forward, losses)
         if not record.running:
             break
         optimizer.zero_grad()
+        # A sum, not a mean: a seed's gradient must not depend on the size of its block.
         losses.sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if record.failures:
             _give_up(parameters, [seeds.index(seed) for seed in record.failures])
-        if progress:
-            progress(iteration, rows)
+        if report:
+            report(iteration, rows)
+        # After the update, so that parameters, optimiser and record are of the same iteration.
         if checkpoint and checkpoint.due:
             checkpoint.save(parts)
 
     for p in parameters.values():
         p.detach_()
-    return Training(parameters, record.history, record.mean_nfe, record.failures, record.seconds, where.type)
+    return Trained(
+        parameters, record.history, record.mean_nfe, record.failures, record.seconds, where.type
+    )
 
 
 class _Weights:
-    """Parameters, which a checkpoint restores in place."""
+    """Parameters, restored in place because the optimiser holds references to them."""
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
@@ -174,6 +213,8 @@ class _Weights:
 class _GlobalRandom:
     """PyTorch's global random numbers, which a user's own network may draw from."""
 
+    # Only the CPU's: results are the same to the last bit on CPUs alone.
+
     def state_dict(self) -> dict[str, Any]:
         return {"cpu": torch.get_rng_state()}
 
@@ -183,18 +224,19 @@ class _GlobalRandom:
 
 @torch.no_grad()
 def _give_up(parameters: Parameters, failed: Sequence[int]) -> None:
-    """Make failed seeds NaN, on which an adaptive solver gives up at once, not after all its evaluations again."""
+    """Set the parameters of failed seeds to NaN."""
+    # On NaN an adaptive solver gives up at once, instead of spending its budget in each iteration.
     for p in parameters.values():
         p[list(failed)] = math.nan
 
 
 class _Record:
-    """History and failures of a training, as it goes."""
+    """History and failures of a training so far."""
 
-    def __init__(self, seeds: Sequence[int], protocol: Mapping[str, Any]) -> None:
+    def __init__(self, seeds: Sequence[int], protocol: Protocol) -> None:
         self.seeds, self.protocol = seeds, protocol
         self.iterations, self.total_nfe = 0, [0] * len(seeds)
-        self.history: list[dict[str, Any]] = []
+        self.history: list[HistoryRow] = []
         self.failures: dict[int, Failure] = {}
         self.started = time.perf_counter()
 
@@ -202,14 +244,16 @@ class _Record:
         return {
             "iterations": self.iterations,
             "total_nfe": self.total_nfe,
-            "history": self.history,
+            "history": [asdict(row) for row in self.history],
             "failures": {seed: asdict(failure) for seed, failure in self.failures.items()},
             "seconds": self.seconds,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.iterations, self.total_nfe, self.history = state["iterations"], state["total_nfe"], state["history"]
+        self.iterations, self.total_nfe = state["iterations"], state["total_nfe"]
+        self.history = [HistoryRow(**row) for row in state["history"]]
         self.failures = {seed: Failure(**failure) for seed, failure in state["failures"].items()}
+        # As if it had started earlier, by the time it took before it was stopped.
         self.started = time.perf_counter() - state["seconds"]
 
     @property
@@ -222,22 +266,41 @@ class _Record:
 
     @property
     def mean_nfe(self) -> dict[int, float]:
-        return {seed: nfe / max(1, self.iterations) for seed, nfe in zip(self.seeds, self.total_nfe, strict=True)}
+        return {
+            seed: nfe / max(1, self.iterations)
+            for seed, nfe in zip(self.seeds, self.total_nfe, strict=True)
+        }
 
-    def add(self, batch: Batch, forward: Forward, losses: Tensor) -> list[dict[str, Any]]:
-        """The rows of an iteration, one per seed that had not failed before; some of them enter the history."""
+    def add(self, batch: Batch, forward: Forward, losses: Tensor) -> list[HistoryRow]:
+        """The rows of an iteration, one per seed that had not failed before.
+
+        Rows that are due, and those of new failures, are added to the history.
+        """
         self.iterations = batch.iteration
-        due = batch.iteration % self.protocol["history_every"] == 0 or batch.iteration == self.protocol["iterations"]
+        last = batch.iteration == self.protocol.iterations
+        due = last or batch.iteration % self.protocol.history_every == 0
         accuracies = (forward.logits.argmax(2) == batch.labels).float().mean(1).tolist()
         self.total_nfe = [n + s.nfe for n, s in zip(self.total_nfe, forward.solutions, strict=True)]
-        results = zip(self.seeds, losses.tolist(), accuracies, forward.solutions, self.total_nfe, strict=True)
+        results = zip(
+            self.seeds, losses.tolist(), accuracies, forward.solutions, self.total_nfe, strict=True
+        )
         rows = []
         for seed, loss, accuracy, solution, total_nfe in results:
             if seed in self.failures:
                 continue
-            effort = (solution.nfe, solution.steps, solution.rejected, total_nfe)
-            values = (batch.iteration, seed, loss, accuracy, *effort, self.seconds)
-            rows.append(dict(zip(HISTORY_COLUMNS, values, strict=True)))
+            rows.append(
+                HistoryRow(
+                    iteration=batch.iteration,
+                    seed=seed,
+                    loss=loss,
+                    accuracy=accuracy,
+                    nfe=solution.nfe,
+                    steps=solution.steps,
+                    rejected=solution.rejected,
+                    total_nfe=total_nfe,
+                    seconds=self.seconds,
+                )
+            )
             if failure := _failure(solution, loss, batch.iteration):
                 self.failures[seed] = failure
             if due or failure:
@@ -246,6 +309,11 @@ class _Record:
 
 
 def _failure(solution: Solution | SolverError, loss: float, iteration: int) -> Failure | None:
+    # The solver's reason first: after it gives up the loss is NaN as well, which explains nothing.
     if isinstance(solution, SolverError):
         return Failure(solution.status, f"{solution.reason} at iteration {iteration}")
-    return None if math.isfinite(loss) else Failure("diverged", f"loss not finite at iteration {iteration}")
+    return (
+        None
+        if math.isfinite(loss)
+        else Failure("diverged", f"loss not finite at iteration {iteration}")
+    )

@@ -1,28 +1,32 @@
-"""What a person watching a long job sees in its log."""
+"""Progress of a long job, for its log."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from solverproof.training.loop import HistoryRow
 
 INTERVAL = 30  # seconds between two lines
 
 
 class Progress:
-    """Prints a line every half minute: how far training is, how well it goes, how fast, and how long it will take."""
+    """Prints a line every half minute: iteration, loss, accuracy, steps, speed and time left."""
 
     def __init__(self, iterations: int) -> None:
         self.iterations = iterations
         self.printed: tuple[int, float] | None = None
 
-    def report(self, iteration: int, rows: Sequence[Mapping[str, Any]]) -> None:
+    def report(self, iteration: int, rows: Sequence["HistoryRow"]) -> None:
         """Print a line if it is time for one.
 
         Args:
             iteration: counted from 1.
-            rows: rows of the history for this iteration, of which means over seeds are told.
+            rows: rows of the history for this iteration; the line has their means over seeds.
         """
         now = time.monotonic()
+        # Counted from the first report, because a resumed training does not start at iteration 1.
         if self.printed is None:
             self.printed = iteration, now
         since, started = self.printed
@@ -30,11 +34,13 @@ class Progress:
             print(self._line(iteration, (iteration - since) / (now - started), rows), flush=True)
             self.printed = iteration, now
 
-    def _line(self, iteration: int, rate: float, rows: Sequence[Mapping[str, Any]]) -> str:
-        going_on = [row for row in rows if row["steps"] is not None]  # a seed whose solver just gave up took none
-        loss, accuracy, steps = (fmean(row[key] for row in going_on) for key in ("loss", "accuracy", "steps"))
+    def _line(self, iteration: int, rate: float, rows: Sequence["HistoryRow"]) -> str:
+        # A seed whose solver has just given up has no steps, and its loss is NaN.
+        solved = [(row.loss, row.accuracy, row.steps) for row in rows if row.steps is not None]
+        loss, accuracy, steps = map(fmean, zip(*solved, strict=True))
         left = (self.iterations - iteration) / rate / 60
         return (
-            f"iteration {iteration:,} of {self.iterations:,}: loss {loss:.3f}, accuracy {accuracy:.3f}, "
-            f"{steps:.4g} steps, {rate:.3g} iterations/s, {left:.0f} min left"
+            f"iteration {iteration:,} of {self.iterations:,}: loss {loss:.3f}, "
+            f"accuracy {accuracy:.3f}, {steps:.4g} steps, {rate:.3g} iterations/s, "
+            f"{left:.0f} min left"
         )

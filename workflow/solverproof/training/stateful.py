@@ -1,20 +1,23 @@
-"""What training needs to know of checkpoints, and no more: how they are stored is no part of what defines a run."""
+"""The interface of checkpoints in training.
+
+It is separate from how they are stored, which is no part of the code that defines a run.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 
 class Stateful(Protocol):
-    """What has a state that goes into a checkpoint, of tensors, numbers, text, lists and dictionaries."""
+    """Something with a state for a checkpoint: tensors, numbers, text, lists and dictionaries."""
 
     def state_dict(self) -> dict[str, Any]:
         """The state."""
 
     def load_state_dict(self, state: dict[str, Any], /) -> Any:
-        """Take up a state."""
+        """Restore a state."""
 
 
-class Keeper(Protocol):
+class CheckpointStore(Protocol):
     """Keeps the state of a training."""
 
     @property
@@ -25,4 +28,4 @@ class Keeper(Protocol):
         """Save the state of parts."""
 
     def load(self, parts: Mapping[str, Stateful]) -> None:
-        """Let parts take up what was saved, if anything."""
+        """Restore parts from what was saved, if anything."""

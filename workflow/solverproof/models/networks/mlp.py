@@ -1,48 +1,81 @@
 """A fully connected field."""
 
+from __future__ import annotations  # planning imports this module and must not load torch
+
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from torch import Generator, Tensor
+from solverproof.models.networks.base import Network
 
-from solverproof.models.fields import Parameters
-from solverproof.models.layers import columns, dense, kaiming, rows
-from solverproof.ode.integration import VectorField
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from solverproof.models.fields import Parameters
+    from solverproof.ode.integration import VectorField
+
+
+@dataclass(frozen=True)
+class MLP(Network):
+    """A fully connected field on the flattened state, with ReLU between the layers.
+
+    Attributes:
+        widths: widths of the hidden layers.
+    """
+
+    family: ClassVar[str] = "mlp"
+    widths: tuple[int, ...]
+
+    def layers(self, shape: tuple[int, ...]) -> list[tuple[int, int]]:
+        """(inputs, outputs) of each layer."""
+        size = math.prod(shape)
+        return list(pairwise((size, *self.widths, size)))
+
+    def work(self, shape: tuple[int, ...]) -> int:
+        """Multiply-adds of all layers."""
+        return sum(inputs * outputs for inputs, outputs in self.layers(shape))
+
+    def hidden_units(self, shape: tuple[int, ...]) -> int:
+        """Hidden units of the widest layer."""
+        del shape
+        return max(self.widths)
+
+    def field(self, shape: tuple[int, ...]) -> MLPField:
+        """The field on states of this shape."""
+        return MLPField(shape, self.widths)
 
 
 @dataclass(frozen=True)
 class MLPField:
-    """A fully connected field on the flattened state, with ReLU between the layers.
-
-    Attributes:
-        shape: (channels, *spatial) of the state.
-        widths: widths of the hidden layers.
-    """
+    """The field of `MLP`, for states of a shape (channels, *spatial)."""
 
     shape: tuple[int, ...]
     widths: tuple[int, ...]
 
     def initial(self, generator: Generator) -> Parameters:
         """Kaiming-normal weights of shape (outputs, inputs), zero biases."""
-        size = math.prod(self.shape)
-        ends = (size, *self.widths, size)
-        parameters = {}
-        for i, (inputs, outputs) in enumerate(pairwise(ends)):
-            parameters[f"weight{i}"] = kaiming((outputs, inputs), generator)
-            parameters[f"bias{i}"] = torch.zeros(outputs)
-        return parameters
+        from solverproof.models.layers import initial_layers
+
+        layers = MLP(self.widths).layers(self.shape)
+        return initial_layers(((outputs, inputs) for inputs, outputs in layers), generator)
 
     def pack(self, x: Tensor) -> Tensor:
         """Samples as columns."""
+        from solverproof.models.layers import columns
+
         return columns(x)
 
     def unpack(self, state: Tensor) -> Tensor:
         """The inverse of `pack`."""
-        return rows(state, self.shape)
+        from solverproof.models.layers import from_columns
+
+        return from_columns(state, self.shape)
 
     def bind(self, parameters: Parameters) -> VectorField:
         """The field, as products with dense matrices."""
+        from solverproof.models.layers import dense
+
         layers = range(len(self.widths) + 1)
-        return dense([parameters[f"weight{i}"] for i in layers], [parameters[f"bias{i}"] for i in layers])
+        weights = [parameters[f"weight{i}"] for i in layers]
+        return dense(weights, [parameters[f"bias{i}"] for i in layers])

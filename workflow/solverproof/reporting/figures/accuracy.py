@@ -17,29 +17,31 @@ from solverproof.reporting.figures.style import (
     PAGE,
     SETTINGS_COLORMAP,
     count_failures,
-    letter,
-    look,
+    label_panels,
     steps_axis,
+    style_of,
     tolerance_axis,
 )
+from solverproof.reporting.specifications import AccuracySpec
 
 MEASURES = ("steps", "tolerance")  # one row of panels each
 
 
-def figure(spec: Mapping[str, Any], evaluations: Path) -> Figure:
+def figure(spec: AccuracySpec, evaluations: Path) -> Figure:
     """One panel per training solver of a task, against steps for fixed-step solvers, tolerance for adaptive ones.
 
     A colour is a training setting, a marker a test solver, a dark marker the training setting
     itself; points are means over seeds, bars standard deviations.
 
     Args:
-        spec: `task`, `solvers` (training solvers) and `chance`, the accuracy of a guess.
+        spec: the task and its training solvers.
         evaluations: the study's `evaluations.csv`.
     """
     table = pd.read_csv(evaluations)
-    table = table[(table["task"] == spec["task"]) & table["controller"].isna()]
-    rows = {measure: [s for s in spec["solvers"] if SOLVERS[s].measure == measure] for measure in MEASURES}
-    rows = {measure: solvers for measure, solvers in rows.items() if solvers}
+    table = table[(table["task"] == spec.task) & table["controller"].isna()]
+    known = {**SOLVERS, **{solver.name: solver for solver in spec.own_solvers}}
+    by_measure = {m: [s for s in spec.solvers if known[s].measure == m] for m in MEASURES}
+    rows = {measure: solvers for measure, solvers in by_measure.items() if solvers}
     width = PAGE if max(map(len, rows.values())) > 1 else 0.62 * PAGE
     fig = plt.figure(figsize=(width, 2.7 * len(rows)))
     subfigures = fig.subfigures(len(rows), 1, squeeze=False)[:, 0]
@@ -49,42 +51,51 @@ def figure(spec: Mapping[str, Any], evaluations: Path) -> Figure:
         for panel in _row(part, table[table["train_solver"].isin(solvers)], measure, solvers)
     ]
     for ax in panels:
-        ax.axhline(100 * spec["chance"], color="0.7", linewidth=0.8, linestyle=":", zorder=0)
+        ax.axhline(100 * spec.chance, color="0.7", linewidth=0.8, linestyle=":", zorder=0)
     if len(panels) > 1:
-        letter(panels)
+        label_panels(panels)
     return fig
 
 
-def _row(part: SubFigure, table: pd.DataFrame, measure: str, solvers: Sequence[str]) -> Iterable[Axes]:
+def _row(
+    part: SubFigure, table: pd.DataFrame, measure: str, solvers: Sequence[str]
+) -> Iterable[Axes]:
     """The panels of all training solvers of a kind, with one legend for all of them."""
-    colors = _setting_colors(sorted(table[f"train_{measure}"].unique(), reverse=measure == "tolerance"))
+    colors = _setting_colors(
+        sorted(table[f"train_{measure}"].unique(), reverse=measure == "tolerance")
+    )
     axes = part.subplots(1, len(solvers), sharey=True, squeeze=False)[0]
     for ax, solver in zip(axes, solvers, strict=True):
-        _panel(ax, table[table["train_solver"] == solver], solver, colors)
+        _panel(ax, table[table["train_solver"] == solver], solver, measure, colors)
     axes[0].set_ylabel("test accuracy (%)")
     _legends(part, colors, sorted(table["test_solver"].unique()), measure)
     return list(axes)
 
 
-def _panel(ax: Axes, table: pd.DataFrame, solver: str, colors: Mapping[float, Any]) -> None:
-    train, test = f"train_{SOLVERS[solver].measure}", f"test_{SOLVERS[solver].measure}"
-    for fineness, color in colors.items():
-        for test_solver, runs in table[table[train] == fineness].groupby("test_solver"):
+def _panel(
+    ax: Axes, table: pd.DataFrame, solver: str, measure: str, colors: Mapping[float, Any]
+) -> None:
+    train, test = f"train_{measure}", f"test_{measure}"
+    for value, color in colors.items():
+        for test_solver, runs in table[table[train] == value].groupby("test_solver"):
             _line(ax, runs, test, str(test_solver), color)
     own = table[(table["test_solver"] == solver) & (table[test] == table[train])]
     accuracy = 100 * own.groupby(train)["accuracy"].mean()
-    ax.plot(accuracy.index, accuracy, look(solver).marker, color="black", markersize=5, zorder=5)
-    if SOLVERS[solver].is_adaptive:
+    ax.plot(
+        accuracy.index, accuracy, style_of(solver).marker, color="black", markersize=5, zorder=5
+    )
+    if measure == "tolerance":
         tolerance_axis(ax, "test tolerance")
     else:
         steps_axis(ax, "number of test steps $N$")
-    ax.set_title(f"trained with {look(solver).name}{count_failures(own)}")
+    ax.set_title(f"trained with {style_of(solver).name}{count_failures(own)}")
 
 
-def _setting_colors(finenesses: Sequence[float]) -> dict[float, Any]:
+def _setting_colors(values: Sequence[float]) -> dict[float, Any]:
     """A colour for each training setting, from coarse to fine, the same in all panels of a row."""
     colormap: Colormap = mpl.colormaps[SETTINGS_COLORMAP]
-    return {n: colormap(0.12 + 0.88 * i / max(1, len(finenesses) - 1)) for i, n in enumerate(finenesses)}
+    last = max(1, len(values) - 1)
+    return {value: colormap(0.12 + 0.88 * i / last) for i, value in enumerate(values)}
 
 
 def _line(ax: Axes, runs: pd.DataFrame, test: str, test_solver: str, color: Any) -> None:
@@ -94,19 +105,31 @@ def _line(ax: Axes, runs: pd.DataFrame, test: str, test_solver: str, color: Any)
         accuracy["mean"],
         yerr=accuracy["std"],
         color=color,
-        marker=look(test_solver).marker,
+        marker=style_of(test_solver).marker,
         markersize=3,
         linewidth=0.7,
         elinewidth=0.5,
     )
 
 
-def _legends(part: SubFigure, colors: Mapping[float, Any], test_solvers: Iterable[str], measure: str) -> None:
+def _legends(
+    part: SubFigure, colors: Mapping[float, Any], test_solvers: Iterable[str], measure: str
+) -> None:
     settings = [Line2D([], [], color=color, label=f"{n:g}") for n, color in colors.items()]
     shapes = [
-        Line2D([], [], color="0.5", marker=look(s).marker, markersize=4, linestyle="", label=look(s).name)
+        Line2D(
+            [],
+            [],
+            color="0.5",
+            marker=style_of(s).marker,
+            markersize=4,
+            linestyle="",
+            label=style_of(s).name,
+        )
         for s in test_solvers
     ]
-    own = Line2D([], [], color="black", marker="o", markersize=5, linestyle="", label="test = train")
+    own = Line2D(
+        [], [], color="black", marker="o", markersize=5, linestyle="", label="test = train"
+    )
     part.legend(handles=settings, title=f"training {measure}", loc="outside right upper")
     part.legend(handles=[*shapes, own], title="test solver", loc="outside right lower")

@@ -1,6 +1,6 @@
 """Figure 5: what the adaptation algorithm does during training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +13,39 @@ from matplotlib.figure import Figure
 from solverproof.reporting.figures.style import (
     PAGE,
     SETTINGS_COLORMAP,
-    letter,
-    look,
+    label_panels,
+    style_of,
 )
+from solverproof.reporting.specifications import AdaptationSpec
 
 MARKED = 10  # times at which the finer solvers of panel (c) are marked
 
 
-def figure(spec: Mapping[str, Any], *inputs: Path) -> Figure:
+def figure(spec: AdaptationSpec, *inputs: Path) -> Figure:
     """Test accuracy (a) and chosen step (b) of all seeds; of one, accuracy with finer solvers (c) and step (d).
 
     Args:
-        spec: `solver`, the training solver.
+        spec: the training solver.
         inputs: `probes.csv` of every seed, then `checks.csv` of every seed.
     """
     half = len(inputs) // 2
     probes, checks = _read(inputs[:half]), _read(inputs[half:])
     fig, axes = plt.subplots(2, 2, figsize=(PAGE, 4.4), sharex=True, height_ratios=(3, 2))
     seeds = sorted(probes["seed"].unique())
-    colors = [mpl.colormaps[SETTINGS_COLORMAP](0.12 + 0.88 * i / max(1, len(seeds) - 1)) for i in range(len(seeds))]
+    colors = [
+        mpl.colormaps[SETTINGS_COLORMAP](0.12 + 0.88 * i / max(1, len(seeds) - 1))
+        for i in range(len(seeds))
+    ]
     for seed, color in zip(seeds, colors, strict=True):
         own, chosen = probes[probes["seed"] == seed], checks[checks["seed"] == seed]
         deployed = own[own["role"] == "deployed"]
-        axes[0, 0].plot(deployed["iteration"], 100 * deployed["accuracy"], color=color, label=f"seed {seed}")
+        axes[0, 0].plot(
+            deployed["iteration"], 100 * deployed["accuracy"], color=color, label=f"seed {seed}"
+        )
         _sizes(axes[1, 0], chosen, color)
         if seed == seeds[0]:
-            _finer(axes[0, 1], own, spec["solver"])
-            _sizes(axes[1, 1], chosen, look(spec["solver"]).color)
+            _finer(axes[0, 1], own, spec.solver)
+            _sizes(axes[1, 1], chosen, style_of(spec.solver).color)
     _label(axes, f"seed {seeds[0]}" if seeds else "no seed was trained far enough")
     return fig
 
@@ -60,16 +66,21 @@ def _sizes(ax: Axes, checks: pd.DataFrame, color: Any) -> None:
 def _finer(ax: Axes, probes: pd.DataFrame, solver: str) -> None:
     """Accuracy with the training solver as a line, with finer ones as marks."""
     deployed, finer = probes[probes["role"] == "deployed"], probes[probes["role"] == "finer"]
-    color = look(solver).color
-    ax.plot(deployed["iteration"], 100 * deployed["accuracy"], color=color, label=f"{look(solver).name} (training)")
+    color = style_of(solver).color
+    ax.plot(
+        deployed["iteration"],
+        100 * deployed["accuracy"],
+        color=color,
+        label=f"{style_of(solver).name} (training)",
+    )
     times = sorted(finer["iteration"].unique())
     marked = finer[finer["iteration"].isin(times[:: max(1, len(times) // MARKED)])]
     for name in marked["test_solver"].unique():
         rows = marked[marked["test_solver"] == name]
-        label = f"{look(name).name}, finer" if name == solver else look(name).name
+        label = f"{style_of(name).name}, finer" if name == solver else style_of(name).name
         ax.plot(
-            rows["iteration"], 100 * rows["accuracy"], look(name).marker,
-            color=look(name).color, markersize=4, fillstyle="none", label=label,
+            rows["iteration"], 100 * rows["accuracy"], style_of(name).marker,
+            color=style_of(name).color, markersize=4, fillstyle="none", label=label,
         )  # fmt: skip
 
 
@@ -78,7 +89,12 @@ def _label(axes: Any, shown: str) -> None:
         above.set_ylabel("test accuracy (%)")
         below.set_xlabel("iteration")
         # under the column, where it covers no data
-        below.legend(*above.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=3)
+        below.legend(
+            *above.get_legend_handles_labels(),
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.3),
+            ncols=3,
+        )
     axes[0, 0].set_title("all seeds")
     axes[0, 1].set_title(shown)
-    letter([axes[0, 0], axes[1, 0], axes[0, 1], axes[1, 1]])
+    label_panels([axes[0, 0], axes[1, 0], axes[0, 1], axes[1, 1]])

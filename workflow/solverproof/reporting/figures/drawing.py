@@ -1,30 +1,40 @@
-"""Figures, drawn from tables and traces alone."""
+"""Drawing a figure by its name."""
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-FIGURES = {
-    "trajectories": "solverproof.reporting.figures.trajectories",
-    "regions": "solverproof.reporting.figures.regions",
-    "fan": "solverproof.reporting.figures.fan",
-    "accuracy": "solverproof.reporting.figures.accuracy",
-    "adaptation": "solverproof.reporting.figures.adaptation",
-    "memory": "solverproof.reporting.figures.memory",
+from solverproof.reporting.specifications import (
+    AccuracySpec,
+    AdaptationSpec,
+    FlowSpec,
+    NoSpec,
+)
+from solverproof.specifications import Specification
+
+# the module of a figure has a function `figure(spec, *inputs)`, whose specification is of this class
+FIGURES: Mapping[str, type[Specification]] = {
+    "trajectories": FlowSpec,
+    "regions": FlowSpec,
+    "fan": NoSpec,
+    "accuracy": AccuracySpec,
+    "adaptation": AdaptationSpec,
+    "memory": NoSpec,
 }
 
 
-def draw(figure: str, spec: Mapping[str, Any], inputs: Sequence[Path], out: Sequence[Path]) -> None:
+def draw(name: str, spec: Any, inputs: Sequence[Path], out: Sequence[Path]) -> None:
     """Draw a figure and save it in the format of each output's suffix.
 
     Args:
-        figure: a name in `FIGURES`, whose module has a function `figure(spec, *inputs)`.
-        spec: what the figure shows.
+        name: a name in `FIGURES`, which is also that of its module.
+        spec: what it shows, as JSON.
         inputs: the tables and traces it is drawn from.
         out: files to write, such as figure.pdf and figure.png.
     """
     from solverproof.reporting.figures.style import save, styled
 
+    module = import_module(f"solverproof.reporting.figures.{name}")
     with styled():
-        save(import_module(FIGURES[figure]).figure(spec, *inputs), out)
+        save(module.figure(FIGURES[name].from_json(spec), *inputs), out)

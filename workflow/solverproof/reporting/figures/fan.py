@@ -1,8 +1,5 @@
 """Figure 3: Lady Windermere's fan, the XOR points that numerical error separates, and the data set."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,19 +15,20 @@ from solverproof.reporting.figures.lady_windermere import (
     euler_trajectories,
     linearly_separable,
 )
-from solverproof.reporting.figures.style import CLASS_COLORS, PAGE, class_handles, letter
+from solverproof.reporting.figures.style import CLASS_COLORS, PAGE, class_handles, label_panels
+from solverproof.reporting.specifications import NoSpec
 
 SHOWN = 600  # points of the data set; more would hide each other
 
 
-def figure(_: Mapping[str, Any]) -> Figure:
+def figure(_: NoSpec) -> Figure:
     """End points by Euler with a coarse (a) and a fine step (b), and concentric spheres in the plane (c)."""
     fig, axes = plt.subplots(1, 3, figsize=(PAGE, 2.7))
     _fan(axes[0], COARSE_STEP, "$h = 10^{-2.5}$")
     _fan(axes[1], FINE_STEP, "$h = 10^{-3.5}$")
     _data(axes[2])
     fig.legend(handles=class_handles(), loc="outside lower center", ncols=2)
-    letter(axes)
+    label_panels(axes)
     return fig
 
 
@@ -41,7 +39,15 @@ def _fan(ax: Axes, step_size: float, name: str) -> None:
         ax.plot(*path[0], "o", color=CLASS_COLORS[label], markersize=4, fillstyle="none", zorder=4)
     for label, color in enumerate(CLASS_COLORS):
         ends = paths[-1][label == XOR_LABELS]
-        ax.plot(*ends.T, "o-", color=color, markersize=4, linewidth=1.6, markeredgecolor="black", zorder=5)
+        ax.plot(
+            *ends.T,
+            "o-",
+            color=color,
+            markersize=4,
+            linewidth=1.6,
+            markeredgecolor="black",
+            zorder=5,
+        )
     verdict = "separable" if linearly_separable(paths[-1], XOR_LABELS) else "not separable"
     ax.set(title=f"{name}: {verdict}", xlabel="$z_1$", ylabel="$z_2$")
 

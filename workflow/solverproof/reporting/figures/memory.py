@@ -1,19 +1,21 @@
 """Peak memory of training against the number of steps."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
 from solverproof.reporting.figures.style import BLUE, ORANGE, PAGE, steps_axis
+from solverproof.reporting.specifications import NoSpec
 
-LOOKS = {"backpropagation": ("activations kept", BLUE, "o"), "recomputation": ("computed again", ORANGE, "s")}
+STYLES = {
+    "backpropagation": ("activations kept", BLUE, "o"),
+    "recomputation": ("computed again", ORANGE, "s"),
+}
 
 
-def figure(spec: Mapping[str, Any], table: Path) -> Figure:
+def figure(spec: NoSpec, table: Path) -> Figure:
     """Megabytes beyond those of an idle process, of both ways to the same gradients.
 
     Args:
@@ -23,9 +25,11 @@ def figure(spec: Mapping[str, Any], table: Path) -> Figure:
     del spec
     measured = pd.read_csv(table)
     fig, ax = plt.subplots(figsize=(PAGE / 2, 2.4))
-    for way, (label, color, marker) in LOOKS.items():
+    for way, (label, color, marker) in STYLES.items():
         rows = measured[measured["gradient"] == way]
-        ax.plot(rows["steps"], rows["megabytes"], color=color, marker=marker, markersize=3, label=label)
+        ax.plot(
+            rows["steps"], rows["megabytes"], color=color, marker=marker, markersize=3, label=label
+        )
     steps_axis(ax, "number of steps $N$")
     ax.set_ylim(bottom=0)
     ax.set_ylabel("peak memory of training (MB)")

@@ -1,8 +1,6 @@
 """Figure 2: the classifier's regions behind the ODE block's output, at the training step and at half of it."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,19 +9,29 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from solverproof.files import read_arrays
-from solverproof.reporting.figures.style import CLASS_COLORS, CLASS_TINTS, PAGE, class_handles, letter, look
+from solverproof.reporting.figures.style import (
+    CLASS_COLORS,
+    CLASS_TINTS,
+    PAGE,
+    class_handles,
+    label_panels,
+    style_of,
+)
+from solverproof.reporting.specifications import FlowSpec
 
 
-def figure(spec: Mapping[str, Any], coarse: Path) -> Figure:
+def figure(spec: FlowSpec, coarse: Path) -> Figure:
     """Output of the model trained with the large step, tested with that step (a) and half of it (b).
 
     Args:
-        spec: `solver` and `coarse`, the number of training steps.
+        spec: which models they are.
         coarse: trace of the model.
     """
-    trace, steps = read_arrays(coarse), spec["coarse"]
+    trace, steps = read_arrays(coarse), spec.coarse
     fig, axes = plt.subplots(1, 2, figsize=(PAGE, 3.4), sharex=True, sharey=True)
-    for ax, ends, tested in zip(axes, (trace["ends"], trace["ends_half"]), (steps, 2 * steps), strict=True):
+    for ax, ends, tested in zip(
+        axes, (trace["ends"], trace["ends_half"]), (steps, 2 * steps), strict=True
+    ):
         ax.imshow(
             trace["regions"], extent=tuple(trace["box"]), origin="lower", aspect="auto", interpolation="nearest",
             cmap=ListedColormap(CLASS_TINTS, under="white"), vmin=0, vmax=1,
@@ -32,10 +40,10 @@ def figure(spec: Mapping[str, Any], coarse: Path) -> Figure:
             ax.plot(*ends[trace["labels"] == label].T, ".", color=color, markersize=2)
         _note_missing(ax, ends)
         where = "training step" if tested == steps else "half the training step"
-        ax.set(title=f"{look(spec['solver']).name}, $N$ = {tested} ({where})", xlabel="$z_1(T)$")
+        ax.set(title=f"{style_of(spec.solver).name}, $N$ = {tested} ({where})", xlabel="$z_1(T)$")
     axes[0].set_ylabel("$z_2(T)$")
     fig.legend(handles=class_handles(), loc="outside lower center", ncols=2)
-    letter(axes)
+    label_panels(axes)
     return fig
 
 

@@ -20,7 +20,7 @@ from solverproof.files import write_atomically
 PAGE = 6.8  # width in inches
 
 
-class Look(NamedTuple):
+class SolverStyle(NamedTuple):
     """How a solver looks in every figure."""
 
     name: str
@@ -29,18 +29,25 @@ class Look(NamedTuple):
 
 
 # Okabe, Ito (2008): told apart with any common colour blindness
-BLUE, ORANGE, GREEN, PINK, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
-LOOKS = {
-    "euler": Look("Euler", BLUE, "o"),
-    "midpoint": Look("midpoint", ORANGE, "s"),
-    "heun2": Look("Heun 2", PINK, "P"),
-    "heun3": Look("Heun 3", SKY, "X"),
-    "rk4": Look("RK4", GREEN, "^"),
-    "fehlberg2": Look("Fehlberg 2(1)", BLUE, "o"),
-    "adaptive_heun": Look("Heun 2(1)", PINK, "P"),
-    "bosh3": Look("Bogacki–Shampine 3(2)", ORANGE, "s"),
-    "dopri5": Look("Dopri 5(4)", GREEN, "^"),
-    "dopri8": Look("Dopri 8(7)", RED, "D"),
+BLUE, ORANGE, GREEN, PINK, SKY, RED = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+)
+STYLES = {
+    "euler": SolverStyle("Euler", BLUE, "o"),
+    "midpoint": SolverStyle("midpoint", ORANGE, "s"),
+    "heun2": SolverStyle("Heun 2", PINK, "P"),
+    "heun3": SolverStyle("Heun 3", SKY, "X"),
+    "rk4": SolverStyle("RK4", GREEN, "^"),
+    "fehlberg2": SolverStyle("Fehlberg 2(1)", BLUE, "o"),
+    "adaptive_heun": SolverStyle("Heun 2(1)", PINK, "P"),
+    "bosh3": SolverStyle("Bogacki–Shampine 3(2)", ORANGE, "s"),
+    "dopri5": SolverStyle("Dopri 5(4)", GREEN, "^"),
+    "dopri8": SolverStyle("Dopri 8(7)", RED, "D"),
 }
 OTHER_COLORS, OTHER_MARKERS = (RED, SKY, PINK, "black"), "vDhX<>p*"
 CLASS_COLORS = (RED, BLUE)
@@ -48,11 +55,15 @@ CLASS_TINTS = ("#F6D9C6", "#C9DFEE")
 SETTINGS_COLORMAP = "viridis_r"
 
 
-def look(solver: str) -> Look:
-    """The look of a solver; one that is not in `LOOKS` has one that follows from its name alone."""
+def style_of(solver: str) -> SolverStyle:
+    """The style of a solver; one not in `STYLES` has one that follows from its name alone."""
     chance = zlib.crc32(solver.encode())
-    other = Look(solver, OTHER_COLORS[chance % len(OTHER_COLORS)], OTHER_MARKERS[chance // 7 % len(OTHER_MARKERS)])
-    return LOOKS.get(solver, other)
+    other = SolverStyle(
+        solver,
+        OTHER_COLORS[chance % len(OTHER_COLORS)],
+        OTHER_MARKERS[chance // 7 % len(OTHER_MARKERS)],
+    )
+    return STYLES.get(solver, other)
 
 
 @contextmanager
@@ -79,7 +90,10 @@ def styled() -> Iterator[None]:
 
 def save(figure: Figure, out: Sequence[Path]) -> None:
     """Save a figure to each file atomically; the same figure gives the same bytes."""
-    undated: dict[str, dict[str, Any]] = {".pdf": {"CreationDate": None}, ".png": {"Software": None}}
+    undated: dict[str, dict[str, Any]] = {
+        ".pdf": {"CreationDate": None},
+        ".png": {"Software": None},
+    }
     for path in out:
         drawn = BytesIO()
         figure.savefig(drawn, format=path.suffix[1:], metadata=undated[path.suffix])
@@ -87,7 +101,7 @@ def save(figure: Figure, out: Sequence[Path]) -> None:
     plt.close(figure)
 
 
-def letter(axes: Iterable[Axes]) -> None:
+def label_panels(axes: Iterable[Axes]) -> None:
     """Put (a), (b), (c), … before the titles of the panels, in the reader's order."""
     for i, ax in enumerate(axes):
         title = ax.get_title()

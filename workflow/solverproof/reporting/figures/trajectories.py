@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,40 +16,50 @@ from solverproof.reporting.figures.style import (
     PAGE,
     class_handles,
     count_failures,
-    letter,
-    look,
+    label_panels,
     steps_axis,
+    style_of,
 )
+from solverproof.reporting.specifications import FlowSpec
 
 
-def figure(spec: Mapping[str, Any], fine: Path, coarse: Path, evaluations: Path) -> Figure:
+def figure(spec: FlowSpec, fine: Path, coarse: Path, evaluations: Path) -> Figure:
     """Trajectories (a, b) and accuracy against test steps with the training solver (c, d).
 
     Args:
-        spec: `task`, `solver`, and `fine` and `coarse`, the numbers of training steps.
+        spec: which models they are.
         fine: trace of the model with the small step.
         coarse: trace of the model with the large step.
         evaluations: the study's `evaluations.csv`.
     """
     table = pd.read_csv(evaluations)
-    own = table[(table["task"] == spec["task"]) & (table["train_solver"] == spec["solver"])]
-    own = own[(own["test_solver"] == spec["solver"]) & own["controller"].isna()]
+    own = table[(table["task"] == spec.task) & (table["train_solver"] == spec.solver)]
+    own = own[(own["test_solver"] == spec.solver) & own["controller"].isna()]
     fig, axes = plt.subplots(2, 2, figsize=(PAGE, 5.6), height_ratios=(3, 2))
-    for column, (trace, steps) in enumerate(((fine, spec["fine"]), (coarse, spec["coarse"]))):
-        title = f"trained with {look(spec['solver']).name}, $N$ = {steps}"
+    for column, (trace, steps) in enumerate(((fine, spec.fine), (coarse, spec.coarse))):
+        title = f"trained with {style_of(spec.solver).name}, $N$ = {steps}"
         _trajectories(axes[0, column], read_arrays(trace), title)
-        _accuracy(axes[1, column], own[own["train_steps"] == steps], spec["solver"], steps)
+        _accuracy(axes[1, column], own[own["train_steps"] == steps], spec.solver, steps)
     axes[1, 0].sharey(axes[1, 1])
-    fig.legend(handles=_handles(spec["solver"]), loc="outside lower center", ncols=5)
-    letter(axes.flat)
+    fig.legend(handles=_handles(spec.solver), loc="outside lower center", ncols=5)
+    label_panels(axes.flat)
     return fig
 
 
 def _trajectories(ax: Axes, trace: Mapping[str, np.ndarray], title: str) -> None:
     few = len(trace["trajectories"]) < 10
-    for path, label in zip(trace["trajectories"].transpose(1, 0, 2), trace["trajectory_labels"], strict=True):
+    for path, label in zip(
+        trace["trajectories"].transpose(1, 0, 2), trace["trajectory_labels"], strict=True
+    ):
         color = CLASS_COLORS[label]
-        ax.plot(*path.T, color=color, linewidth=0.6, marker="." if few else "", markersize=2.5, alpha=0.7)
+        ax.plot(
+            *path.T,
+            color=color,
+            linewidth=0.6,
+            marker="." if few else "",
+            markersize=2.5,
+            alpha=0.7,
+        )
         ax.plot(*path[0], "o", color=color, markersize=3, fillstyle="none", markeredgewidth=0.6)
         ax.plot(*path[-1], "o", color=color, markersize=3)
     _look_at_most(ax, trace["trajectories"].reshape(-1, 2))
@@ -72,18 +81,35 @@ def _widened(low: float, high: float) -> tuple[float, float]:
 
 def _accuracy(ax: Axes, runs: pd.DataFrame, solver: str, train_steps: int) -> None:
     accuracy = 100 * runs.groupby("test_steps")["accuracy"].agg(["mean", "std"])
-    marker = look(solver).marker
-    ax.errorbar(accuracy.index, accuracy["mean"], yerr=accuracy["std"], color="0.5", marker=marker, markersize=4)
-    ax.plot(train_steps, accuracy["mean"][train_steps], marker, color="black", markersize=6, zorder=5)
-    steps_axis(ax, f"number of {look(solver).name} test steps $N$")
+    marker = style_of(solver).marker
+    ax.errorbar(
+        accuracy.index,
+        accuracy["mean"],
+        yerr=accuracy["std"],
+        color="0.5",
+        marker=marker,
+        markersize=4,
+    )
+    ax.plot(
+        train_steps, accuracy["mean"][train_steps], marker, color="black", markersize=6, zorder=5
+    )
+    steps_axis(ax, f"number of {style_of(solver).name} test steps $N$")
     own = runs[runs["test_steps"] == train_steps]
     ax.set(title=f"mean over seeds{count_failures(own)}", ylabel="test accuracy (%)")
 
 
 def _handles(solver: str) -> list[Line2D]:
-    start = Line2D([], [], color="0.5", marker="o", markersize=4, fillstyle="none", linestyle="", label="input")
+    start = Line2D(
+        [], [], color="0.5", marker="o", markersize=4, fillstyle="none", linestyle="", label="input"
+    )
     end = Line2D([], [], color="0.5", marker="o", markersize=4, linestyle="", label="output")
     training = Line2D(
-        [], [], color="black", marker=look(solver).marker, markersize=6, linestyle="", label="training setting"
+        [],
+        [],
+        color="black",
+        marker=style_of(solver).marker,
+        markersize=6,
+        linestyle="",
+        label="training setting",
     )
     return [*class_handles(), start, end, training]

@@ -1,22 +1,21 @@
-"""Choosing the step size (or tolerance) during training: the paper's algorithm.
+"""The paper's algorithm, which chooses the step size (or tolerance) during training.
 
 Source: Ott et al. 2021, section 4, step adaptation algorithm.
 """
 
+from __future__ import annotations  # planning imports this module and must not load torch
+
 import math
 import warnings
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
+from solverproof.ode.solvers import Setting, Solver
+from solverproof.training.controllers.base import Check, Controller, Decision
 
-from solverproof.ode.initial_step import initial_step
-from solverproof.ode.integration import Solution
-from solverproof.ode.solvers import SOLVERS, Setting, Solver
-from solverproof.training.controllers.base import CHECK_COLUMNS
-from solverproof.training.loop import Batch
+if TYPE_CHECKING:
+    from solverproof.training.loop import Batch
 
 MARGIN = 50  # how many times smaller the error estimate of the test solver is
 FIRST_TOLERANCE = 1e-6
@@ -24,7 +23,68 @@ FINEST_TOLERANCE = 1e-7  # float32 states resolve no smaller relative errors
 MOST_TIGHTENINGS = 6  # of the tolerance of a test solver that is the training solver
 UNCHANGED = 5  # checks without a change in NFE after which a tolerance is not raised
 
-Decision = Literal["shrink", "try", "grow", "keep", "finest", "coarsest", "unchanged"]
+
+@dataclass(frozen=True, kw_only=True)
+class PaperRule(Controller):
+    """Every few iterations the accuracy on the batch is compared with that of a better solver.
+
+    Attributes:
+        test_solver: the more accurate solver.
+        threshold: largest difference of the two accuracies that is accepted.
+        interval: iterations between two checks.
+        shrink: factor of the step size or tolerance on a violation, below 1.
+        grow: factor that is tried otherwise, above 1.
+        most_steps: steps that are never exceeded.
+        initial: first step size (as a fraction of the horizon) or tolerance; None for Hairer's
+            procedure for a step size, 1e-6 for a tolerance.
+        probe_every: iterations between two measurements on the test set.
+        probe_solvers: solvers to measure with beside the training solver; None for the test solver.
+    """
+
+    family: ClassVar[str] = "adaptation"
+    adapts: ClassVar[bool] = True
+    solver_keys: ClassVar[tuple[str, ...]] = ("test_solver", "probe_solvers")
+    test_solver: Solver
+    threshold: float
+    interval: int
+    shrink: float
+    grow: float
+    most_steps: int
+    initial: float | None = None
+    probe_every: int
+    probe_solvers: tuple[Solver, ...] | None = None
+
+    def misfit(self, solver: Solver) -> str | None:
+        """A test solver that is no better, or solvers that are not measured in the same way."""
+        test = self.test_solver
+        for other in (test, *self.probe_solvers_used()):
+            if other.measure != solver.measure:
+                wanted = f"write a solver of kind '{solver.kind}'"
+                return f"{other.name} is not of the kind of {solver.name}; {wanted}"
+        if test.order > solver.order or (solver.is_adaptive and test == solver):
+            return None
+        itself = f", or {solver.name} itself" if solver.is_adaptive else ""
+        wanted = f"write one of order above {solver.order}{itself}"
+        return f"its test solver {test.name} is no better than {solver.name}; {wanted}"
+
+    def expected_steps(self, solver: Solver) -> int | None:
+        """Those of the first step size, where it is given."""
+        if self.initial is None or solver.is_adaptive:
+            return None
+        return math.ceil(1 / self.initial)
+
+    def probe_solvers_used(self) -> tuple[Solver, ...]:
+        """As given; else the test solver."""
+        return (self.test_solver,) if self.probe_solvers is None else self.probe_solvers
+
+    def published(self) -> str | None:
+        """The paper's adaptation uses the midpoint rule."""
+        return "adaptation" if self.test_solver.name == "midpoint" else None
+
+    def schedule(self, solver: Solver, *, seed: int, stream: int) -> Adaptation:
+        """The algorithm for one seed, which draws nothing at random."""
+        del stream
+        return Adaptation(self, solver, seed)
 
 
 @dataclass(frozen=True)
@@ -45,20 +105,26 @@ class Rule:
     finest: float
     coarsest: float = 1.0
 
-    def check(self, size: float, train_accuracy: float, test_accuracy: float) -> tuple[float, Decision]:
+    def check(
+        self, size: float, train_accuracy: float, test_accuracy: float
+    ) -> tuple[float, Decision]:
         """Compare the training solver with a more accurate one.
 
         Returns:
-            On a violation the size to go on with, and `shrink`, or `finest` where it cannot shrink any
-            more; else the size to try, and `try`, or `coarsest` where there is no larger one.
+            On a violation the size to go on with, and `shrink`, or `finest` where it cannot shrink
+            any more; else the size to try, and `try`, or `coarsest` where there is no larger one.
         """
         if self._violated(train_accuracy, test_accuracy):
-            return max(self.finest, size * self.shrink), "shrink" if size > self.finest else "finest"
+            shrunk = max(self.finest, size * self.shrink)
+            return shrunk, "shrink" if size > self.finest else "finest"
         return min(self.coarsest, size * self.grow), "try" if size < self.coarsest else "coarsest"
 
-    def confirm(self, size: float, tried: float, accuracy: float, test_accuracy: float) -> tuple[float, Decision]:
-        """The size to go on with after trying a larger one: that one, or, on a violation, the old."""
-        return (size, "keep") if self._violated(accuracy, test_accuracy) else (tried, "grow")
+    def confirm(
+        self, size: float, tried: float, accuracy: float, test_accuracy: float
+    ) -> tuple[float, Decision]:
+        """The size to go on with after trying a larger one: that, or, on a violation, the old."""
+        violated = self._violated(accuracy, test_accuracy)
+        return (size, "keep") if violated else (tried, "grow")
 
     def _violated(self, accuracy: float, test_accuracy: float) -> bool:
         """Whether two accuracies differ too much; always, where a solver gave up and one is NaN."""
@@ -75,25 +141,22 @@ class Measurement:
 
 
 class Adaptation:
-    """The paper's algorithm, for one seed.
+    """The algorithm for one seed.
 
-    Every `interval` iterations the accuracy on the batch with the training setting is compared with
-    that under a more accurate test setting. If they differ by more than the threshold the step size
-    (or tolerance) shrinks; else a larger one is tried, and kept unless it differs itself.
-
-    `total_nfe` of a check counts the forward passes of training before it, `monitoring_nfe` the
-    evaluations of all checks until and with it, and of the initial step size.
+    Every `interval` iterations the accuracy on the batch with the training setting is compared
+    with that under a more accurate test setting. If they differ by more than the threshold the
+    step size (or tolerance) shrinks; else a larger one is tried, and kept unless it differs itself.
     """
 
-    def __init__(self, options: Mapping[str, Any], solver: Solver, seed: int) -> None:
-        self.solver, self.test_solver = solver, SOLVERS[options["test_solver"]]
-        self.interval, self.first, self.seed = options["interval"], options["initial"], seed
-        finest = FINEST_TOLERANCE if solver.is_adaptive else 1 / options["most_steps"]
-        self.rule = Rule(options["threshold"], options["shrink"], options["grow"], finest)
+    def __init__(self, options: PaperRule, solver: Solver, seed: int) -> None:
+        self.solver, self.test_solver = solver, options.test_solver
+        self.interval, self.first, self.seed = options.interval, options.initial, seed
+        finest = FINEST_TOLERANCE if solver.is_adaptive else 1 / options.most_steps
+        self.rule = Rule(options.threshold, options.shrink, options.grow, finest)
         self.size = math.nan
         self.recent_nfe: deque[int] = deque(maxlen=UNCHANGED)
         self.monitoring_nfe = 0
-        self.checks: list[dict[str, Any]] = []
+        self.checks: list[Check] = []
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps: the size, and what was noted so far."""
@@ -101,14 +164,14 @@ class Adaptation:
             "size": self.size,
             "recent_nfe": list(self.recent_nfe),
             "monitoring_nfe": self.monitoring_nfe,
-            "checks": self.checks,
+            "checks": [asdict(check) for check in self.checks],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up such a state."""
         self.size, self.monitoring_nfe = state["size"], state["monitoring_nfe"]
         self.recent_nfe.extend(state["recent_nfe"])
-        self.checks[:] = state["checks"]
+        self.checks[:] = [Check(**check) for check in state["checks"]]
 
     @property
     def deployed(self) -> Setting:
@@ -118,24 +181,29 @@ class Adaptation:
     def __call__(self, batch: Batch) -> Setting:
         """The setting to train a batch with, after a check where one is due."""
         if math.isnan(self.size):
-            self.size = min(self.rule.coarsest, max(self.rule.finest, self._first_size(batch)))
+            first = self._first_size(batch)
+            self.size = min(self.rule.coarsest, max(self.rule.finest, first))
         if batch.iteration % self.interval == 0:
             self._check(batch)
         return self.deployed
 
     def _setting(self, size: float) -> Setting:
         if self.solver.is_adaptive:
-            return Setting(self.solver, size)
-        return Setting(self.solver, math.ceil(1 / size - 1e-9))
+            return Setting(self.solver, tolerance=size)
+        # the margin keeps 1 / (1/49), which is 49.00000000000001, at 49 steps
+        return Setting(self.solver, steps=math.ceil(1 / size - 1e-9))
 
     def _first_size(self, batch: Batch) -> float:
         if self.first is not None:
             return float(self.first)
         if self.solver.is_adaptive:
             return FIRST_TOLERANCE
+        from solverproof.ode.initial_step import initial_step
+
         model = batch.model
         state = model.field.pack(batch.x)
-        step, nfe = initial_step(model.vector_field(batch.parameters), state, self.solver.order)
+        field = model.vector_field(batch.parameters)
+        step, nfe = initial_step(field, state, self.solver.order)
         self.monitoring_nfe += nfe
         return step / model.horizon
 
@@ -156,51 +224,77 @@ class Adaptation:
         self._note(batch, size, own, test, larger, decision)
 
     def _growth_is_idle(self) -> bool:
-        """Whether the tolerance has lately had no effect on the steps, so that raising it means nothing."""
+        """Whether the tolerance has lately had no effect on the steps, so raising it means nothing."""
         full = len(self.recent_nfe) == UNCHANGED
         return self.solver.is_adaptive and full and len(set(self.recent_nfe)) == 1
 
     def _test(self, batch: Batch, own: Measurement) -> Measurement:
-        """The batch under the test setting; an adaptive solver that tests itself is tightened until it works harder."""
-        test = self._measure(batch, test_setting(own.setting, self.test_solver))
+        """The batch under the checking setting.
+
+        An adaptive solver that checks itself is tightened until it takes more evaluations: with
+        the same steps it would agree with itself by construction.
+        """
+        test = self._measure(batch, checking_setting(own.setting, self.test_solver))
         if self.test_solver == self.solver:
             for _ in range(MOST_TIGHTENINGS):
                 if test.nfe > own.nfe:
                     break
-                test = self._measure(batch, test.setting.finer(0.1))
+                test = self._measure(batch, test.setting.at_ratio(0.1))
         return test
 
-    @torch.no_grad()
     def _measure(self, batch: Batch, setting: Setting) -> Measurement:
-        forward = batch.model(batch.parameters, batch.x, setting)
+        import torch
+
+        with torch.no_grad():
+            forward = batch.model(batch.parameters, batch.x, setting)
         (solution,) = forward.solutions
         self.monitoring_nfe += solution.nfe
         accuracy = (forward.logits.argmax(2) == batch.labels).double().mean().item()
-        return Measurement(setting, accuracy if isinstance(solution, Solution) else math.nan, solution.nfe)
+        gave_up = solution.steps is None
+        return Measurement(setting, math.nan if gave_up else accuracy, solution.nfe)
 
     def _note(
-        self, batch: Batch, size: float, own: Measurement, test: Measurement, larger: float, decision: Decision
+        self,
+        batch: Batch,
+        size: float,
+        own: Measurement,
+        test: Measurement,
+        larger: float,
+        decision: Decision,
     ) -> None:
-        values = (
-            batch.iteration, self.seed, None if self.solver.is_adaptive else size, own.setting.tolerance,
-            own.setting.steps, own.accuracy, test.setting.solver.name, test.setting.steps, test.setting.tolerance,
-            test.accuracy, larger, decision, batch.total_nfe[0], self.monitoring_nfe,
-        )  # fmt: skip
-        self.checks.append(dict(zip(CHECK_COLUMNS, values, strict=True)))
+        self.checks.append(
+            Check(
+                iteration=batch.iteration,
+                seed=self.seed,
+                step_size=None if self.solver.is_adaptive else size,
+                tolerance=own.setting.tolerance,
+                steps=own.setting.steps,
+                train_accuracy=own.accuracy,
+                test_solver=test.setting.solver.name,
+                test_steps=test.setting.steps,
+                test_tolerance=test.setting.tolerance,
+                test_accuracy=test.accuracy,
+                larger_accuracy=larger,
+                decision=decision,
+                total_nfe=batch.total_nfe[0],
+                monitoring_nfe=self.monitoring_nfe,
+            )
+        )
 
 
-def test_setting(train: Setting, solver: Solver) -> Setting:
-    """The setting that checks a training setting: its error estimate is at least `MARGIN` times smaller.
+def checking_setting(train: Setting, solver: Solver) -> Setting:
+    """The setting that checks a training setting, with an error estimate `MARGIN` times smaller.
 
     Fixed steps of size h = 1/N (in units of the horizon), orders p and q: at most h, and at most
-    (h^p / 50)^(1/q), which for Euler and midpoint is the paper's (h/50)^(1/2), for Euler and rk4 its
-    (h/50)^(1/4), for midpoint and rk4 its (h^2/50)^(1/4). Adaptive solvers: a fifth of the tolerance
-    with another solver, a tenth with the same.
+    (h^p / 50)^(1/q), which for Euler and midpoint is the paper's (h/50)^(1/2), for Euler and rk4
+    its (h/50)^(1/4), for midpoint and rk4 its (h^2/50)^(1/4). Adaptive solvers: a fifth of the
+    tolerance with another solver, a tenth with the same.
     """
-    if train.solver.is_adaptive:
-        return train.finer(0.1) if solver == train.solver else train.finer(0.2).with_solver(solver)
-    smallest = MARGIN * int(train.fineness) ** train.solver.order
-    steps = max(int(train.fineness), math.floor(smallest ** (1 / solver.order)))
-    while steps**solver.order < smallest:
+    if train.steps is None:
+        other = train.at_ratio(0.2).with_solver(solver)
+        return train.at_ratio(0.1) if solver == train.solver else other
+    smallest = MARGIN * train.steps**train.solver.order
+    steps = max(train.steps, math.floor(smallest ** (1 / solver.order)))
+    while steps**solver.order < smallest:  # in whole numbers, for the root may be rounded down
         steps += 1
-    return Setting(solver, steps)
+    return Setting(solver, steps=steps)

@@ -1,36 +1,52 @@
 """Measuring a model on the test set while it is trained."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
 
-from solverproof.evaluation.cross_solver import TEST_COLUMNS, results
-from solverproof.models.devices import device
+from solverproof.evaluation.cross_solver import evaluate_setting
+from solverproof.evaluation.rows import Result
+from solverproof.models.devices import chosen_device
 from solverproof.models.samples import samples
-from solverproof.ode.solvers import SOLVERS, Setting
-from solverproof.training.controllers.base import Controller
+from solverproof.ode.solvers import Setting, Solver
+from solverproof.training.controllers.base import Schedule
 from solverproof.training.loop import Batch
+from solverproof.training.specifications import ControlledTraining
 
-PROBE_COLUMNS = ("iteration", "seed", "role", *TEST_COLUMNS)
+
+@dataclass(frozen=True, kw_only=True)
+class _When:
+    iteration: int
+    seed: int
+    role: Literal["deployed", "finer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe(Result, _When):
+    """A row of `probes.csv`: iteration, seed, role, and the columns of `Result`."""
 
 
 class Probed:
-    """A controller's schedule, which also measures the model on the test set, every `probe_every` iterations.
+    """A controller's schedule, which also measures the model every `probe_every` iterations.
 
-    Tested are the deployed setting, half its step size (or a tenth of its tolerance), and each other
-    solver of `probe_solvers` at its step size or tolerance.
+    Measured are the deployed setting, half its step size (or a tenth of its tolerance), and each
+    other solver that the controller names at its step size or tolerance.
 
     Attributes:
-        rows: the results, in the columns `PROBE_COLUMNS`.
+        rows: the results.
     """
 
-    def __init__(self, schedule: Controller, spec: Mapping[str, Any], data: Mapping[str, np.ndarray]) -> None:
+    def __init__(
+        self, schedule: Schedule, spec: ControlledTraining, data: Mapping[str, np.ndarray]
+    ) -> None:
         self.schedule = schedule
-        self.test_set = samples(data, "test", device(spec["device"]))
-        (self.seed,) = spec["seeds"]
-        self.solvers, self.interval = spec["probe_solvers"], spec["controller"]["probe_every"]
-        self.rows: list[dict[str, Any]] = []
+        self.test_set = samples(data, "test", chosen_device(spec.device))
+        (self.seed,) = spec.seeds
+        self.solvers = spec.controller.probe_solvers_used()
+        self.interval = spec.controller.probe_every
+        self.rows: list[Probe] = []
 
     def __call__(self, batch: Batch) -> Setting:
         """The setting to train a batch with."""
@@ -41,21 +57,23 @@ class Probed:
 
     def _probe(self, batch: Batch) -> None:
         deployed = self.schedule.deployed
-        for test in _probes(deployed, self.solvers):
-            (result,) = results(batch.model, batch.parameters, self.test_set, test)
-            role = "deployed" if test == deployed else "finer"
-            self.rows.append({"iteration": batch.iteration, "seed": self.seed, "role": role, **result})
+        for test in _settings(deployed, self.solvers):
+            (result,) = evaluate_setting(batch.model, batch.parameters, self.test_set, test)
+            role: Literal["deployed", "finer"] = "deployed" if test == deployed else "finer"
+            when = _When(iteration=batch.iteration, seed=self.seed, role=role)
+            self.rows.append(Probe(**vars(when), **vars(result)))
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps: the results, and the controller's state."""
-        return {"rows": self.rows, "schedule": self.schedule.state_dict()}
+        return {"rows": [asdict(row) for row in self.rows], "schedule": self.schedule.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up such a state."""
-        self.rows = state["rows"]
+        self.rows = [Probe(**row) for row in state["rows"]]
         self.schedule.load_state_dict(state["schedule"])
 
 
-def _probes(deployed: Setting, solvers: list[str]) -> list[Setting]:
-    others = [deployed.with_solver(SOLVERS[name]) for name in solvers if name != deployed.solver.name]
-    return [deployed, deployed.finer(0.1 if deployed.solver.is_adaptive else 0.5), *others]
+def _settings(deployed: Setting, solvers: tuple[Solver, ...]) -> list[Setting]:
+    others = [deployed.with_solver(solver) for solver in solvers if solver != deployed.solver]
+    finer = deployed.at_ratio(0.1 if deployed.solver.is_adaptive else 0.5)
+    return [deployed, finer, *others]

@@ -1,25 +1,69 @@
 """Training with a random number of steps in every iteration."""
 
+from __future__ import annotations  # planning imports this module and must not load torch
+
 import math
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from solverproof.ode.solvers import Setting, Solver
-from solverproof.training.loop import Batch
+from solverproof.training.controllers.base import Check, Controller
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from solverproof.errors import Problem
+    from solverproof.training.loop import Batch
 
 
-class RandomSteps:
-    """A baseline: every iteration is trained with a number of steps drawn at random, uniformly in its logarithm.
+@dataclass(frozen=True, kw_only=True)
+class RandomSteps(Controller):
+    """A baseline: every iteration is trained with a number of steps drawn at random.
 
-    The model is deployed with the coarsest step it was trained with.
+    The draw is uniform in the logarithm of the number of steps. The model is deployed with the
+    coarsest step it was trained with.
+
+    Attributes:
+        steps: the fewest and the most.
+        probe_every: iterations between two measurements on the test set.
     """
 
-    def __init__(self, options: Mapping[str, Any], solver: Solver, random: np.random.Generator) -> None:
+    family: ClassVar[str] = "random"
+    adapts: ClassVar[bool] = False
+    steps: tuple[int, ...]
+    probe_every: int
+
+    def problems(self) -> Iterator[Problem]:
+        """Steps in the wrong order."""
+        fewest, most = self.steps
+        if fewest > most:
+            yield ("steps",), f"the fewest steps come first; write {[most, fewest]}"
+
+    def misfit(self, solver: Solver) -> str | None:
+        """Adaptive solvers have no number of steps."""
+        wanted = f"{solver.name} has no steps to draw; write a fixed-step solver"
+        return wanted if solver.is_adaptive else None
+
+    def expected_steps(self, solver: Solver) -> int | None:
+        """The most, for memory must suffice for them."""
+        del solver
+        return max(self.steps)
+
+    def schedule(self, solver: Solver, *, seed: int, stream: int) -> Draws:
+        """The draws of one seed."""
+        del seed
+        return Draws(self, solver, np.random.default_rng(stream))
+
+
+class Draws:
+    """Draws the setting of every iteration; nothing is checked."""
+
+    def __init__(self, rule: RandomSteps, solver: Solver, random: np.random.Generator) -> None:
         self.solver, self.random = solver, random
-        self.fewest, self.most = options["steps"]
-        self.checks: list[dict[str, Any]] = []
+        self.fewest, self.most = rule.steps
+        self.checks: list[Check] = []
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps: the state of the random numbers."""
@@ -32,10 +76,11 @@ class RandomSteps:
     @property
     def deployed(self) -> Setting:
         """The coarsest setting."""
-        return Setting(self.solver, self.fewest)
+        return Setting(self.solver, steps=self.fewest)
 
     def __call__(self, batch: Batch) -> Setting:
         """A setting drawn at random."""
         del batch  # the draw does not depend on it
+        # rounding down gives N the share log((N + 1) / N), so the last number must be drawn up to its end
         ends = math.log(self.fewest), math.log(self.most + 1)
-        return Setting(self.solver, math.floor(math.exp(self.random.uniform(*ends))))
+        return Setting(self.solver, steps=math.floor(math.exp(self.random.uniform(*ends))))

@@ -1,0 +1,30 @@
+"""The interface of a network's definition."""
+
+from __future__ import annotations  # fields are torch's, which planning does not load
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from solverproof.family import Family
+from solverproof.models.networks.families import FAMILIES
+
+if TYPE_CHECKING:
+    from solverproof.models.fields import Field
+
+
+class Network(Family):
+    """The definition of a vector field; `shape` is the shape (channels, *spatial) of a state."""
+
+    registry: ClassVar[Mapping[str, str]] = FAMILIES
+
+    def work(self, shape: tuple[int, ...]) -> int:
+        """Multiply-adds of one evaluation on one sample, in the largest layers."""
+        raise NotImplementedError
+
+    def hidden_units(self, shape: tuple[int, ...]) -> int:
+        """Hidden units per sample, in the layers that have most of them."""
+        raise NotImplementedError
+
+    def field(self, shape: tuple[int, ...]) -> Field:
+        """The vector field on states of this shape."""
+        raise NotImplementedError

@@ -1,0 +1,64 @@
+"""What defines tables and figures, beside the files they are made of."""
+
+from dataclasses import dataclass
+
+from solverproof.ode.solvers import Solver
+from solverproof.specifications import Specification
+
+
+@dataclass(frozen=True)
+class TablesSpec(Specification):
+    """The tables of a study.
+
+    Attributes:
+        threshold: largest drop that still counts as valid.
+        own_solvers: solvers in the tables that the configuration defines.
+    """
+
+    threshold: float
+    own_solvers: tuple[Solver, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracySpec(Specification):
+    """Figure 4 of a task.
+
+    Attributes:
+        task: its name.
+        solvers: names of the training solvers.
+        chance: the accuracy of a guess.
+        own_solvers: solvers in the tables that the configuration defines.
+    """
+
+    task: str
+    solvers: tuple[str, ...]
+    chance: float
+    own_solvers: tuple[Solver, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowSpec(Specification):
+    """Figures 1 and 2.
+
+    Attributes:
+        task: name of the task.
+        solver: name of the training solver.
+        fine, coarse: numbers of training steps.
+    """
+
+    task: str
+    solver: str
+    fine: int
+    coarse: int
+
+
+@dataclass(frozen=True)
+class AdaptationSpec(Specification):
+    """Figure 5 of an adapted run of all seeds; `solver` is the name of the training solver."""
+
+    solver: str
+
+
+@dataclass(frozen=True)
+class NoSpec(Specification):
+    """A figure that nothing in the configuration defines."""

@@ -1,0 +1,51 @@
+"""What defines the result of a job: frozen dataclasses that travel to it as JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from types import UnionType
+from typing import Any, Self, get_args, get_origin, get_type_hints
+
+
+class Specification:
+    """A frozen dataclass that is written as JSON and read back equal.
+
+    A field that has its default is left out of the JSON. The default of a field is its neutral
+    value, with which everything is as it was before there was such a field. So a field that is
+    added later changes the identity of no job that does not use it, and runs nothing again.
+    """
+
+    def to_json(self) -> Any:
+        """The fields that differ from their defaults, as JSON."""
+        values = ((f.name, getattr(self, f.name), f.default) for f in fields(self))  # type: ignore[arg-type]
+        return {name: _plain(value) for name, value, default in values if value != default}
+
+    @classmethod
+    def from_json(cls, content: Any) -> Self:
+        """The specification that `to_json` wrote."""
+        hints = get_type_hints(cls)
+        return cls(**{name: _typed(hints[name], value) for name, value in content.items()})
+
+
+def canonical(specification: Specification) -> str:
+    """JSON that is equal exactly when the specifications are: sorted keys, no spaces."""
+    return json.dumps(specification.to_json(), sort_keys=True, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Specification):
+        return value.to_json()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    """A value read from JSON, as the annotation of its field wants it."""
+    if isinstance(hint, type) and issubclass(hint, Specification):
+        return hint.from_json(value)
+    if isinstance(hint, UnionType):  # optional fields; what is None is left out of the JSON
+        return _typed(next(arg for arg in get_args(hint) if arg is not type(None)), value)
+    if get_origin(hint) is tuple:
+        return tuple(_typed(get_args(hint)[0], item) for item in value)
+    return value

@@ -1,0 +1,132 @@
+"""What defines the result of each job: its specification, and the code behind it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from solverproof.datasets.base import DataSet
+from solverproof.evaluation.specifications import EvaluationSpec, TraceSpec
+from solverproof.family import Family
+from solverproof.ode.solvers import Solver
+from solverproof.reporting.specifications import AccuracySpec, AdaptationSpec, FlowSpec, TablesSpec
+from solverproof.specifications import Specification
+from solverproof.study.cells import Cell, Study
+from solverproof.study.fingerprint import code_hash
+from solverproof.training.specifications import ControlledTraining, SettingTraining, Training
+
+TRAIN, ADAPT = ("training.loop",), ("training.loop", "training.controllers.probing")
+EVALUATE, TRACE = ("evaluation.cross_solver",), ("evaluation.tracing",)
+
+
+def code_of(spec: Specification, *modules: str) -> str:
+    """Hash of the modules behind a stage, and of the families that its specification names.
+
+    A family is code of those jobs alone that use it.
+    """
+    families = {type(family).__module__.removeprefix("solverproof.") for family in _families(spec)}
+    return code_hash(*modules, *families)
+
+
+def _families(value: Any) -> Iterator[Family]:
+    if isinstance(value, Family):
+        yield value
+    if isinstance(value, Specification):
+        for field in fields(value):  # type: ignore[arg-type]
+            yield from _families(getattr(value, field.name))
+
+
+def data_path(results: str) -> Callable[[Cell], str]:
+    """A function that tells the path of a cell's data set below a folder of results."""
+    return lambda cell: f"{results}/data/{cell.task.name}.safetensors"
+
+
+def data_spec(study: Study, task: str) -> DataSet:
+    """What defines the data set of a task; a file counts by its content."""
+    return study.tasks[task].data.identified()
+
+
+def training_spec(cell: Cell) -> Training:
+    """What defines a trained cell."""
+    task = cell.task
+    common = Training(
+        identity=cell.identity,
+        data=task.data.identified(),
+        model=task.model,
+        protocol=task.protocol,
+        seeds=cell.seeds,
+        device=task.device,
+    )
+    if cell.controller:
+        controller = cell.controller
+        return ControlledTraining(**vars(common), solver=cell.solver, controller=controller)
+    assert cell.setting is not None
+    return SettingTraining(**vars(common), setting=cell.setting)
+
+
+def training_code(cell: Cell) -> str:
+    """The code behind a trained cell."""
+    return code_of(training_spec(cell), *(ADAPT if cell.controller else TRAIN))
+
+
+def evaluation_spec(cell: Cell) -> EvaluationSpec:
+    """What defines the evaluation of a cell."""
+    return EvaluationSpec(
+        task=cell.task.name,
+        model=cell.task.model,
+        device=cell.task.device,
+        controller=cell.label if cell.controller else None,
+        adapted=bool(cell.controller and cell.controller.adapts),
+        seeds=cell.seeds,
+        solvers=cell.test_solvers,
+        ratios=cell.ratios,
+    )
+
+
+def evaluation_code(cell: Cell) -> str:
+    """The code behind the evaluation of a cell."""
+    return code_of(evaluation_spec(cell), *EVALUATE)
+
+
+def trace_spec(cell: Cell, seed: int) -> TraceSpec:
+    """What defines the trace of one seed of a cell with a setting of its own."""
+    if cell.setting is None:
+        raise ValueError(f"{cell.path} has no setting of its own")
+    return TraceSpec(model=cell.task.model, setting=cell.setting, index=cell.seeds.index(seed))
+
+
+def trace_code(cell: Cell) -> str:
+    """The code behind the trace of a cell with a setting of its own."""
+    return code_of(trace_spec(cell, cell.seeds[0]), *TRACE)
+
+
+def tables_spec(study: Study) -> TablesSpec:
+    """What defines the tables, beside the evaluations."""
+    return TablesSpec(study.config["validity"]["threshold"], _own_solvers(study))
+
+
+def flow_spec(study: Study) -> FlowSpec:
+    """What figures 1 and 2 say of their models."""
+    flow = study.config["figures"]["flow"]
+    return FlowSpec(**{key: flow[key] for key in ("task", "solver", "fine", "coarse")})
+
+
+def accuracy_spec(study: Study, task: str) -> AccuracySpec:
+    """What defines figure 4 of a task, of the training solvers that have settings of their own."""
+    with_setting = {c.solver.name for c in study.cells if c.task.name == task and c.setting}
+    return AccuracySpec(
+        task=task,
+        solvers=tuple(name for name in study.config["select"]["solvers"] if name in with_setting),
+        chance=1 / study.tasks[task].model.classes,
+        own_solvers=_own_solvers(study),
+    )
+
+
+def adaptation_spec(cells: Sequence[Cell]) -> AdaptationSpec:
+    """What defines figure 5 of an adapted run: `cells` are those of its seeds."""
+    return AdaptationSpec(cells[0].solver.name)
+
+
+def _own_solvers(study: Study) -> tuple[Solver, ...]:
+    """Solvers that the configuration defines and the study uses: tables give only their names."""
+    used = {s for cell in study.cells for s in (cell.solver, *cell.test_solvers) if s.tableau}
+    return tuple(replace(s, source="") for s in sorted(used, key=lambda s: s.name))
