@@ -223,7 +223,8 @@ def add_weight_decay(study, default):
         "workflow/schemas/config.schema.yaml",
         lambda schema: schema.replace(
             "        gradient:\n",
-            f"        weight_decay: {{description: New., type: number, {neutral}}}\n        gradient:\n",
+            f"        weight_decay: {{description: New., type: number, {neutral}}}\n"
+            "        gradient:\n",
         ),
     )
     study.edit(
@@ -271,7 +272,7 @@ def test_a_family_that_is_added_trains_its_own_cells_and_no_other(study):
 
 
 def add_family(study):
-    """A controller, as docs and CONTRIBUTING.md tell: a file, a block in the schema, a line in the list."""
+    """A controller as CONTRIBUTING.md says: a file, a block in the schema, a line in the list."""
     room = "workflow/solverproof/training/controllers"
     (study.folder / room / "constant.py").write_text(CONSTANT, encoding="utf-8")
     line = '    "constant": "solverproof.training.controllers.constant:Constant",\n'
@@ -286,7 +287,7 @@ BLOCK = """    constant:
       properties:
         family: {const: constant}
         steps: {description: Steps., type: integer, minimum: 1}
-        probe_every: {description: Iterations between two measurements., type: integer, default: 250}
+        probe_every: {description: Between measurements., type: integer, default: 250}
 """
 CONSTANT = """
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ PACKAGE = str(
 sys.path[:0] = [
     PACKAGE,
     os.getcwd(),
-]  # the working directory may hold networks of the user's own
+]  # the working directory may hold the user's own networks
 from solverproof.errors import InputError
 from solverproof.specifications import canonical
 from solverproof.study import resources as needs
@@ -38,19 +38,20 @@ try:
 except InputError as error:
     sys.exit(f"solverproof: {error}")
 
-# by the environment, and so no part of what defines a job: where raw files lie changes no result
+# Passed in the environment, not as a parameter: where raw files lie changes no result, so it must
+# not be part of what defines a job.
 os.environ.update(
     SOLVERPROOF_DATA=os.getenv("SOLVERPROOF_DATA") or STUDY.config["source"]
 )
 
 RESULTS = STUDY.config["results"]
-# upgrades are reported but trigger no re-run: --forceall does
+# Upgrades are reported but trigger no re-run; --forceall does.
 for line in upgrades(Path(RESULTS, "models")):
     print(f"solverproof: {line}", file=sys.stderr)
 CELLS = {cell.path: cell for cell in STUDY.cells}
 of_cell = partial(wildcards.of_cell, CELLS)
 of_attempt = partial(wildcards.of_attempt, CELLS)
-# a function only where it is needed: Snakemake calls it for every job
+# A function only where it is needed, because Snakemake calls it for every job.
 WANT_GPUS = any(map(needs.wants_gpu, STUDY.tasks.values()))
 GPUS = of_cell(needs.gpus) if WANT_GPUS else 0
 ENVIRONMENT = "../../envs/solverproof.yaml"

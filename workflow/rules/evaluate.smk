@@ -1,7 +1,7 @@
 rule evaluate:
     input:
         data=of_cell(specs.data_path(RESULTS)),
-        weights=rules.train.output.weights,  # or the same files of rule adapt
+        weights=rules.train.output.weights,  # or those of rule adapt, which have the same paths
         run=rules.train.output.run,
     output:
         f"{RESULTS}/evaluations/{{cell}}.csv",

@@ -39,7 +39,7 @@ rule fan:
         " --out {output:q} > {log:q} 2>&1"
 
 
-# `use rule` drops localrule without a word, so every figure says it again
+# `use rule` silently drops localrule, so every figure repeats it.
 use rule fan as accuracy with:
     input:
         rules.tabulate.output.evaluations,

@@ -11,7 +11,7 @@ rule train:
         f"{RESULTS}/benchmarks/train/{{cell}}.tsv"
     wildcard_constraints:
         cell=r"[^/]+/[^/]+/(steps|tolerance)-[^/]+/seeds-\d+-\d+",
-    # the longest jobs start first, so that none is left running alone at the end
+    # The longest jobs start first, so that none is left running alone at the end.
     priority: of_cell(training_work)
     group:
         of_cell(needs.group)

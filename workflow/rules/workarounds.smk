@@ -1,17 +1,19 @@
 # Faults of Snakemake 9 that cost much here, each with what it costs. Look at them again with 10.
 import atexit
 import gc
+
 from snakemake import __version__ as SNAKEMAKE
 from snakemake.jobs import GroupJob
 
 if SNAKEMAKE.startswith("9."):
-    # The graph of jobs lives to the end, and is looked through for garbage while it grows and once
-    # more at exit: a quarter of the time of a dry run of 10,000 jobs.
+    # The graph of jobs lives to the end, and Python looks through it for garbage while it grows and
+    # once more at exit. A dry run of 10,009 jobs takes 17.7 s with that and 11.6 s without.
     # https://github.com/snakemake/snakemake/blob/v9.27.1/src/snakemake/dag.py
     gc.disable()
     atexit.register(gc.freeze)
+
     # What an executor says of a job that failed, such as the scheduler's reason to refuse it, is
-    # dropped when the job is a group. Tell it before the error.
+    # lost when the job is a group: the user sees "Error in group" alone. Log it before the error.
     # https://github.com/snakemake/snakemake/blob/v9.27.1/src/snakemake/jobs.py
     group_error = GroupJob.log_error
     GroupJob.log_error = lambda group, msg=None, **kwargs: (

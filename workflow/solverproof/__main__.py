@@ -52,7 +52,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def adapt(args: argparse.Namespace) -> None:
-    """Train one seed with a controller that chooses the step size or tolerance as it goes."""
+    """Train one seed with a controller that chooses the step size or tolerance during training."""
     from solverproof.files import read_arrays, write_table
     from solverproof.study.specifications import ADAPT
     from solverproof.training.batches import run_seed
@@ -85,7 +85,7 @@ def adapt(args: argparse.Namespace) -> None:
 def _checkpoint(
     args: argparse.Namespace, spec: "Specification", modules: Sequence[str], **also: "Stateful"
 ) -> "Checkpoint":
-    """The checkpoint of the run that specification, data, code and PyTorch's version define."""
+    """The checkpoint of a run, which its specification, data, code and PyTorch version define."""
     from solverproof.files import sha256_of
     from solverproof.specifications import canonical
     from solverproof.study.provenance import versions
@@ -149,7 +149,7 @@ def tabulate(args: argparse.Namespace) -> None:
 
 
 def compare(args: argparse.Namespace) -> None:
-    """Compare grid search with training that chooses its step as it goes."""
+    """Compare grid search with controllers that choose the step size during training."""
     from solverproof.reporting.comparison import compare as write_comparison
     from solverproof.reporting.specifications import TablesSpec
 
@@ -165,7 +165,7 @@ def plot(args: argparse.Namespace) -> None:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Check configuration files, merged in order, and tell what they imply."""
+    """Check configuration files, merged in order, and print what they imply."""
     from collections import Counter
 
     from solverproof.study.cells import Study
@@ -220,7 +220,7 @@ def scaling(args: argparse.Namespace) -> None:
 
 
 def _set_up_torch() -> None:
-    """One thread per job, many jobs: so results do not depend on the number of cores."""
+    """Set one thread per job, so that results do not depend on the number of cores."""
     import torch
 
     from solverproof.models.devices import use_full_precision
@@ -246,6 +246,7 @@ def _parser() -> argparse.ArgumentParser:
     def verb(
         run: Callable[[argparse.Namespace], None], *paths: str, spec: bool = True
     ) -> argparse.ArgumentParser:
+        # Verbs are functions, so their names and docstrings are the command line and its help.
         sub = verbs.add_parser(run.__name__, help=run.__doc__)
         sub.set_defaults(run_verb=run)
         if spec:
@@ -283,13 +284,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; 0 on success, 2 with one line on standard error when the user has something to fix."""
+    """Run one verb.
+
+    Returns:
+        The exit status: 0 on success; 2, with one line on standard error, if the user has something
+        to fix.
+    """
     args = _parser().parse_args(arguments)
     try:
         args.run_verb(args)
     except InputError as error:
         message = str(error)
-    except OSError as error:  # a file that is missing, a disk that takes no more log
+    except OSError as error:  # a missing file, or a full disk when writing the log
         message = f"{error.filename or args.verb}: {error.strerror or error}"
     else:
         return 0

@@ -1,10 +1,10 @@
-"""What is meant for a person to read."""
+"""Errors that are meant for the user to read."""
 
 Key = tuple[str | int, ...]
-"""Where something stands in a configuration, as a path of keys and list positions."""
+"""A place in a configuration, as a path of keys and list positions."""
 
 Problem = tuple[Key, str]
-"""What is wrong with a definition: where in it, and what to write instead, in one line."""
+"""An error in a definition: its place, and what is wrong and what to write instead, on one line."""
 
 
 class InputError(Exception):

@@ -1,10 +1,9 @@
 """Families of data sets, networks and controllers: what can be added without touching the rest.
 
 A family is one file with a class, whose fields are the keys of its definition in the configuration
-and whose methods are all that anything else knows of it. Its block in the schema describes the
-keys; its line in the registry of its room says where the class is. A module is imported only where
-its family is used: planning stays quick, and the code of one family is no part of what identifies
-the jobs of another.
+and whose methods are its only interface. Its block in the schema describes the keys; its line in
+the registry of its folder says where the class is. A module is imported only where its family is
+used: planning stays fast, and the code of one family does not identify the jobs of another.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,10 +17,10 @@ from solverproof.specifications import Specification
 class Family(Specification):
     """The definition of a data set, network or controller.
 
-    Planning instantiates families, so what it uses of them must not import torch.
+    Planning instantiates families, so the methods that it calls must not import torch.
 
     Attributes:
-        registry: names of families to `module:Class`, of all families of a kind.
+        registry: `module:Class` of all families of a kind, by name.
         family: the name of this one.
     """
 
@@ -30,11 +29,11 @@ class Family(Specification):
 
     @property
     def user_code(self) -> str | None:
-        """The import path of a module of the user's own that the result depends on."""
+        """The import path of the user's own module that the result depends on; None without one."""
         return None
 
     def problems(self) -> Iterator[Problem]:
-        """What is wrong with the definition beyond what the schema can tell."""
+        """Errors in the definition that the schema cannot find."""
         yield from ()
 
     def to_json(self) -> Any:
@@ -43,7 +42,7 @@ class Family(Specification):
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
-        """The definition, of whichever family of this kind it is."""
+        """The definition, whichever family of this kind it belongs to."""
         found = cls.named(content["family"])
         keys = {key: value for key, value in content.items() if key != "family"}
         return super(Family, found).from_json(keys)

@@ -1,4 +1,4 @@
-"""Reading and writing files so that a reader never meets half of one."""
+"""Reading and writing files, such that a reader never sees a partial file."""
 
 import csv
 import hashlib
@@ -25,8 +25,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     Raises:
         InputError: if the disk is full, a quota is reached or the folder cannot be written; `path`
-            is as it was.
+            is then unchanged.
     """
+    # In the same folder, because a rename is atomic only within one file system.
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +58,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write named arrays as safetensors, atomically; the bytes depend on the content alone."""
+    """Write named arrays as safetensors, atomically; the bytes depend only on the content."""
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     write_atomically(path, save(contiguous))
 
@@ -74,7 +75,7 @@ def sha256_of(path: Path) -> str:
 
 
 def columns(row: type) -> list[str]:
-    """The columns of a table whose rows are of this dataclass."""
+    """The columns of a table whose rows are instances of this dataclass."""
     return [field.name for field in fields(row)]
 
 
@@ -84,7 +85,7 @@ def write_table(path: Path, row: type, rows: Sequence[Any]) -> None:
     Args:
         path: the file.
         row: the dataclass of the rows, whose fields are the columns.
-        rows: instances of it; without any, the table has its header line alone.
+        rows: instances of it; without any, the table has only its header line.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=columns(row), lineterminator="\n")

@@ -1,4 +1,4 @@
-"""What defines the result of a job: frozen dataclasses that travel to it as JSON."""
+"""What defines the result of a job: frozen dataclasses that are passed to it as JSON."""
 
 import json
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from typing import Any, Self, get_args, get_origin, get_type_hints
 class Specification:
     """A frozen dataclass that is written as JSON and read back equal.
 
-    A field that has its default is left out of the JSON. The default of a field is its neutral
-    value, with which everything is as it was before there was such a field. So a field that is
-    added later changes the identity of no job that does not use it, and runs nothing again.
+    A field that has its default value is left out of the JSON. The default is a neutral value, with
+    which everything is as it was before the field existed. So a field that is added later does not
+    change the identity of jobs that do not use it, and re-runs nothing.
     """
 
     def to_json(self) -> Any:
@@ -41,10 +41,10 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(hint: Any, value: Any) -> Any:
-    """A value read from JSON, as the annotation of its field wants it."""
+    """A value read from JSON, converted to the type of its field."""
     if isinstance(hint, type) and issubclass(hint, Specification):
         return hint.from_json(value)
-    if isinstance(hint, UnionType):  # optional fields; what is None is left out of the JSON
+    if isinstance(hint, UnionType):  # an optional field; None is its default, so not in the JSON
         return _typed(next(arg for arg in get_args(hint) if arg is not type(None)), value)
     if get_origin(hint) is tuple:
         return tuple(_typed(get_args(hint)[0], item) for item in value)

@@ -1,1 +1,1 @@
-"""What measures this code: its speed and its memory."""
+"""Measurements of this code's speed and memory."""

@@ -1,4 +1,4 @@
-"""How much memory training takes, with activations that are kept and with activations computed again."""
+"""How much memory training takes, with activations kept and with activations recomputed."""
 
 import multiprocessing
 import re
@@ -16,7 +16,7 @@ GRADIENTS: tuple[Gradient, ...] = ("backpropagation", "recomputation")
 
 @dataclass(frozen=True)
 class Peak:
-    """A row of the table: what training with a number of steps adds to an idle process."""
+    """A row of the table: memory that training with a number of steps adds to an idle process."""
 
     gradient: Gradient
     steps: int
@@ -24,14 +24,16 @@ class Peak:
 
 
 def measure(table: Path, steps: Sequence[int] = STEPS) -> None:
-    """Write a table of peak memory, beyond that of an idle process: images of the benchmark, Euler, one seed.
+    """Write a table of peak memory beyond that of an idle process.
 
-    Each measurement is a process of its own, since the memory that one gives back is not what it took.
+    It is measured on the images of the benchmark, with Euler and one seed.
 
     Args:
-        table: CSV to write, of rows `Peak`.
+        table: CSV to write, with rows `Peak`.
         steps: numbers of steps to measure.
     """
+    # A new process for each measurement, because the peak of a process never falls. It is spawned,
+    # because a forked one would start with its parent's memory.
     spawn = multiprocessing.get_context("spawn")
     rows = []
     for gradient in GRADIENTS:
@@ -49,7 +51,8 @@ def _peak(gradient: Gradient, steps: int) -> float:
 
 
 def _largest_resident_size() -> float:
-    """In megabytes, of this process alone: what `getrusage` tells would begin with its parent's. Linux only."""
+    """Peak resident memory of this process, in megabytes; Linux only."""
+    # Not `getrusage`, whose value starts with that of the parent process.
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     (kilobytes,) = re.findall(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
     return int(kilobytes) * 1024 / 1e6

@@ -27,17 +27,18 @@ SEEDS = 5  # the block size of the default study
 IMAGE = (3, 16, 16)  # CIFAR-10 pooled by 2, as in config/cifar10-cpu.yaml
 IMAGES_BATCH, IMAGES_STEPS = 64, 4
 
-Variant = tuple[Callable[[], object], int]  # what is measured, and for how many seeds it works
+Variant = tuple[Callable[[], object], int]  # what is measured, and the number of seeds it trains
 
 
 def report(*, repeats: int) -> str:
-    """Milliseconds per seed and iteration, as Markdown tables: sphere2 (Euler, N = 64) and images (Euler, N = 4).
+    """Milliseconds per seed and iteration, as Markdown tables.
 
-    The ways are measured in turn, `repeats` times, so that a busy moment of the machine falls on
-    all of them. The ratios are of medians.
+    The tables are for sphere2 (Euler, N = 64) and images (Euler, N = 4). The variants are measured
+    in turn, `repeats` times, so that a busy moment of the machine affects all of them. The ratios
+    are ratios of medians.
 
     Args:
-        repeats: measurements of each way.
+        repeats: number of measurements of each variant.
     """
     return "\n\n".join([_spheres_report(repeats), _images_report(repeats)])
 
@@ -58,8 +59,14 @@ def _spheres_report(repeats: int) -> str:
         f"floor: the {width}x{width} matrix products alone, {SEEDS} seeds": (_multiply, SEEDS),
     }
     table, (ours, _, plain, floor) = _table(ways, repeats)
-    title = f"sphere2, Euler, N = {SPHERES_STEPS}, batch {SPHERES_BATCH}, {CHANNELS} channels, float32, one thread"
-    ratios = f"this code: {ours / floor:.1f} x the floor, {plain / ours:.1f} x as fast as plain torchdiffeq"
+    title = (
+        f"sphere2, Euler, N = {SPHERES_STEPS}, batch {SPHERES_BATCH}, {CHANNELS} channels, "
+        "float32, one thread"
+    )
+    ratios = (
+        f"this code: {ours / floor:.1f} x the floor, "
+        f"{plain / ours:.1f} x as fast as plain torchdiffeq"
+    )
     return f"{title}\n\n{table}\n\n{ratios}"
 
 
@@ -71,7 +78,10 @@ def _images_report(repeats: int) -> str:
     }
     table, (ours, floor) = _table(ways, repeats)
     size = "x".join(map(str, IMAGE))
-    title = f"images {size}, Euler, N = {IMAGES_STEPS}, batch {IMAGES_BATCH}, {CHANNELS} channels, float32, one thread"
+    title = (
+        f"images {size}, Euler, N = {IMAGES_STEPS}, batch {IMAGES_BATCH}, {CHANNELS} channels, "
+        "float32, one thread"
+    )
     return (
         f"{title}\n\n{table}\n\nthis code: {floor / ours:.2f} of the rate of the convolutions alone"
     )
@@ -99,7 +109,7 @@ def _table(ways: Mapping[str, Variant], repeats: int) -> tuple[str, list[float]]
 
 
 def _measure(ways: list[Callable[[], object]], repeats: int) -> list[list[float]]:
-    """Seconds of each call, in turns, after one round to warm up."""
+    """Seconds of each call, taken in turns, after one round to warm up."""
     seconds: list[list[float]] = [[] for _ in ways]
     for _ in range(repeats + 1):
         for way, times in zip(ways, seconds, strict=True):
@@ -129,7 +139,8 @@ def train_briefly(
     setting = Setting(SOLVERS["euler"], steps=steps)
     spec = Training(
         identity="bench",
-        data=Spheres(dimension=DIMENSION, train=2000, test=4, seed=0),  # named, not looked at
+        # A specification needs one; training uses the arrays that are passed with it.
+        data=Spheres(dimension=DIMENSION, train=2000, test=4, seed=0),
         model=Model(Conv(CHANNELS), classes=int(data["train_y"].max()) + 1),
         protocol=protocol,
         seeds=tuple(range(seeds)),
@@ -138,7 +149,7 @@ def train_briefly(
 
 
 def _train_plainly(data: dict[str, np.ndarray]) -> None:
-    """What one would write first: modules, odeint, one seed."""
+    """The straightforward way: modules, odeint, one seed."""
     x, y = torch.from_numpy(data["train_x"]), torch.from_numpy(data["train_y"])
     field = nn.Sequential(
         nn.Conv1d(1, CHANNELS, 1),
@@ -169,7 +180,7 @@ def _multiply() -> None:
 
 
 def _convolve() -> None:
-    """The field's convolutions, forward and backward, in the layout that is fastest here, channels last."""
+    """The field's convolutions, forward and backward, in the fastest layout, channels last."""
     outer = IMAGE[0]
     state = (
         torch.ones(IMAGES_BATCH, *IMAGE)

@@ -1,1 +1,1 @@
-"""Samples and labels, made from a definition alone."""
+"""Samples and labels, made only from a definition."""

@@ -1,1 +1,1 @@
-"""Trained models under other solvers, and what follows: drops, validity, critical steps."""
+"""Trained models under other solvers: drops, validity, critical steps."""

@@ -46,7 +46,7 @@ class Critical:
     Attributes:
         task, train_solver: the task and the training solver.
         invalid_steps, valid_steps: the critical bracket of steps, by the mean drop over the seeds
-            that trained; likewise for tolerances.
+            that trained; the same for tolerances.
         seeds: number of seeds.
         seeds_never_valid: number of seeds that are not valid even at the finest setting.
         seeds_valid_steps_min, ...: the spread of the valid ends of the other seeds' own brackets.

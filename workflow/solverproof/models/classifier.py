@@ -89,13 +89,14 @@ class Classifier:
             setting: the solver and its number of steps or tolerance.
             gradient: how gradients are computed.
         """
-        # One solve of the whole stack is several times faster than one per seed.
+        # With small networks, one solve of the whole stack is several times faster than many.
         if setting.solver.kind == "fixed":
             solution = self._solve(parameters, x, setting, gradient)
+            # Every seed took the same steps, so they share one solution.
             return Forward(
                 self.head(parameters, solution.state), solution.state, [solution] * len(x)
             )
-        # The seeds share the parameters' storage; slices keep the seeds axis that fields expect.
+        # Slices, not indices, keep the seeds axis that fields expect.
         solved = [
             self._try(select_seed(parameters, i), x[i : i + 1], setting, gradient)
             for i in range(len(x))

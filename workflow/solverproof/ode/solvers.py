@@ -1,4 +1,4 @@
-"""The numerical methods of the study: what is known about each without running it."""
+"""The numerical methods of the study and their properties."""
 
 import math
 from collections.abc import Mapping

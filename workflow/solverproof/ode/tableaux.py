@@ -52,6 +52,7 @@ class Tableau:
 
     def to_json(self) -> dict[str, Any]:
         """The definition that `parse` reads, with exact numbers as text."""
+        # Exact numbers are written as text, because JSON has no fractions.
         vectors = {"c": self.c, "b": self.b, "b_embedded": self.b_embedded}
         plain: dict[str, Any] = {name: [str(x) for x in v] for name, v in vectors.items() if v}
         orders = {"order": self.order, "embedded_order": self.embedded_order}
@@ -179,6 +180,7 @@ def _failures(
 @cache
 def trees(size: int) -> tuple[Tree, ...]:
     """All rooted trees with `size` vertices."""
+    # Cached, because the recursion over forests asks for the same sizes many times.
     return tuple(_forests(size - 1, size - 1))
 
 

@@ -1,4 +1,4 @@
-"""Table 1: grid search against training that chooses its step as it goes."""
+"""Table 1: grid search against training with a controller that chooses the step size."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from solverproof.reporting.specifications import TablesSpec
 from solverproof.reporting.tables import percent, write_csv
 from solverproof.training.specifications import ControlledTraining
 
-# Ott et al. 2021, table 1: task and solver to NFE and accuracy (%) of grid search and adaptation
+# Ott et al. 2021, table 1: NFE and accuracy (%) of grid search and adaptation, by task and solver.
 PUBLISHED = {
     ("sphere2", "euler"): {"grid": ("65–129", "98.7 ± 1.0"), "adaptation": ("100.5", "98.9 ± 0.6")},
     ("cifar10", "euler"): {"grid": ("17–33", "54.7 ± 0.3"), "adaptation": ("21.9", "55.0 ± 0.8")},
@@ -38,19 +38,19 @@ HEADINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A row of `comparison.csv`: one way to a step size, of a task and a training solver.
+    """A row of `comparison.csv`: one way to choose a step size, for a task and a training solver.
 
     Attributes:
-        task, train_solver: which.
+        task, train_solver: the task and the training solver.
         method: `grid search`, or the controller.
         nfe_invalid, nfe_valid: evaluations of a forward pass at both ends of the critical bracket.
-        nfe_training: of a forward pass of a controller, mean over training and seeds.
-        nfe_monitored: likewise with the controller's own evaluations.
+        nfe_training: evaluations of a controller's forward pass, mean over training and seeds.
+        nfe_monitored: the same, including the controller's own evaluations.
         accuracy_mean, accuracy_sd: with the training setting, over seeds.
         drop_mean, drop_max: over seeds.
-        seeds, seeds_valid, seeds_failed: how many.
-        invalid_checks: share of the controller's checks that failed.
-        oscillation: of the controller's size; see `_Effort`.
+        seeds, seeds_valid, seeds_failed: numbers of seeds.
+        invalid_checks: share of the controller's checks that found the model invalid.
+        oscillation: spread of the controller's step size or tolerance; see `_Effort`.
         published_nfe, published_accuracy: the paper's table 1.
     """
 
@@ -76,14 +76,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Effort:
-    """What one run with a controller took.
+    """The cost and the checks of one run with a controller.
 
     Attributes:
-        task, train_solver, controller: which.
-        published: the row of the paper's table that its results stand beside.
+        task, train_solver, controller: their names.
+        published: the row of the paper's table to compare the results with; None if there is none.
         nfe: mean evaluations of a forward pass.
-        nfe_monitored: likewise with the controller's own.
-        invalid_checks: share of its checks that failed.
+        nfe_monitored: the same, including the controller's own evaluations.
+        invalid_checks: share of its checks that found the model invalid.
         oscillation: standard deviation of log2(step size or tolerance) over the second half of the
             checks: 0.5 means that the step wanders by about half an octave around its mean.
     """
@@ -138,7 +138,7 @@ def compare(
 def _grid_rows(
     drops: pd.DataFrame, critical: pd.DataFrame, solvers: Mapping[str, Solver]
 ) -> Iterator[Comparison]:
-    """A row per critical bracket of fixed steps: its NFE, and accuracy and drop at the valid end."""
+    """A row per critical bracket of steps: its NFE, and accuracy and drop at the valid end."""
     for _, row in critical[critical["valid_steps"].notna()].iterrows():
         task, solver = row["task"], row["train_solver"]
         of_task = drops[(drops["task"] == task) & (drops["train_solver"] == solver)]
@@ -173,7 +173,7 @@ def _controlled_rows(drops: pd.DataFrame, efforts: pd.DataFrame) -> Iterator[Com
 def _results(
     task: str, solver: str, runs: pd.DataFrame, *, published: str | None
 ) -> dict[str, Any]:
-    """The columns that every row has."""
+    """The columns that all rows have."""
     nfe, accuracy = PUBLISHED.get((task, solver), {}).get(published or "", (None, None))
     return {
         "task": task,
@@ -194,6 +194,7 @@ def _effort(run: Mapping[str, Any], checks: pd.DataFrame) -> _Effort:
     spec = ControlledTraining.from_json(run["spec"])
     task, solver, name = spec.identity.split("/")
     (nfe,) = run["mean_nfe"].values()
+    # In octaves, because a rule multiplies its size. The second half leaves out the first approach.
     sizes = np.log2(checks["step_size"].fillna(checks["tolerance"]).to_numpy(float))
     checked = len(checks) > 0
     monitoring = checks["monitoring_nfe"].max() / spec.protocol.iterations if checked else 0.0
@@ -211,7 +212,7 @@ def _effort(run: Mapping[str, Any], checks: pd.DataFrame) -> _Effort:
 
 
 def _readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Cells as text, under the headings of `HEADINGS`."""
+    """All cells as text, under the headings of `HEADINGS`."""
     grid = table["nfe_valid"].notna()
     low = table["nfe_invalid"].map(lambda n: f"{n:.0f}–", na_action="ignore").fillna("at most ")
     bracket = low + table["nfe_valid"].map("{:.0f}".format)

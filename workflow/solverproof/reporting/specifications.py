@@ -1,4 +1,4 @@
-"""What defines tables and figures, beside the files they are made of."""
+"""What defines tables and figures, besides the files they are made from."""
 
 from dataclasses import dataclass
 

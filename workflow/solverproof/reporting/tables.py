@@ -24,11 +24,11 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
     """Write `evaluations.csv`, `drops.csv` and `critical_steps.csv` and `.md` into a folder.
 
     Args:
-        spec: what counts as valid, and the solvers that the configuration defines.
+        spec: the threshold of validity, and the solvers that the configuration defines.
         evaluations: the CSV files of all cells.
         out: folder of the tables.
     """
-    # columns that are empty in a part have no type of their own there
+    # As objects, because a column that is empty in one part would otherwise get another type there.
     parts = [pd.read_csv(path).astype(object) for path in evaluations]
     table = pd.concat(parts).infer_objects().sort_values(ORDER, ignore_index=True)
     solvers = {**SOLVERS, **{solver.name: solver for solver in spec.own_solvers}}
@@ -43,6 +43,7 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table atomically: floats in full precision, steps whole, `true` and `false`."""
     whole = [name for name in WHOLE if name in table]
+    # Nullable types, because whole numbers beside empty cells would be written as 64.0.
     typed = table.astype(dict.fromkeys(whole, "Float64")).astype(dict.fromkeys(whole, "Int64"))
     for name in typed.select_dtypes(bool):
         typed[name] = typed[name].map({True: "true", False: "false"})
@@ -50,7 +51,7 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def percent(mean: float, sd: float = float("nan")) -> str:
-    """A share as percent with one decimal, with its standard deviation where there is one."""
+    """A share in percent with one decimal, with its standard deviation if there is one."""
     if pd.isna(mean):
         return "–"
     spread = "" if pd.isna(sd) else f" ± {100 * sd:.1f}"
@@ -76,7 +77,7 @@ def critical_markdown(critical: pd.DataFrame) -> str:
 
 
 def _measure(row: pd.Series) -> str:
-    """What the solver's settings are measured in; of a solver without any valid one, either."""
+    """`tolerance` or `steps`, by which columns of the bracket are filled."""
     adaptive = pd.notna(row["valid_tolerance"]) or pd.notna(row["invalid_tolerance"])
     return "tolerance" if adaptive else "steps"
 

@@ -1,1 +1,1 @@
-"""What a configuration implies, before anything runs; free of torch."""
+"""What a configuration implies, before anything runs; without torch."""

@@ -1,7 +1,7 @@
 """The cells of a study: what a configuration implies, before anything runs.
 
-A cell is one training job and its evaluation: task, training solver, setting or controller, block of
-seeds. Its identity is its path below `models/`.
+A cell is one training job and its evaluation: task, training solver, setting or controller, and
+block of seeds. Its identity is its path below `models/`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,8 +27,8 @@ class Task:
         name: its name.
         data: its data set.
         model: what is trained.
-        protocol: how.
-        device: where, as in the configuration.
+        protocol: how it is trained.
+        device: where it is computed, as in the configuration.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Cell:
         label: the setting or controller in paths: `steps-64`, `tolerance-0.001`, `paper`.
         seeds: the block.
         setting: the training setting; None where a controller chooses it.
-        controller: what chooses it; None where nothing does.
+        controller: the controller that chooses it; None where there is none.
         test_solvers: the solvers to test with, by name.
         ratios: step sizes or tolerances to test with, as multiples of the training one, ascending.
     """
@@ -64,7 +64,8 @@ class Cell:
 
     @property
     def identity(self) -> str:
-        """What all seeds of this cell share, as a path."""
+        """The part of the path that all seeds share."""
+        # Random streams derive from it and the seed, so a run does not depend on its block.
         return f"{self.task.name}/{self.solver.name}/{self.label}"
 
     @property
@@ -88,6 +89,7 @@ class Study:
 
     config: Mapping[str, Any]
 
+    # Cached, because the rules ask for these many times while the graph of jobs is built.
     @cached_property
     def solvers(self) -> Mapping[str, Solver]:
         """Solvers by name: those of torchdiffeq, and the configuration's own."""
@@ -113,18 +115,19 @@ class Study:
 
     @cached_property
     def flow(self) -> Flow | None:
-        """The models of `figures.flow`; None when figures 1 and 2 are not drawn."""
+        """The models of `figures.flow`; None if figures 1 and 2 are not drawn."""
         if not has_flow(self.config):
             return None
         chosen = self.config["figures"]["flow"]
         place = f"{chosen['task']}/{chosen['solver']}"
+        # Of the blocks of a setting, the one with the chosen seed.
         found = {cell.identity: cell for cell in self.cells if chosen["seed"] in cell.seeds}
         fine, coarse = (found[f"{place}/steps-{chosen[role]}"] for role in ("fine", "coarse"))
         return Flow(fine, coarse, chosen["seed"])
 
     @cached_property
     def adapted(self) -> Mapping[str, Sequence[Cell]]:
-        """The cells of each adapted run of all seeds, under the name of its figure 5."""
+        """The cells of all seeds of each adapted run, by the name of its figure 5."""
         found: dict[str, list[Cell]] = {}
         for cell in self.cells:
             if cell.controller and cell.controller.adapts:
@@ -135,8 +138,10 @@ class Study:
         definition = self.config["tasks"][name]
         data = DataSet.from_json(definition["data"])
         network = Network.from_json(self.config["networks"][definition["network"]])
+        # In the specification, because the hash of this package's code does not cover the user's.
         if network.user_code:
             network = replace(network, code=module_hash(network.user_code))  # type: ignore[type-var]
+        # A head may have more outputs than there are classes, not fewer (checked in `config`).
         classes = definition.get("classes", data.class_count())
         return Task(
             name,
@@ -147,15 +152,16 @@ class Study:
         )
 
     def _cells(self, task: str, solver: Solver) -> Iterator[Cell]:
-        """Those of one task and training solver, settings from coarse to fine, then controllers."""
+        """Cells of one task and training solver: settings from coarse to fine, then controllers."""
         blocks = seed_blocks(self.config["select"]["seeds"])
+        # Floats, so that a tolerance written as 1 and as 1.0 gives one path.
         tolerances = sorted(self._selected("tolerances", task, solver), reverse=True)
         values = [*sorted(self._selected("steps", task, solver)), *map(float, tolerances)]
         for value in values:
             for block in blocks:
                 yield self.cell(task, solver, block, setting=Setting.of(solver, value))
         for name in self._selected("controlled", task, solver):
-            # a controller chooses other steps for every seed, so each seed is a cell of its own
+            # A controller chooses other steps for every seed, so each seed is its own cell.
             for seed in (seed for block in blocks for seed in block):
                 yield self.cell(task, solver, (seed,), controller=name)
 
@@ -174,6 +180,7 @@ class Study:
     ) -> Cell:
         """The cell of one setting, or of one controller, given by its name."""
         test = self.config["test"]
+        # Sorted, here and below, so that reordering a list in the configuration re-runs nothing.
         tests = sorted(test["solvers"].get(solver.name, [solver.name]))
         return Cell(
             task=self.tasks[task],

@@ -1,4 +1,4 @@
-"""Reading the configuration: defaults filled in, and every mistake told in one line."""
+"""Reading the configuration: fill in defaults, and report each error on one line."""
 
 import difflib
 import math
@@ -21,7 +21,7 @@ from solverproof.study.fingerprint import module_hash
 from solverproof.training.controllers.base import Controller
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
-SELECTIONS = ("steps", "tolerances", "controlled")  # of training settings, by task and solver
+SELECTIONS = ("steps", "tolerances", "controlled")  # keys that select what is trained
 _EXPECTED = {
     "integer": "a whole number",
     "number": "a number",
@@ -36,19 +36,20 @@ def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> dict[st
 
     Args:
         config: the configuration, as merged from YAML files.
-        files: the files it was merged from, the last of which wins; used to say where a mistake is.
+        files: the files it was merged from, the last of which wins; used to locate errors.
 
     Raises:
-        InputError: on the first mistake, naming file, key and remedy.
+        InputError: on the first error, naming file, key and remedy.
     """
     filled: dict[str, Any] = _copy(config)
+    # The validator fills in the defaults while it checks.
     for key, message in _problems(filled):
         raise InputError(f"{_source(key, files)}{_dotted(key)}: {message}")
     return filled
 
 
 def read(files: Sequence[Path]) -> dict[str, Any]:
-    """Merge YAML files as Snakemake does: definitions are merged, lists and values replaced by later files.
+    """Merge YAML files as Snakemake does: later files extend dicts and replace lists and values.
 
     Raises:
         InputError: if a file is missing or is not YAML with keys at its top.
@@ -105,7 +106,10 @@ def _seed_block(entry: int | str) -> tuple[int, ...]:
 
 
 def has_flow(config: Mapping[str, Any]) -> bool:
-    """Whether figures 1 and 2 are drawn: the task and solver of their models are selected, with steps to train."""
+    """Whether figures 1 and 2 are drawn.
+
+    They are if the task and the solver of their models are selected, with steps to train.
+    """
     flow, select = config["figures"].get("flow"), config["select"]
     if not flow or flow["task"] not in select["tasks"] or flow["solver"] not in select["solvers"]:
         return False
@@ -113,20 +117,23 @@ def has_flow(config: Mapping[str, Any]) -> bool:
 
 
 def _copy(value: Any) -> Any:
-    """Plain dicts and lists all the way down (Snakemake hands over its own kinds)."""
+    """A copy made of plain dicts and lists (Snakemake passes its own types)."""
     if isinstance(value, Mapping):
         return {key: _copy(item) for key, item in value.items()}
     return [_copy(item) for item in value] if isinstance(value, list) else value
 
 
 def _problems(config: dict[str, Any]) -> Iterator[Problem]:
-    """All mistakes, schema before meaning; meaning is looked at only in a well-formed config."""
+    """All errors, those against the schema first."""
     schema_errors = list(_validator(config).iter_errors(config))
-    # an unknown key is the likeliest cause of whatever else is wrong, an unknown name the last
+    # Only the first error is reported: an unknown key is the likeliest cause of the others, an
+    # unknown name the least likely.
     rank = {"additionalProperties": 0, "names": 2}
     schema_errors.sort(key=lambda error: rank.get(error.validator, 1))
     for error in schema_errors:
         yield _explain(error)
+    # `load` stops at the first error, so all that follows may rely on the schema, and on the
+    # checks before it.
     yield from _unusable_tableaux(config)
     solvers = known_solvers(config["solvers"])
     yield from _unusable_selection(config)
@@ -138,13 +145,13 @@ def _problems(config: dict[str, Any]) -> Iterator[Problem]:
 
 @cache
 def schema() -> Mapping[str, Any]:
-    """The schema, in which three keywords are our own.
+    """The schema, with three keywords of our own.
 
-    `neutral` is the value of a key with which all is as if there were no such key. It is a default
-    that never changes, and is left out of what identifies a job: a key that is added later with one
-    runs nothing again. `names` says of a text, or of the keys of an object, that it is a name
-    defined elsewhere. `families` says of an object that its `family` chooses one of the blocks of
-    that group under $defs, which describes its further keys.
+    `neutral` is a default that never changes, with which everything is as if the key did not exist.
+    It is left out of what identifies a job, so adding a key with a neutral value re-runs nothing.
+    `names` states that a text, or the keys of an object, are names defined elsewhere. `families`
+    states that an object's `family` chooses one of the blocks of that group under $defs, which
+    describes its further keys.
     """
     found: Mapping[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     return found
@@ -152,7 +159,7 @@ def schema() -> Mapping[str, Any]:
 
 @cache
 def _standard_schema() -> Any:
-    """The schema with `families` in the words of the standard."""
+    """The schema with `families` expressed in standard keywords."""
     return _expanded(schema(), schema()["$defs"])
 
 
@@ -177,13 +184,14 @@ def _expanded(node: Any, groups: Mapping[str, Any]) -> Any:
 
 
 def _validator(config: Mapping[str, Any]) -> Any:
-    """A JSON Schema validator that fills in defaults as it goes.
+    """A JSON Schema validator that fills in defaults while it checks.
 
-    To it 2.0 is no integer, and NaN and infinity are no numbers.
+    For it 2.0 is not an integer, and NaN and infinity are not numbers.
     """
     base = jsonschema.Draft202012Validator
 
     def fill_then_check(validator: Any, properties: Any, instance: Any, of: Any) -> Iterator[Any]:
+        # Filled in first, so that defaults are checked like everything else.
         if isinstance(instance, dict):
             for key, subschema in properties.items():
                 for kind in ("default", "neutral"):
@@ -197,6 +205,7 @@ def _validator(config: Mapping[str, Any]) -> Any:
             message = f"unknown {group.removesuffix('s')} '{instance}'{_suggest(instance, known)}"
             yield jsonschema.ValidationError(message)
 
+    # `type(...) is` and not isinstance, because True is an instance of int.
     types = base.TYPE_CHECKER.redefine_many(
         {
             "integer": lambda _, value: type(value) is int,
@@ -256,7 +265,7 @@ def _explain(error: Any) -> Problem:
                 f"{value!r} is not of the form wanted here; write {error.schema['description']}",
             )
     if error.validator == "names" and "propertyNames" in error.absolute_schema_path:
-        key = (*key, value)  # the name is a key of the object
+        key = (*key, value)  # the unknown name is a key of the object
     return key, error.message
 
 
@@ -279,7 +288,7 @@ def _is_number(text: str) -> bool:
 
 
 def _yaml_number(text: str) -> str:
-    """1e-3 as YAML 1.1 wants it: 1.0e-3."""
+    """A number as YAML 1.1 expects it: 1.0e-3 for 1e-3."""
     mantissa, _, exponent = text.lower().partition("e")
     decimal = mantissa if "." in mantissa else f"{mantissa}.0"
     return f"{decimal}e{int(exponent):+d}" if exponent else decimal
@@ -319,14 +328,14 @@ def _unusable_seeds(entries: Sequence[int | str]) -> Iterator[Problem]:
             block = _seed_block(entry)
         except ValueError as error:
             yield ("select", "seeds", i), str(error)
-            return
+            return  # without a block there is nothing to compare
         if twice := seen.intersection(block):
             yield ("select", "seeds", i), f"seed {min(twice)} is given twice; remove one"
         seen.update(block)
 
 
 def _unusable_kinds(config: Mapping[str, Any], solvers: Mapping[str, Solver]) -> Iterator[Problem]:
-    """Steps for adaptive solvers, tolerances for others, tests that cannot be compared."""
+    """Steps for adaptive solvers, tolerances for others, and test solvers of another measure."""
     measures = (("steps", "steps", "tolerances"), ("tolerances", "tolerance", "steps"))
     for selection, measure, other in measures:
         for task, settings in config[selection].items():
@@ -347,9 +356,10 @@ def _unusable_kinds(config: Mapping[str, Any], solvers: Mapping[str, Solver]) ->
 def _unusable_families(
     config: Mapping[str, Any], solvers: Mapping[str, Solver]
 ) -> Iterator[Problem]:
-    """What families find wrong with their definitions, and code of the user's own that is none."""
+    """Errors that families find in their definitions, and user code that cannot be used."""
     networks = {name: Network.from_json(d) for name, d in config["networks"].items()}
     controllers = {name: Controller.of(d, solvers) for name, d in config["controllers"].items()}
+    # Data sets of selected tasks only: a file of a task that is not run may be missing.
     selected = config["select"]["tasks"]
     data = {name: DataSet.from_json(config["tasks"][name]["data"]) for name in selected}
     families: list[tuple[Key, Family]] = [
@@ -406,7 +416,7 @@ def _dotted(key: Key) -> str:
 
 
 def _source(key: Key, files: Sequence[str | Path]) -> str:
-    """The file a key was last set in: the one that holds most of its path, later files first."""
+    """The file that last set a key: the one with most of its path; of equal ones the last."""
     depths = [
         (_depth(yaml.safe_load(Path(file).read_text(encoding="utf-8")), key), file)
         for file in files

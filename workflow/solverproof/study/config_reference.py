@@ -1,4 +1,4 @@
-"""The configuration's keys as a Markdown table, made from the schema so that the two cannot drift apart."""
+"""The configuration's keys as a Markdown table, made from the schema so that the two stay equal."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,8 +7,8 @@ from typing import Any
 from solverproof.study.config import schema
 
 NAMES = {
-    "steps": "<task>", "tolerances": "<task>", "controlled": "<task>", "controllers": "<controller>",
-    "solvers": "<solver>",
+    "steps": "<task>", "tolerances": "<task>", "controlled": "<task>",
+    "controllers": "<controller>", "solvers": "<solver>",
     "tasks": "<task>", "networks": "<network>", "protocols": "<protocol>",
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The identity of the code behind a stage, so that a change re-runs what it can affect, and no more."""
+"""The identity of the code behind a stage, so that a change re-runs only what it can affect."""
 
 import ast
 import hashlib
@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# Modules that change no result by themselves. Lists of families only say where each is; a stage counts
-# those that its specification names. Classes of specifications only carry what stands, as JSON,
-# beside this hash: a key that is added with a neutral value must run nothing again.
+# Modules that change no result by themselves. Lists of families only say where each is; a stage
+# counts those that its specification names. Classes of specifications only carry values that stand
+# as JSON beside this hash: adding a key with a neutral value must re-run nothing.
 LEFT_OUT = ("families", "specifications")
 
 
@@ -18,13 +18,14 @@ def code_hash(*modules: str) -> str:
     """Hash of the named modules and of all they import from this package.
 
     It is taken from the syntax trees without what changes no result: comments, docstrings and
-    formatting, annotations of functions (those of classes count, for dataclasses are made from
-    them), and what is imported for type checkers alone. Packages that contain a module are not
-    followed, so their `__init__` files hold nothing but a docstring.
+    formatting, annotations of functions (those of classes count, because dataclasses are made from
+    them), and imports for type checkers only. Packages that contain a module are not followed, so
+    their `__init__` files hold nothing but a docstring.
 
     Args:
         modules: names below `solverproof`, such as "training.loop".
     """
+    # Sorted, because the order of a set of names differs between processes.
     digest = hashlib.sha256()
     for name in sorted(_closure(modules)):
         digest.update(f"{name}:{_code(name)}\n".encode())
@@ -32,9 +33,9 @@ def code_hash(*modules: str) -> str:
 
 
 def module_hash(module: str) -> str:
-    """Hash of a module that is not of this package, taken as in `code_hash`, without running it.
+    """Hash of a module outside of this package, taken as in `code_hash`, without running it.
 
-    A module of a package counts with all of that package.
+    For a module of a package the whole package is hashed.
 
     Args:
         module: its import path.
@@ -42,6 +43,7 @@ def module_hash(module: str) -> str:
     Raises:
         ModuleNotFoundError: if Python does not find it.
     """
+    # Only the top: to find a module inside a package, Python would run the package.
     top = module.partition(".")[0]
     spec = find_spec(top)
     if spec is None or spec.origin is None:
@@ -74,6 +76,7 @@ def _path(name: str) -> Path:
 @cache
 def _imports(name: str) -> list[str]:
     """Modules of this package that a module imports, anywhere in it."""
+    # The package imports its own modules in this form only, `from solverproof.room.module import`.
     imports = (node for node in ast.walk(_parsed(_path(name))) if isinstance(node, ast.ImportFrom))
     sources = (node.module for node in imports if node.module)
     own = (source for source in sources if source.startswith("solverproof."))
@@ -82,38 +85,40 @@ def _imports(name: str) -> list[str]:
 
 @cache
 def _code(name: str) -> str:
-    """What counts of a module: its syntax tree as text."""
+    """The part of a module that counts: its syntax tree as text."""
+    # Cached, because planning hashes the same modules for every cell.
     return _syntax(_parsed(_path(name)))
 
 
 def _parsed(file: Path) -> ast.AST:
-    """The syntax tree of a file without types of functions, which change no result."""
+    """The syntax tree of a file without the types of functions, which change no result."""
     return _Untyped().visit(ast.parse(file.read_bytes()))  # type: ignore[no-any-return]
 
 
 class _Untyped(ast.NodeTransformer):
-    """Removes annotations in and at functions, and imports that are for type checkers alone."""
+    """Removes the annotations of functions, and imports that are for type checkers only."""
 
     in_function = False
 
-    def visit_If(self, node: ast.If) -> ast.AST | None:  # noqa: N802  the names are ast's
+    def visit_If(self, node: ast.If) -> ast.AST | None:
         for_types = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         return None if for_types else self.generic_visit(node)
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:  # noqa: N802
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
         return None if node.module in {"__future__", "typing"} else node
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:  # noqa: N802
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         return self._visit_inside(node, in_function=False)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
         return self._visit_inside(node, in_function=True)
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
         return ast.arg(node.arg)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        # In a class these are the fields of a dataclass, whose types say how JSON is read.
         if not self.in_function:
             return node
         return ast.Assign([node.target], node.value) if node.value else None

@@ -1,4 +1,4 @@
-"""What a run was made with: versions, machine, commit."""
+"""What a run was computed with: versions, machine, commit."""
 
 import json
 import os
@@ -14,7 +14,7 @@ PACKAGES = ("torch", "torchdiffeq", "numpy", "safetensors")
 
 
 def provenance() -> dict[str, Any]:
-    """Versions of what computes, threads, machine and commit of the code (None outside git)."""
+    """Versions, threads, machine and the commit of the code (None outside git)."""
     import torch
 
     return {
@@ -30,12 +30,12 @@ def provenance() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of what computes."""
+    """Installed versions of Python and of the packages that compute."""
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
 def upgrades(models: Path) -> Iterator[str]:
-    """One line for every package some models were trained with in another version than the installed one.
+    """One line for every package version, other than the installed one, that trained some models.
 
     Args:
         models: the folder of trained models.
@@ -46,7 +46,10 @@ def upgrades(models: Path) -> Iterator[str]:
     found = Counter(item for run in runs for item in run["versions"].items())
     for (name, old), count in sorted(found.items()):
         if old != versions()[name]:
-            yield f"{name} {versions()[name]} is installed; {count} of {len(runs)} cells were trained with {old}"
+            yield (
+                f"{name} {versions()[name]} is installed; "
+                f"{count} of {len(runs)} cells were trained with {old}"
+            )
 
 
 def _processor() -> str:
@@ -57,7 +60,7 @@ def _processor() -> str:
 
 
 def _commit() -> str | None:
-    """The commit the code was at, with a plus sign if it had been edited since."""
+    """The commit of the code, with a plus sign if there are uncommitted edits."""
     describe = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
     here = Path(__file__).parent
     try:

@@ -1,7 +1,8 @@
-"""What a job needs of a machine, estimated from its cell, for schedulers that want to know before it runs.
+"""Memory and time of jobs, estimated from their cells, because schedulers ask before a job runs.
 
-The constants are from recorded jobs of the default study (`results/benchmarks/`) and are meant as upper
-bounds; what they miss, the next attempt gets, with twice as much. `sizing` alone is meant to be near.
+The constants come from recorded jobs of the default study (`results/benchmarks/`) and are meant as
+upper bounds; a job that exceeds them is retried with twice as much. Only `sizing` is meant to be
+near the truth.
 """
 
 import math
@@ -16,27 +17,21 @@ from solverproof.study.workload import (
     training_work,
 )
 
-BASE_MB = 1000  # Python with torch, the data set, and the two Snakemakes around a job of Slurm
-SAVED_BYTES = (
-    16  # per hidden unit of an evaluation: four float32 tensors, kept for the backward pass
-)
-RECOMPUTED_BYTES = 20  # per unit of the state instead, where activations are computed again
-WORK_PER_MINUTE = (
-    1.2e11  # multiply-adds of forward passes, the slowest recorded, on a machine busy twice over
-)
-TRAINING, EVALUATION = (
-    6,
-    2,
-)  # floating-point operations to a multiply-add forward: two there, four backward
-OPERATIONS_PER_HOUR = (
-    7e10 * 3600
-)  # as recorded for all jobs together, on one core of an idle machine
+BASE_MB = 1000  # Python with torch, the data set, and the two Snakemakes around a Slurm job
+# Per hidden unit and evaluation: four float32 tensors, kept for the backward pass.
+SAVED_BYTES = 16
+RECOMPUTED_BYTES = 20  # per unit of the state instead, where activations are recomputed
+# Multiply-adds of forward passes: the slowest rate recorded, on a machine under twice its load.
+WORK_PER_MINUTE = 1.2e11
+# Floating-point operations per multiply-add of a forward pass: two forward, four backward.
+TRAINING, EVALUATION = 6, 2
+OPERATIONS_PER_HOUR = 7e10 * 3600  # recorded over all jobs, on one core of an idle machine
 START_MINUTES = 5  # loading torch from a busy file system
 SHORT_MINUTES = 5  # of work; below it queueing and starting cost more than the job
 
 
 def memory_mb(cell: Cell, attempt: int = 1) -> int:
-    """Megabytes for any job of a cell: training needs most, for it keeps much to go backward.
+    """Megabytes for any job of a cell; training needs most, for what the backward pass needs.
 
     Args:
         cell: the cell.
@@ -47,7 +42,9 @@ def memory_mb(cell: Cell, attempt: int = 1) -> int:
     samples = protocol.batch * len(cell.seeds)
     if protocol.gradient == "backpropagation":
         kept = SAVED_BYTES * hidden * nfe
-    else:  # one evaluation, and all states
+    else:
+        # The activations of one evaluation at a time, and all states. For the adjoint, which keeps
+        # fewer states, it is an upper bound.
         kept = SAVED_BYTES * hidden + RECOMPUTED_BYTES * math.prod(shape) * nfe
     return math.ceil(BASE_MB + samples * kept / 1e6) << (attempt - 1)
 
@@ -58,10 +55,8 @@ def training_minutes(cell: Cell, attempt: int = 1) -> int:
 
 
 def evaluation_minutes(cell: Cell, attempt: int = 1) -> int:
-    """Wall-time limit of evaluating or tracing a cell, in minutes; arguments as for `memory_mb`.
-
-    It is reckoned as for training, though nothing goes backward.
-    """
+    """Wall-time limit of evaluating or tracing a cell, in minutes; arguments as for `memory_mb`."""
+    # At the rate of training, which is slower for its backward passes: an upper bound.
     return _minutes(evaluation_work(cell), attempt)
 
 
@@ -70,23 +65,23 @@ def _minutes(work: int, attempt: int) -> int:
 
 
 def gpus(cell: Cell) -> int:
-    """GPUs of any job of a cell: one where its task asks for it by name, else none."""
+    """GPUs of any job of a cell: one if its task asks for one by name, otherwise none."""
     return int(wants_gpu(cell.task))
 
 
 def wants_gpu(task: Task) -> bool:
-    """Whether a task asks for a GPU by name; one with device `auto` takes what is there."""
+    """Whether a task asks for a GPU by name; with device `auto` it takes what is available."""
     return task.device == "cuda"
 
 
 def group(cell: Cell) -> str:
-    """The group of a cell's jobs: `short`, of which a profile bundles many into one, or `long`."""
+    """The group of a cell's jobs: `short`, many of which a profile bundles into one, or `long`."""
     work = training_work(cell) + probing_work(cell) + evaluation_work(cell)
     return "short" if work <= SHORT_MINUTES * WORK_PER_MINUTE else "long"
 
 
 def sizing(cells: Sequence[Cell]) -> str:
-    """What cells need, in one line."""
+    """What the cells need in total, on one line."""
     operations = [
         TRAINING * training_work(cell) + EVALUATION * (probing_work(cell) + evaluation_work(cell))
         for cell in cells

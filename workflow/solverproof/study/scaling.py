@@ -1,7 +1,8 @@
-"""How a study scales with cores, simulated from the times that its jobs took.
+"""How a study scales with cores, simulated from the recorded times of its jobs.
 
-Snakemake records them in `results/benchmarks/`. A cell is a training and then its evaluation, of one core
-each. Left out are the light jobs before and after, which take seconds, and whatever a scheduler adds.
+Snakemake records them in `results/benchmarks/`. A cell is a training and then its evaluation, each
+on one core. The simulation leaves out the light jobs before and after, which take seconds, and
+whatever a scheduler adds.
 """
 
 import csv
@@ -13,7 +14,9 @@ from pathlib import Path
 from solverproof.errors import InputError
 
 CORES = (1, 2, 8, 64, 512)
-ALONE = 2.0  # times as long as in a block of five: a seed on its own, at most (`make bench`, small network)
+# How much longer a seed takes alone than its share of a block of five, at most: measured with a
+# small network (`make bench`), where stacking saves most.
+ALONE = 2.0
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,17 @@ def recorded(results: Path) -> list[Recorded]:
     evaluations = _seconds(benchmarks / "evaluate")
     if not trainings:
         raise InputError(
-            f"{benchmarks}: no times of trainings; run the study first, or name the folder of its results"
+            f"{benchmarks}: no times of trainings; run the study first, "
+            "or name the folder of its results"
         )
+    # A cell whose evaluation has not run yet still counts with its training.
     return [
         Recorded(cell, seconds, evaluations.get(cell, 0)) for cell, seconds in trainings.items()
     ]
 
 
 def _seconds(folder: Path) -> dict[str, float]:
-    """Recorded seconds by path of the cell."""
+    """Recorded seconds by the cell's path."""
     files = sorted(folder.glob("*/*/*/seeds-*.tsv"))
     return {str(file.relative_to(folder).with_suffix("")): _time(file) for file in files}
 
@@ -66,15 +71,17 @@ def _time(file: Path) -> float:
 
 
 def wall_time(cells: Sequence[Recorded], cores: int) -> float:
-    """Seconds until all cells are done, if a free core always takes the longest training, then evaluations.
+    """Seconds until all cells are done on a number of cores.
 
-    That is how the priorities of the rules order the jobs.
+    A free core always takes the longest waiting training, and evaluations only after all trainings,
+    as the priorities of the rules order them.
     """
+    # Entries (0 for a training or 1 for an evaluation, negative seconds, seconds of the evaluation
+    # that may follow), so that the smallest entry of the heap is the next job.
     waiting = [(0, -cell.training, cell.evaluation) for cell in cells]
     heapq.heapify(waiting)
-    running: list[
-        tuple[float, float]
-    ] = []  # when it ends, and the seconds of the evaluation that may start then
+    # When a job ends, and the seconds of the evaluation that may start then.
+    running: list[tuple[float, float]] = []
     now = 0.0
     while waiting or running:
         if waiting and len(running) < cores:
@@ -92,7 +99,8 @@ def split(cells: Sequence[Recorded], factor: float) -> list[Recorded]:
 
     Args:
         cells: cells, most of them blocks of seeds.
-        factor: what a seed takes on its own, relative to its share of the block; never more than all of the block.
+        factor: time of a seed alone relative to its share of the block; it is capped at the time of
+            the whole block.
     """
     return [part for cell in cells for part in _parts(cell, factor)]
 
@@ -109,7 +117,7 @@ def _parts(cell: Recorded, factor: float) -> list[Recorded]:
 
 
 def report(results: Path) -> str:
-    """Wall time, speed-up and efficiency on more and more cores, as a Markdown table, and what bounds them."""
+    """Wall time, speed-up and efficiency by number of cores, as Markdown, and what bounds them."""
     cells = recorded(results)
     fast, slow = split(cells, 1), split(cells, ALONE)
     return "\n".join(
@@ -129,14 +137,19 @@ def report(results: Path) -> str:
 
 
 def _row(cells: Sequence[Recorded], cores: int) -> str:
+    # One core takes the sum of all jobs, so speed-up is relative to that.
     wall = wall_time(cells, cores)
     speedup = sum(cell.total for cell in cells) / wall
     return f"| {cores} | {_minutes(wall)} | {speedup:.1f} | {100 * speedup / cores:.0f} |"
 
 
 def _critical(cells: Sequence[Recorded]) -> str:
+    # Cells do not depend on each other, so the longest one is the critical path.
     longest = max(cells, key=lambda cell: cell.total)
-    return f"{_minutes(longest.total)} min, of which training `{longest.cell}` takes {_minutes(longest.training)}"
+    return (
+        f"{_minutes(longest.total)} min, "
+        f"of which training `{longest.cell}` takes {_minutes(longest.training)}"
+    )
 
 
 def _range(least: float, most: float) -> str:

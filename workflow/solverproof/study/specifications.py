@@ -21,7 +21,7 @@ EVALUATE, TRACE = ("evaluation.cross_solver",), ("evaluation.tracing",)
 def code_of(spec: Specification, *modules: str) -> str:
     """Hash of the modules behind a stage, and of the families that its specification names.
 
-    A family is code of those jobs alone that use it.
+    The code of a family identifies only the jobs that use it.
     """
     families = {type(family).__module__.removeprefix("solverproof.") for family in _families(spec)}
     return code_hash(*modules, *families)
@@ -36,12 +36,12 @@ def _families(value: Any) -> Iterator[Family]:
 
 
 def data_path(results: str) -> Callable[[Cell], str]:
-    """A function that tells the path of a cell's data set below a folder of results."""
+    """A function that gives the path of a cell's data set below a folder of results."""
     return lambda cell: f"{results}/data/{cell.task.name}.safetensors"
 
 
 def data_spec(study: Study, task: str) -> DataSet:
-    """What defines the data set of a task; a file counts by its content."""
+    """What defines the data set of a task; a file is identified by its content."""
     return study.tasks[task].data.identified()
 
 
@@ -88,30 +88,30 @@ def evaluation_code(cell: Cell) -> str:
 
 
 def trace_spec(cell: Cell, seed: int) -> TraceSpec:
-    """What defines the trace of one seed of a cell with a setting of its own."""
+    """What defines the trace of one seed of a cell that has a setting."""
     if cell.setting is None:
         raise ValueError(f"{cell.path} has no setting of its own")
     return TraceSpec(model=cell.task.model, setting=cell.setting, index=cell.seeds.index(seed))
 
 
 def trace_code(cell: Cell) -> str:
-    """The code behind the trace of a cell with a setting of its own."""
+    """The code behind the trace of a cell that has a setting."""
     return code_of(trace_spec(cell, cell.seeds[0]), *TRACE)
 
 
 def tables_spec(study: Study) -> TablesSpec:
-    """What defines the tables, beside the evaluations."""
+    """What defines the tables, besides the evaluations."""
     return TablesSpec(study.config["validity"]["threshold"], _own_solvers(study))
 
 
 def flow_spec(study: Study) -> FlowSpec:
-    """What figures 1 and 2 say of their models."""
+    """What figures 1 and 2 state about their models."""
     flow = study.config["figures"]["flow"]
     return FlowSpec(**{key: flow[key] for key in ("task", "solver", "fine", "coarse")})
 
 
 def accuracy_spec(study: Study, task: str) -> AccuracySpec:
-    """What defines figure 4 of a task, of the training solvers that have settings of their own."""
+    """What defines figure 4 of a task, with the training solvers that have settings."""
     with_setting = {c.solver.name for c in study.cells if c.task.name == task and c.setting}
     return AccuracySpec(
         task=task,
@@ -122,11 +122,12 @@ def accuracy_spec(study: Study, task: str) -> AccuracySpec:
 
 
 def adaptation_spec(cells: Sequence[Cell]) -> AdaptationSpec:
-    """What defines figure 5 of an adapted run: `cells` are those of its seeds."""
+    """What defines figure 5 of an adapted run, given the cells of its seeds."""
     return AdaptationSpec(cells[0].solver.name)
 
 
 def _own_solvers(study: Study) -> tuple[Solver, ...]:
-    """Solvers that the configuration defines and the study uses: tables give only their names."""
+    """Solvers that the configuration defines and the study uses; tables have only their names."""
+    # Without the source, a text for readers that changes no result.
     used = {s for cell in study.cells for s in (cell.solver, *cell.test_solvers) if s.tableau}
     return tuple(replace(s, source="") for s in sorted(used, key=lambda s: s.name))

@@ -1,7 +1,6 @@
 """Functions of a rule's wildcards, as Snakemake calls them, made from functions of cells."""
 
 from collections.abc import Callable, Mapping
-from inspect import signature
 from typing import Any
 
 from solverproof.study.cells import Cell
@@ -21,22 +20,14 @@ def of_cell(cells: Mapping[str, Cell], *steps: Callable[..., Any]) -> Callable[.
             result = step(result)
         return result
 
-    return _signed(function)
+    return function
 
 
 def of_attempt(cells: Mapping[str, Cell], need: Callable[[Cell, int], int]) -> Callable[..., Any]:
     """A function of the wildcard `cell` and the attempt, counted from 1."""
 
+    # Snakemake passes the attempt to functions that have a parameter of this name.
     def function(wildcards: Any, attempt: int) -> int:
         return need(cells[wildcards.cell], attempt)
 
-    return _signed(function)
-
-
-def _signed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with its signature at hand.
-
-    Snakemake asks for it with every call, which took a tenth of a dry run's time.
-    """
-    function.__signature__ = signature(function)  # type: ignore[attr-defined]
     return function

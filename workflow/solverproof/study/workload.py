@@ -1,4 +1,4 @@
-"""What the jobs of a cell compute, roughly: for ordering and sizing them before they run."""
+"""Rough amounts of work of a cell's jobs, to order and size them before they run."""
 
 import math
 from collections.abc import Iterable
@@ -6,17 +6,18 @@ from collections.abc import Iterable
 from solverproof.ode.solvers import Solver
 from solverproof.study.cells import Cell
 
-UNKNOWN_SHAPE = (1, 64)  # a guess of the size of the user's own samples
-UNKNOWN_NFE = 128  # a guess of the evaluations of a forward pass whose steps are chosen as it goes
+UNKNOWN_SHAPE = (1, 64)  # a guess of the shape of the user's own samples
+UNKNOWN_NFE = 128  # a guess for a forward pass whose steps are chosen while it runs
 UNKNOWN_TEST = 1000  # a guess of the number of the user's own test samples
-# times as long as backpropagation; the adjoint as recorded: 2.7 for a block of five seeds, 4 for one
+# Time relative to backpropagation. The adjoint's was recorded: 2.7 for a block of five seeds, 4 for
+# one. Recomputation adds a forward pass to one forward and two backward ones.
 PASSES = {"adjoint": 3, "recomputation": 4 / 3}
 
 
 def training_work(cell: Cell) -> int:
     """Multiply-adds of a cell's forward passes in training.
 
-    What gradients take beyond backpropagation counts as if more were passed forward.
+    Work of gradients beyond backpropagation counts as additional forward passes.
     """
     protocol = cell.task.protocol
     passes = PASSES.get(protocol.gradient, 1)
@@ -30,7 +31,7 @@ def evaluation_work(cell: Cell) -> int:
 
 
 def probing_work(cell: Cell) -> int:
-    """Multiply-adds of measuring a controlled cell during training."""
+    """Multiply-adds of a controlled cell's measurements on the test set during training."""
     if not cell.controller:
         return 0
     times = cell.task.protocol.iterations // cell.controller.probe_every
@@ -41,6 +42,7 @@ def probing_work(cell: Cell) -> int:
 
 def _test_work(cell: Cell, solvers: Iterable[Solver], ratios: Iterable[float]) -> int:
     """Multiply-adds of forward passes of all test samples, with each solver at each ratio."""
+    # In steps, not evaluations: test solvers take the same steps with other numbers of stages.
     samples = cell.task.data.test_count() or UNKNOWN_TEST
     steps, ratios = expected_nfe(cell) / cell.solver.stages, list(ratios)
     nfe = sum(
@@ -52,7 +54,7 @@ def _test_work(cell: Cell, solvers: Iterable[Solver], ratios: Iterable[float]) -
 
 
 def expected_nfe(cell: Cell) -> int:
-    """Evaluations of the field in a forward pass; a guess where the steps are chosen as it goes."""
+    """Function evaluations of a forward pass; a guess where the steps are chosen while it runs."""
     if cell.setting:
         steps = cell.setting.steps
     else:
@@ -61,7 +63,7 @@ def expected_nfe(cell: Cell) -> int:
 
 
 def state_shape(cell: Cell) -> tuple[int, ...]:
-    """Shape of a task's samples, and so of the state; a guess where they are the user's own."""
+    """Shape of a task's samples, and so of the state; a guess for the user's own samples."""
     return cell.task.data.sample_shape() or UNKNOWN_SHAPE
 
 

@@ -1,1 +1,1 @@
-"""Training a block of seeds, and what chooses its steps."""
+"""Training a block of seeds, and the controllers that choose its steps."""

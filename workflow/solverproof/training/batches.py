@@ -27,7 +27,7 @@ def batch_indices(samples: int, batch: int, streams: Sequence[int]) -> Iterator[
 
 def run_seed(identity: str, seed: int) -> int:
     """Seed of a run's random numbers, from the run's identity; even, so that the next is free."""
-    # Not Python's `hash`, which differs between processes. Six bytes, doubled, stay below 2^49, well
-    # within the range of PyTorch's seeds.
+    # Not Python's `hash`, which differs between processes. Six bytes, doubled, stay below 2^49,
+    # which is within the range of PyTorch's seeds.
     digest = hashlib.sha256(f"{identity}/seed-{seed}".encode()).digest()
     return int.from_bytes(digest[:6], "big") * 2

@@ -18,7 +18,7 @@ from solverproof.errors import InputError
 from solverproof.files import write_atomically
 from solverproof.training.stateful import Stateful
 
-# The environment variable with the seconds between two checkpoints, for clusters that often stop jobs.
+# Environment variable: seconds between two checkpoints; to be lowered where jobs are often stopped.
 INTERVAL = "SOLVERPROOF_CHECKPOINT_SECONDS"
 NAME = "training"
 
@@ -58,7 +58,7 @@ class Checkpoint:
         self.saved = time.monotonic()
 
     def load(self, parts: Mapping[str, Stateful]) -> None:
-        """Restore parts from what was saved, if anything; an unusable checkpoint gives a warning."""
+        """Restore parts from what was saved, if anything; warn if it cannot be used."""
         if payload := self._payload():
             # Tensors and plain values only, so that loading a file never runs code.
             state = torch.load(io.BytesIO(payload), weights_only=True)

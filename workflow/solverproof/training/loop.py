@@ -174,6 +174,7 @@ def train(
         losses = seed_losses(forward.logits, batch.labels)
         # Failures are found before the update, from the loss of the current parameters.
         rows = record.add(batch, forward, losses)
+        # Once all seeds have failed there is no gradient left to follow.
         if not record.running:
             break
         optimizer.zero_grad()
@@ -188,6 +189,7 @@ def train(
         if checkpoint and checkpoint.due:
             checkpoint.save(parts)
 
+    # The result is for evaluating and saving, which must not record gradients.
     for p in parameters.values():
         p.detach_()
     return Trained(
@@ -241,6 +243,7 @@ class _Record:
         self.started = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
+        # Plain values instead of dataclasses, because a checkpoint is loaded without running code.
         return {
             "iterations": self.iterations,
             "total_nfe": self.total_nfe,
@@ -280,12 +283,14 @@ class _Record:
         last = batch.iteration == self.protocol.iterations
         due = last or batch.iteration % self.protocol.history_every == 0
         accuracies = (forward.logits.argmax(2) == batch.labels).float().mean(1).tolist()
+        # Failed seeds are counted as well, because their solves still run.
         self.total_nfe = [n + s.nfe for n, s in zip(self.total_nfe, forward.solutions, strict=True)]
         results = zip(
             self.seeds, losses.tolist(), accuracies, forward.solutions, self.total_nfe, strict=True
         )
         rows = []
         for seed, loss, accuracy, solution, total_nfe in results:
+            # Only the first failure is recorded; later ones follow from its NaN parameters.
             if seed in self.failures:
                 continue
             rows.append(

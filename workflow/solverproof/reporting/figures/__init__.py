@@ -1,1 +1,1 @@
-"""Figures, drawn from tables and traces alone."""
+"""Figures, drawn only from tables and traces."""

@@ -28,10 +28,10 @@ MEASURES = ("steps", "tolerance")  # one row of panels each
 
 
 def figure(spec: AccuracySpec, evaluations: Path) -> Figure:
-    """One panel per training solver of a task, against steps for fixed-step solvers, tolerance for adaptive ones.
+    """One panel per training solver of a task, against test steps or test tolerance.
 
-    A colour is a training setting, a marker a test solver, a dark marker the training setting
-    itself; points are means over seeds, bars standard deviations.
+    A colour stands for a training setting, a marker for a test solver, a dark marker for the
+    training setting itself; points are means over seeds, bars standard deviations.
 
     Args:
         spec: the task and its training solvers.
@@ -60,7 +60,7 @@ def figure(spec: AccuracySpec, evaluations: Path) -> Figure:
 def _row(
     part: SubFigure, table: pd.DataFrame, measure: str, solvers: Sequence[str]
 ) -> Iterable[Axes]:
-    """The panels of all training solvers of a kind, with one legend for all of them."""
+    """The panels of all training solvers of one measure, with one legend for all of them."""
     colors = _setting_colors(
         sorted(table[f"train_{measure}"].unique(), reverse=measure == "tolerance")
     )

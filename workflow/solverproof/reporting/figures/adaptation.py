@@ -22,7 +22,9 @@ MARKED = 10  # times at which the finer solvers of panel (c) are marked
 
 
 def figure(spec: AdaptationSpec, *inputs: Path) -> Figure:
-    """Test accuracy (a) and chosen step (b) of all seeds; of one, accuracy with finer solvers (c) and step (d).
+    """Test accuracy (a) and chosen step (b) of all seeds; the same of one seed (c, d).
+
+    Panel (c) also has the accuracy with finer solvers.
 
     Args:
         spec: the training solver.
@@ -64,7 +66,7 @@ def _sizes(ax: Axes, checks: pd.DataFrame, color: Any) -> None:
 
 
 def _finer(ax: Axes, probes: pd.DataFrame, solver: str) -> None:
-    """Accuracy with the training solver as a line, with finer ones as marks."""
+    """Accuracy with the training solver as a line, with finer solvers as markers."""
     deployed, finer = probes[probes["role"] == "deployed"], probes[probes["role"] == "finer"]
     color = style_of(solver).color
     ax.plot(
@@ -88,7 +90,7 @@ def _label(axes: Any, shown: str) -> None:
     for above, below in axes.T:
         above.set_ylabel("test accuracy (%)")
         below.set_xlabel("iteration")
-        # under the column, where it covers no data
+        # Below the column, where it covers no data.
         below.legend(
             *above.get_legend_handles_labels(),
             loc="upper center",

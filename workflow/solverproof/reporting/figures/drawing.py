@@ -13,7 +13,7 @@ from solverproof.reporting.specifications import (
 )
 from solverproof.specifications import Specification
 
-# the module of a figure has a function `figure(spec, *inputs)`, whose specification is of this class
+# By module. It has a function `figure(spec, *inputs)`, whose specification is of this class.
 FIGURES: Mapping[str, type[Specification]] = {
     "trajectories": FlowSpec,
     "regions": FlowSpec,
@@ -29,7 +29,7 @@ def draw(name: str, spec: Any, inputs: Sequence[Path], out: Sequence[Path]) -> N
 
     Args:
         name: a name in `FIGURES`, which is also that of its module.
-        spec: what it shows, as JSON.
+        spec: its specification, as JSON.
         inputs: the tables and traces it is drawn from.
         out: files to write, such as figure.pdf and figure.png.
     """

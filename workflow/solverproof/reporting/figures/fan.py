@@ -1,4 +1,4 @@
-"""Figure 3: Lady Windermere's fan, the XOR points that numerical error separates, and the data set."""
+"""Figure 3: Lady Windermere's fan, XOR points separated by numerical error, and the data set."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,7 +22,7 @@ SHOWN = 600  # points of the data set; more would hide each other
 
 
 def figure(_: NoSpec) -> Figure:
-    """End points by Euler with a coarse (a) and a fine step (b), and concentric spheres in the plane (c)."""
+    """End points by Euler with a coarse (a) and a fine step (b), and concentric spheres (c)."""
     fig, axes = plt.subplots(1, 3, figsize=(PAGE, 2.7))
     _fan(axes[0], COARSE_STEP, "$h = 10^{-2.5}$")
     _fan(axes[1], FINE_STEP, "$h = 10^{-3.5}$")

@@ -8,8 +8,8 @@ arXiv 2007.15386):
 The paper prints no parameter values. Those in ``FAN`` were found by a search: with the paper's
 step ``COARSE_STEP`` the end points of the four XOR points can be divided by a line, with
 ``FINE_STEP`` (and in the limit of vanishing steps) they cannot. ``FAN`` turns the points about
-the origin, which stays put, between three and six times; the turning speed grows with the
-distance from the origin, so that the energy Euler's method adds ends as an error in phase.
+the origin, which is fixed, between three and six times; the turning speed grows with the distance
+from the origin, so the energy that Euler's method adds becomes an error in phase.
 
 All quantities are dimensionless. Points are rows ``(x, y)`` of floating-point arrays.
 """
@@ -53,7 +53,7 @@ FINE_STEP = 10**-3.5
 XOR_POINTS: FloatArray = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
 XOR_LABELS: IntArray = np.array([0, 0, 1, 1])
 
-# A gap below this fraction of the extent of the points is rounding error: they touch.
+# A gap below this fraction of the extent of the points counts as rounding error: they touch.
 _SMALLEST_GAP = 1e-6
 
 
@@ -68,7 +68,7 @@ def vector_field(system: FanSystem, z: FloatArray) -> FloatArray:
 
 
 def euler_trajectories(system: FanSystem, points: FloatArray, step_size: float) -> FloatArray:
-    """Carry ``points``, shape (points, 2), to ``system.end_time`` by Euler's explicit method.
+    """Solve from ``points``, shape (points, 2), to ``system.end_time`` with explicit Euler.
 
     The end time need not be a multiple of ``step_size``: n = round(end_time / step_size) equal
     steps of exactly end_time / n are taken. Returns every state, shape (n + 1, points, 2), the

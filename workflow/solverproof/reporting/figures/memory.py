@@ -16,11 +16,11 @@ STYLES = {
 
 
 def figure(spec: NoSpec, table: Path) -> Figure:
-    """Megabytes beyond those of an idle process, of both ways to the same gradients.
+    """Megabytes beyond those of an idle process, for both ways to compute the same gradients.
 
     Args:
-        spec: nothing.
-        table: what `solverproof.memory` measured.
+        spec: empty.
+        table: the measurements of `solverproof.benchmarks.memory`.
     """
     del spec
     measured = pd.read_csv(table)

@@ -1,4 +1,4 @@
-"""Figure 2: the classifier's regions behind the ODE block's output, at the training step and at half of it."""
+"""Figure 2: the classifier's regions behind the ODE's output, at the training step and its half."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from solverproof.reporting.specifications import FlowSpec
 
 
 def figure(spec: FlowSpec, coarse: Path) -> Figure:
-    """Output of the model trained with the large step, tested with that step (a) and half of it (b).
+    """Output of the model trained with the large step, at that step (a) and at half of it (b).
 
     Args:
         spec: which models they are.
@@ -33,8 +33,9 @@ def figure(spec: FlowSpec, coarse: Path) -> Figure:
         axes, (trace["ends"], trace["ends_half"]), (steps, 2 * steps), strict=True
     ):
         ax.imshow(
-            trace["regions"], extent=tuple(trace["box"]), origin="lower", aspect="auto", interpolation="nearest",
-            cmap=ListedColormap(CLASS_TINTS, under="white"), vmin=0, vmax=1,
+            trace["regions"], extent=tuple(trace["box"]), origin="lower", aspect="auto",
+            interpolation="nearest", cmap=ListedColormap(CLASS_TINTS, under="white"),
+            vmin=0, vmax=1,
         )  # fmt: skip
         for label, color in enumerate(CLASS_COLORS):
             ax.plot(*ends[trace["labels"] == label].T, ".", color=color, markersize=2)

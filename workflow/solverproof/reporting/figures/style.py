@@ -1,4 +1,4 @@
-"""How figures look: sizes, colours, markers. Every solver and every class looks the same in every figure."""
+"""The style of figures: sizes, colours, markers. A solver looks the same in all of them."""
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ class SolverStyle(NamedTuple):
     marker: str
 
 
-# Okabe, Ito (2008): told apart with any common colour blindness
+# Okabe, Ito (2008): distinguishable with any common colour blindness.
 BLUE, ORANGE, GREEN, PINK, SKY, RED = (
     "#0072B2",
     "#E69F00",
@@ -56,7 +56,7 @@ SETTINGS_COLORMAP = "viridis_r"
 
 
 def style_of(solver: str) -> SolverStyle:
-    """The style of a solver; one not in `STYLES` has one that follows from its name alone."""
+    """The style of a solver; for one not in `STYLES` it depends only on the name."""
     chance = zlib.crc32(solver.encode())
     other = SolverStyle(
         solver,
@@ -68,7 +68,7 @@ def style_of(solver: str) -> SolverStyle:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw without a screen, in the house style."""
+    """A context for drawing without a screen, in the style of this study."""
     mpl.use("Agg")
     house: dict[Any, Any] = {
         "font.size": 8,
@@ -90,6 +90,7 @@ def styled() -> Iterator[None]:
 
 def save(figure: Figure, out: Sequence[Path]) -> None:
     """Save a figure to each file atomically; the same figure gives the same bytes."""
+    # The date and the version of matplotlib would make the bytes of equal figures differ.
     undated: dict[str, dict[str, Any]] = {
         ".pdf": {"CreationDate": None},
         ".png": {"Software": None},
@@ -105,6 +106,7 @@ def label_panels(axes: Iterable[Axes]) -> None:
     """Put (a), (b), (c), … before the titles of the panels, in the reader's order."""
     for i, ax in enumerate(axes):
         title = ax.get_title()
+        # A centred title would stay beside the one on the left.
         ax.set_title("")
         ax.set_title(f"({chr(ord('a') + i)}) {title}", loc="left")
 

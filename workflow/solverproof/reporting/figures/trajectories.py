@@ -1,4 +1,4 @@
-"""Figure 1: trajectories of a model trained with a small step and of one trained with a large one."""
+"""Figure 1: trajectories of a model trained with a small step and of one with a large step."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,7 +67,10 @@ def _trajectories(ax: Axes, trace: Mapping[str, np.ndarray], title: str) -> None
 
 
 def _look_at_most(ax: Axes, states: np.ndarray) -> None:
-    """Limits around nine in ten states: a model may throw a few points a thousand times as far as the others."""
+    """Set limits around nine tenths of the states.
+
+    A model may move a few points a thousand times as far as the others.
+    """
     finite = states[np.isfinite(states).all(axis=1)]
     if len(finite):
         (left, bottom), (right, top) = np.percentile(finite, [5, 95], axis=0)

@@ -1,1 +1,1 @@
-"""What chooses the step size or tolerance during training, one file each."""
+"""Controllers, which choose the step size or tolerance during training, one file each."""

@@ -17,11 +17,13 @@ from solverproof.training.controllers.base import Check, Controller, Decision
 if TYPE_CHECKING:
     from solverproof.training.loop import Batch
 
-MARGIN = 50  # how many times smaller the error estimate of the test solver is
+MARGIN = 50  # the test solver's error estimate is smaller by this factor
 FIRST_TOLERANCE = 1e-6
 FINEST_TOLERANCE = 1e-7  # float32 states resolve no smaller relative errors
-MOST_TIGHTENINGS = 6  # of the tolerance of a test solver that is the training solver
-UNCHANGED = 5  # checks without a change in NFE after which a tolerance is not raised
+MOST_TIGHTENINGS = 6  # of the tolerance, where the test solver is the training solver
+# Checks without a change in NFE after which a tolerance is not raised. The paper says iterations;
+# read literally, the tolerance would never rise from 1e-6, where the NFE are constant.
+UNCHANGED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +32,15 @@ class PaperRule(Controller):
 
     Attributes:
         test_solver: the more accurate solver.
-        threshold: largest difference of the two accuracies that is accepted.
+        threshold: largest accepted difference of the two accuracies.
         interval: iterations between two checks.
         shrink: factor of the step size or tolerance on a violation, below 1.
         grow: factor that is tried otherwise, above 1.
-        most_steps: steps that are never exceeded.
+        most_steps: largest number of steps.
         initial: first step size (as a fraction of the horizon) or tolerance; None for Hairer's
             procedure for a step size, 1e-6 for a tolerance.
         probe_every: iterations between two measurements on the test set.
-        probe_solvers: solvers to measure with beside the training solver; None for the test solver.
+        probe_solvers: solvers to measure with besides the training solver; None: the test solver.
     """
 
     family: ClassVar[str] = "adaptation"
@@ -55,7 +57,7 @@ class PaperRule(Controller):
     probe_solvers: tuple[Solver, ...] | None = None
 
     def misfit(self, solver: Solver) -> str | None:
-        """A test solver that is no better, or solvers that are not measured in the same way."""
+        """A test solver that is no better, or solvers of another measure."""
         test = self.test_solver
         for other in (test, *self.probe_solvers_used()):
             if other.measure != solver.measure:
@@ -68,21 +70,21 @@ class PaperRule(Controller):
         return f"its test solver {test.name} is no better than {solver.name}; {wanted}"
 
     def expected_steps(self, solver: Solver) -> int | None:
-        """Those of the first step size, where it is given."""
+        """The steps of the first step size, if it is given."""
         if self.initial is None or solver.is_adaptive:
             return None
         return math.ceil(1 / self.initial)
 
     def probe_solvers_used(self) -> tuple[Solver, ...]:
-        """As given; else the test solver."""
+        """The given ones; otherwise the test solver."""
         return (self.test_solver,) if self.probe_solvers is None else self.probe_solvers
 
     def published(self) -> str | None:
-        """The paper's adaptation uses the midpoint rule."""
+        """Adaptation, if the test solver is the paper's, the midpoint rule."""
         return "adaptation" if self.test_solver.name == "midpoint" else None
 
     def schedule(self, solver: Solver, *, seed: int, stream: int) -> Adaptation:
-        """The algorithm for one seed, which draws nothing at random."""
+        """The algorithm for one seed; it draws no random numbers."""
         del stream
         return Adaptation(self, solver, seed)
 
@@ -92,7 +94,7 @@ class Rule:
     """When and by how much a step size or tolerance changes.
 
     Attributes:
-        threshold: largest difference of two accuracies on a batch that is accepted.
+        threshold: largest accepted difference of two accuracies on a batch.
         shrink: factor on a violation, below 1.
         grow: factor that is tried otherwise, above 1.
         finest: smallest step size (as a fraction of the horizon) or tolerance.
@@ -111,8 +113,8 @@ class Rule:
         """Compare the training solver with a more accurate one.
 
         Returns:
-            On a violation the size to go on with, and `shrink`, or `finest` where it cannot shrink
-            any more; else the size to try, and `try`, or `coarsest` where there is no larger one.
+            On a violation the next size, and `shrink`, or `finest` if it cannot shrink any more;
+            otherwise the size to try, and `try`, or `coarsest` if there is no larger one.
         """
         if self._violated(train_accuracy, test_accuracy):
             shrunk = max(self.finest, size * self.shrink)
@@ -122,18 +124,20 @@ class Rule:
     def confirm(
         self, size: float, tried: float, accuracy: float, test_accuracy: float
     ) -> tuple[float, Decision]:
-        """The size to go on with after trying a larger one: that, or, on a violation, the old."""
+        """The next size after trying a larger one: the larger one, or on a violation the old."""
+        # As in the paper, compared with the test solver, not with the training solver's old step.
         violated = self._violated(accuracy, test_accuracy)
         return (size, "keep") if violated else (tried, "grow")
 
     def _violated(self, accuracy: float, test_accuracy: float) -> bool:
-        """Whether two accuracies differ too much; always, where a solver gave up and one is NaN."""
+        """Whether two accuracies differ too much; always if one is NaN (its solver gave up)."""
+        # `not <=` and not `>`, which would be False for NaN.
         return not abs(accuracy - test_accuracy) <= self.threshold
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A batch under one setting: accuracy (NaN if the solver gave up) and evaluations."""
+    """A batch under one setting: accuracy (NaN if the solver gave up) and NFE."""
 
     setting: Setting
     accuracy: float
@@ -144,8 +148,9 @@ class Adaptation:
     """The algorithm for one seed.
 
     Every `interval` iterations the accuracy on the batch with the training setting is compared
-    with that under a more accurate test setting. If they differ by more than the threshold the
-    step size (or tolerance) shrinks; else a larger one is tried, and kept unless it differs itself.
+    with that under a more accurate test setting. If they differ by more than the threshold, the
+    step size (or tolerance) shrinks; otherwise a larger one is tried, and kept unless its own
+    accuracy differs too much.
     """
 
     def __init__(self, options: PaperRule, solver: Solver, seed: int) -> None:
@@ -153,13 +158,13 @@ class Adaptation:
         self.interval, self.first, self.seed = options.interval, options.initial, seed
         finest = FINEST_TOLERANCE if solver.is_adaptive else 1 / options.most_steps
         self.rule = Rule(options.threshold, options.shrink, options.grow, finest)
-        self.size = math.nan
+        self.size = math.nan  # unknown until the first batch, which Hairer's procedure needs
         self.recent_nfe: deque[int] = deque(maxlen=UNCHANGED)
         self.monitoring_nfe = 0
         self.checks: list[Check] = []
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps: the size, and what was noted so far."""
+        """The state for a checkpoint: the size and the records so far."""
         return {
             "size": self.size,
             "recent_nfe": list(self.recent_nfe),
@@ -168,7 +173,7 @@ class Adaptation:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up such a state."""
+        """Restore such a state."""
         self.size, self.monitoring_nfe = state["size"], state["monitoring_nfe"]
         self.recent_nfe.extend(state["recent_nfe"])
         self.checks[:] = [Check(**check) for check in state["checks"]]
@@ -179,10 +184,12 @@ class Adaptation:
         return self._setting(self.size)
 
     def __call__(self, batch: Batch) -> Setting:
-        """The setting to train a batch with, after a check where one is due."""
+        """The setting to train a batch with, after a check if one is due."""
         if math.isnan(self.size):
+            # The procedure may give a step longer than the interval, or more steps than allowed.
             first = self._first_size(batch)
             self.size = min(self.rule.coarsest, max(self.rule.finest, first))
+        # Before the update, on the batch that is trained on next.
         if batch.iteration % self.interval == 0:
             self._check(batch)
         return self.deployed
@@ -190,7 +197,7 @@ class Adaptation:
     def _setting(self, size: float) -> Setting:
         if self.solver.is_adaptive:
             return Setting(self.solver, tolerance=size)
-        # the margin keeps 1 / (1/49), which is 49.00000000000001, at 49 steps
+        # The margin keeps 1 / (1/49), which is 49.00000000000001, at 49 steps.
         return Setting(self.solver, steps=math.ceil(1 / size - 1e-9))
 
     def _first_size(self, batch: Batch) -> float:
@@ -198,6 +205,7 @@ class Adaptation:
             return float(self.first)
         if self.solver.is_adaptive:
             return FIRST_TOLERANCE
+        # Imported here because it loads torch.
         from solverproof.ode.initial_step import initial_step
 
         model = batch.model
@@ -205,6 +213,7 @@ class Adaptation:
         field = model.vector_field(batch.parameters)
         step, nfe = initial_step(field, state, self.solver.order)
         self.monitoring_nfe += nfe
+        # Sizes are fractions of the horizon, so that the bounds do not depend on it.
         return step / model.horizon
 
     def _check(self, batch: Batch) -> None:
@@ -224,15 +233,15 @@ class Adaptation:
         self._note(batch, size, own, test, larger, decision)
 
     def _growth_is_idle(self) -> bool:
-        """Whether the tolerance has lately had no effect on the steps, so raising it means nothing."""
+        """Whether the tolerance has lately had no effect on the NFE, so raising it is pointless."""
         full = len(self.recent_nfe) == UNCHANGED
         return self.solver.is_adaptive and full and len(set(self.recent_nfe)) == 1
 
     def _test(self, batch: Batch, own: Measurement) -> Measurement:
         """The batch under the checking setting.
 
-        An adaptive solver that checks itself is tightened until it takes more evaluations: with
-        the same steps it would agree with itself by construction.
+        If an adaptive solver checks itself, its tolerance is tightened until it takes more
+        evaluations: with the same steps it would agree with itself by construction.
         """
         test = self._measure(batch, checking_setting(own.setting, self.test_solver))
         if self.test_solver == self.solver:
@@ -245,10 +254,12 @@ class Adaptation:
     def _measure(self, batch: Batch, setting: Setting) -> Measurement:
         import torch
 
+        # Counted apart from training, because the paper's NFE leave the checks out.
         with torch.no_grad():
             forward = batch.model(batch.parameters, batch.x, setting)
         (solution,) = forward.solutions
         self.monitoring_nfe += solution.nfe
+        # In double precision, because differences of accuracies are compared with a threshold.
         accuracy = (forward.logits.argmax(2) == batch.labels).double().mean().item()
         gave_up = solution.steps is None
         return Measurement(setting, math.nan if gave_up else accuracy, solution.nfe)
@@ -285,16 +296,17 @@ class Adaptation:
 def checking_setting(train: Setting, solver: Solver) -> Setting:
     """The setting that checks a training setting, with an error estimate `MARGIN` times smaller.
 
-    Fixed steps of size h = 1/N (in units of the horizon), orders p and q: at most h, and at most
-    (h^p / 50)^(1/q), which for Euler and midpoint is the paper's (h/50)^(1/2), for Euler and rk4
-    its (h/50)^(1/4), for midpoint and rk4 its (h^2/50)^(1/4). Adaptive solvers: a fifth of the
-    tolerance with another solver, a tenth with the same.
+    For fixed steps of size h = 1/N (as a fraction of the horizon) and orders p and q, the test step
+    is at most h and at most (h^p / 50)^(1/q). For Euler and midpoint that is the paper's
+    (h/50)^(1/2), for Euler and rk4 its (h/50)^(1/4), for midpoint and rk4 its (h^2/50)^(1/4). For
+    adaptive solvers the tolerance is a fifth with another solver, a tenth with the same.
     """
     if train.steps is None:
         other = train.at_ratio(0.2).with_solver(solver)
         return train.at_ratio(0.1) if solver == train.solver else other
     smallest = MARGIN * train.steps**train.solver.order
     steps = max(train.steps, math.floor(smallest ** (1 / solver.order)))
-    while steps**solver.order < smallest:  # in whole numbers, for the root may be rounded down
+    # In whole numbers, because the root may have been rounded down.
+    while steps**solver.order < smallest:
         steps += 1
     return Setting(solver, steps=steps)

@@ -1,4 +1,4 @@
-"""Measuring a model on the test set while it is trained."""
+"""Measuring a model on the test set during training."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -31,8 +31,8 @@ class Probe(Result, _When):
 class Probed:
     """A controller's schedule, which also measures the model every `probe_every` iterations.
 
-    Measured are the deployed setting, half its step size (or a tenth of its tolerance), and each
-    other solver that the controller names at its step size or tolerance.
+    It measures the deployed setting, half its step size (or a tenth of its tolerance), and each
+    other solver that the controller names, at the deployed step size or tolerance.
 
     Attributes:
         rows: the results.
@@ -50,12 +50,14 @@ class Probed:
 
     def __call__(self, batch: Batch) -> Setting:
         """The setting to train a batch with."""
+        # The schedule sees only training batches: no choice may depend on the test set.
         setting = self.schedule(batch)
         if batch.iteration % self.interval == 0:
             self._probe(batch)
         return setting
 
     def _probe(self, batch: Batch) -> None:
+        # Counted in no NFE: figure 5 needs these evaluations, the controller does not.
         deployed = self.schedule.deployed
         for test in _settings(deployed, self.solvers):
             (result,) = evaluate_setting(batch.model, batch.parameters, self.test_set, test)
@@ -64,11 +66,11 @@ class Probed:
             self.rows.append(Probe(**vars(when), **vars(result)))
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps: the results, and the controller's state."""
+        """The state for a checkpoint: the results and the controller's state."""
         return {"rows": [asdict(row) for row in self.rows], "schedule": self.schedule.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up such a state."""
+        """Restore such a state."""
         self.rows = [Probe(**row) for row in state["rows"]]
         self.schedule.load_state_dict(state["schedule"])
 

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RandomSteps(Controller):
-    """A baseline: every iteration is trained with a number of steps drawn at random.
+    """A baseline: every iteration is trained with a random number of steps.
 
     The draw is uniform in the logarithm of the number of steps. The model is deployed with the
     coarsest step it was trained with.
 
     Attributes:
-        steps: the fewest and the most.
+        steps: the fewest and the most steps.
         probe_every: iterations between two measurements on the test set.
     """
 
@@ -47,7 +47,7 @@ class RandomSteps(Controller):
         return wanted if solver.is_adaptive else None
 
     def expected_steps(self, solver: Solver) -> int | None:
-        """The most, for memory must suffice for them."""
+        """The most steps, because memory must suffice for them."""
         del solver
         return max(self.steps)
 
@@ -58,7 +58,7 @@ class RandomSteps(Controller):
 
 
 class Draws:
-    """Draws the setting of every iteration; nothing is checked."""
+    """Draws the setting of every iteration, and checks nothing."""
 
     def __init__(self, rule: RandomSteps, solver: Solver, random: np.random.Generator) -> None:
         self.solver, self.random = solver, random
@@ -66,11 +66,11 @@ class Draws:
         self.checks: list[Check] = []
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps: the state of the random numbers."""
+        """The state for a checkpoint: that of the random generator."""
         return {"random": self.random.bit_generator.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up such a state."""
+        """Restore such a state."""
         self.random.bit_generator.state = state["random"]
 
     @property
@@ -79,8 +79,8 @@ class Draws:
         return Setting(self.solver, steps=self.fewest)
 
     def __call__(self, batch: Batch) -> Setting:
-        """A setting drawn at random."""
+        """A random setting."""
         del batch  # the draw does not depend on it
-        # rounding down gives N the share log((N + 1) / N), so the last number must be drawn up to its end
+        # Rounding down gives N the share log((N + 1) / N), so the range ends at log(most + 1).
         ends = math.log(self.fewest), math.log(self.most + 1)
         return Setting(self.solver, steps=math.floor(math.exp(self.random.uniform(*ends))))
