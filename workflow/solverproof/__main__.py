@@ -65,7 +65,7 @@ def adapt(args: argparse.Namespace) -> None:
     _set_up_torch()
     spec, data = ControlledTraining.from_json(args.spec), read_arrays(args.data)
     (seed,) = spec.seeds
-    stream = run_seed(spec.identity, seed)
+    stream = run_seed(spec.task, seed, "controller")
     schedule = spec.controller.schedule(spec.solver, seed=seed, stream=stream)
     probed = Probed(schedule, spec, data)
     checkpoint = _checkpoint(args, spec, ADAPT, schedule=probed)
@@ -109,6 +109,7 @@ def _write_training(
         "spec": spec.to_json(),
         "setting": deployed.to_json(),
         "failures": {str(seed): asdict(failure) for seed, failure in trained.failures.items()},
+        "iterations": trained.iterations,
         "mean_nfe": {str(seed): nfe for seed, nfe in trained.mean_nfe.items()},
         "wall_seconds": trained.seconds,
         "device": trained.device,

@@ -146,6 +146,104 @@ def test_a_run_that_failed_has_no_drop_and_is_not_valid_and_keeps_its_reason():
     assert (trained["valid"], trained["drop"]) == (True, 0)
 
 
+def gave_up(rows, *tests):
+    """Rows in which the solver gave up under some tests."""
+    failed = {"accuracy": math.nan, "status": "budget", "reason": "more than 40 evaluations"}
+    return [
+        row | failed if (row["test_solver"], row["test_steps"]) in tests else row for row in rows
+    ]
+
+
+def test_a_model_on_which_a_finer_solver_gives_up_loses_all_it_had():
+    rows = run({("euler", 8): 0.75, ("euler", 16): 0.75, ("euler", 32): 0.5})
+    (result,) = drops(pd.DataFrame(gave_up(rows, ("euler", 16))), 0.1).to_dict("records")
+    assert (result["accuracy"], result["worst_accuracy"], result["drop"]) == (0.75, 0.0, 0.75)
+    assert (result["worst_solver"], result["worst_steps"]) == ("euler", 16)
+    assert (result["valid"], result["status"]) == (False, "budget")
+    assert result["reason"] == "more than 40 evaluations"
+
+
+def test_a_coarser_solver_that_gives_up_costs_nothing():
+    rows = run({("euler", 4): 0.75, ("euler", 8): 0.75, ("euler", 16): 0.75})
+    (result,) = drops(pd.DataFrame(gave_up(rows, ("euler", 4))), 0.1).to_dict("records")
+    assert (result["drop"], result["valid"], result["status"]) == (0.0, True, "ok")
+
+
+def test_seeds_on_which_a_finer_solver_gives_up_decide_the_bracket_with_the_others():
+    rows = [row for n in (8, 16) for s in range(3) for row in study({s: {n: 0.0}})]
+    lost = [
+        failed
+        for row in rows
+        for failed in gave_up([row], *([("euler", 16)] if row["train_steps"] == 8 else []))
+    ]
+    # two of three seeds of 8 steps: the mean drop is 2/3 of their accuracy, not that of the third
+    spared = [a if a["seed"] == 2 else b for a, b in zip(rows, lost, strict=True)]
+    (result,) = critical_steps(drops(pd.DataFrame(spared), 0.1), 0.1).to_dict("records")
+    assert ends(result) == (8, 16)
+    assert (result["failed_runs"], result["seeds_never_valid"]) == (0, 0)
+
+
+CHANCE = {"toy": 0.5}
+
+
+def with_floor(accuracies, chance=CHANCE, **train):
+    """Drops of runs of 8 steps with these accuracies, one per seed, beside a good setting."""
+    rows = [*run({("euler", 16): 1.0}, steps=16), *run({("euler", 16): 0.9}, steps=16, seed=1)]
+    for seed, accuracy in enumerate(accuracies):
+        rows += run({("euler", 8): accuracy, ("euler", 16): accuracy}, seed=seed, **train)
+    table = drops(pd.DataFrame(rows), 0.1, chance=chance)
+    return table[table["train_steps"] == 8].to_dict("records")
+
+
+def test_a_run_below_halfway_between_chance_and_the_best_mean_is_untrained_and_not_valid():
+    # the best mean is 0.95, so the floor is 0.725
+    below, above = with_floor([0.72, 0.73])
+    assert (below["status"], below["valid"], below["drop"]) == ("untrained", False, 0.0)
+    assert below["reason"] == "accuracy below 0.725, halfway between chance and the best"
+    assert (above["status"], above["valid"]) == ("ok", True)
+    assert math.isnan(above["reason"])
+
+
+def test_a_model_at_chance_is_never_valid():
+    assert [row["valid"] for row in with_floor([0.5, 0.51, 0.49])] == [False] * 3
+
+
+def test_a_task_whose_chance_is_not_given_has_no_floor():
+    assert [row["status"] for row in with_floor([0.1], chance={"other": 0.5})] == ["ok"]
+
+
+def test_a_run_that_failed_stays_failed_whatever_the_floor():
+    (row,) = with_floor([0.1], status="diverged")
+    assert (row["status"], row["reason"]) == ("diverged", "loss not finite at iteration 3")
+
+
+def test_untrained_runs_are_counted_and_not_averaged():
+    rows = [
+        *run({("euler", 8): 0.95, ("euler", 16): 0.95}),
+        *run({("euler", 8): 0.5, ("euler", 16): 0.1}, seed=1),
+    ]
+    dropped = drops(pd.DataFrame(rows), 0.1, chance=CHANCE)
+    (result,) = critical_steps(dropped, 0.1).to_dict("records")
+    # the best mean is 0.725 and the floor 0.6125: the second seed would have made 8 steps invalid
+    assert ends(result) == (None, 8)
+    assert (result["untrained_runs"], result["failed_runs"], result["seeds_never_valid"]) == (
+        1,
+        0,
+        1,
+    )
+    assert result["accuracy_mean"] == 0.95
+
+
+def test_a_setting_at_which_no_seed_trains_is_not_valid():
+    rows = [
+        *run({("euler", 8): 0.95, ("euler", 16): 0.95}),
+        *run({("euler", 16): 0.5, ("euler", 32): 0.5}, steps=16),
+    ]
+    dropped = drops(pd.DataFrame(rows), 0.1, chance=CHANCE)
+    (result,) = critical_steps(dropped, 0.1).to_dict("records")
+    assert ends(result) == (16, None)
+
+
 def test_outputs_that_are_not_finite_are_a_drop_like_any_other():
     rows = run({("euler", 8): 0.95, ("euler", 16): 0.25})
     rows[1]["status"] = "nonfinite"

@@ -216,7 +216,7 @@ def test_the_steps_and_bits_of_a_seed_do_not_depend_on_its_neighbours(
 def spec_of(solver, fineness, seeds=SEEDS, **protocol):
     setting = Setting.of(SOLVERS[solver], fineness)
     return {
-        "identity": f"toy/{solver}/{setting.label}",
+        "task": "toy",
         "model": MODEL,
         "protocol": {
             "iterations": 6,
@@ -289,7 +289,7 @@ def test_a_seed_whose_solver_gives_up_fails_with_its_reason_and_the_others_go_on
 def wild(monkeypatch):
     """The field of the second seed is that of the others, many times over.
 
-    It takes 68 evaluations instead of 14.
+    It takes more than 200 evaluations instead of 14.
     """
     initial = Classifier.initial
 
@@ -312,7 +312,7 @@ def test_a_seed_that_has_failed_takes_up_no_more_evaluations(data, monkeypatch):
 @pytest.mark.usefixtures("wild")
 def test_a_seed_whose_adjoint_equation_is_not_solved_fails_and_the_others_go_on(data, monkeypatch):
     healthy = trained(data, "dopri5", 1e-3, gradient="adjoint")
-    monkeypatch.setattr(integration, "MOST_EVALUATIONS", 75)
+    monkeypatch.setattr(integration, "MOST_EVALUATIONS", 230)
     training = trained(data, "dopri5", 1e-3, gradient="adjoint")
     assert training.failures == {
         1: Failure("nonfinite", "state or slope not finite at iteration 2")

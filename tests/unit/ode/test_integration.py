@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 from torchdiffeq import odeint
 
 from solverproof.ode import integration
-from solverproof.ode.integration import solve, trajectory
+from solverproof.ode.integration import MOST_EVALUATIONS, solve, trajectory
 from solverproof.ode.solvers import METHODS, SOLVERS, Setting
 
 # Rows of A below the diagonal, then b (HNW II.1): written out here, not taken from torchdiffeq.
@@ -186,6 +186,12 @@ def test_a_longer_horizon_is_a_faster_field(solver, steps, horizon):
         lambda _, z: horizon * bent(z), START, steps_of(solver, steps), horizon=1.0
     ).state
     torch.testing.assert_close(longer, faster, rtol=1e-11, atol=1e-11)
+
+
+def test_a_number_of_steps_that_is_asked_for_has_no_budget():
+    steps = MOST_EVALUATIONS + 1
+    solution = solve(STILL, torch.ones(1), steps_of("euler", steps), horizon=1.0)
+    assert (solution.steps, solution.nfe) == (steps, steps)
 
 
 def test_many_small_steps_agree_with_an_adaptive_solver_of_scipy():

@@ -119,7 +119,8 @@ def test_the_error_of_a_pair_falls_with_its_tolerance(name):
         for t in (1e-2, 1e-4, 1e-6)
     ]
     assert errors[0] > 5 * errors[1] > 25 * errors[2]
-    assert errors[2] < 1e-5
+    # Fehlberg's estimate is a 512th of the difference of two slopes, so its error is larger
+    assert errors[2] < (512 if "fehlberg" in name else 10) * 1e-6
 
 
 @pytest.mark.parametrize("name", [*FIXED, *PAIRS])

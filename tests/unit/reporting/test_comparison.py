@@ -64,7 +64,7 @@ def compared(tmp_path):
     for name, rows in cells.items():
         written_table(tmp_path / f"{name}.csv", Evaluation, rows)
     tables = tmp_path / "tables"
-    tabulate(TablesSpec(0.1), [tmp_path / f"{name}.csv" for name in cells], tables)
+    tabulate(TablesSpec(0.1, {}), [tmp_path / f"{name}.csv" for name in cells], tables)
     checks = [check(50, 0.5, "grow", 100), check(100, 0.25, "shrink", 200)]
     checks += [check(150, 0.125, "shrink", 300), check(200, 0.5, "finest", 400)]
     runs, paths = [], []
@@ -74,7 +74,8 @@ def compared(tmp_path):
     ):
         for seed in (0, 1):
             spec = {
-                "identity": f"sphere2/euler/{method}",
+                "task": "sphere2",
+                "name": method,
                 "controller": {"family": family, **options},
                 "data": {"family": "digits", "test": 10, "seed": 0},
                 "model": {"network": {"family": "conv", "channels": 1}, "classes": 10},
@@ -89,10 +90,12 @@ def compared(tmp_path):
             }
             runs.append(tmp_path / f"{method}-{seed}.json")
             paths.append(tmp_path / f"{method}-{seed}.csv")
-            write_json(runs[-1], {"spec": spec, "mean_nfe": {str(seed): 10.0 + seed}})
+            write_json(
+                runs[-1], {"spec": spec, "iterations": 200, "mean_nfe": {str(seed): 10.0 + seed}}
+            )
             written_table(paths[-1], Check, rows)
     drops, critical = tables / "drops.csv", tables / "critical_steps.csv"
-    compare(TablesSpec(0.1), drops, critical, runs, paths, tables)
+    compare(TablesSpec(0.1, {}), drops, critical, runs, paths, tables)
     with (tables / "comparison.csv").open(encoding="utf-8", newline="") as file:
         return tables, {row["method"]: row for row in csv.DictReader(file)}
 

@@ -83,7 +83,7 @@ def written(folder, *cells, order=1):
     paths = [folder / f"cell-{i}.csv" for i in range(len(cells))]
     for path, rows in zip(paths, cells, strict=True):
         written_table(path, Evaluation, rows)
-    tabulate(TablesSpec(0.1), paths[::order], folder / "tables")
+    tabulate(TablesSpec(0.1, {}), paths[::order], folder / "tables")
     return folder / "tables"
 
 
@@ -257,7 +257,7 @@ def test_a_file_that_is_missing_is_told_in_one_line(tmp_path, capsys):
     missing = tmp_path / "evaluations.csv"
     arguments = [
         "--spec",
-        '{"threshold": 0.1}',
+        '{"threshold": 0.1, "chance": {}}',
         "--evaluations",
         str(missing),
         "--out",

@@ -291,7 +291,7 @@ def test_every_specification_of_a_study_comes_back_from_its_json(config):
 def test_specifications_of_training_hold_what_the_configuration_says(config):
     (cell,) = [cell for cell in config.cells if cell.path == "digits/euler/steps-8/seeds-0-4"]
     assert training_spec(cell).to_json() == {
-        "identity": "digits/euler/steps-8",
+        "task": "digits",
         "data": {"family": "digits", "test": 360, "seed": 0},
         "model": {"network": {"family": "conv", "channels": 16}, "classes": 10},
         "protocol": {
@@ -338,8 +338,9 @@ def test_a_controlled_cell_is_trained_with_its_controller_and_measured_with_the_
     (cell, *_) = [cell for cell in config.cells if cell.label == "adapt_midpoint"]
     spec = training_spec(cell).to_json()
     definition = config.config["controllers"]["adapt_midpoint"]
-    assert spec["controller"] == {key: v for key, v in definition.items() if key != "initial"}
-    assert definition["initial"] is None  # which is its neutral value
+    neutral = {"initial": None, "plateau": "reach"}
+    assert neutral.items() <= definition.items()
+    assert spec["controller"] == {k: v for k, v in definition.items() if k not in neutral}
     assert spec["controller"]["threshold"] == 0.1
     assert (spec["solver"], spec["controller"]["probe_solvers"]) == ("euler", ["midpoint", "rk4"])
     assert "setting" not in spec

@@ -35,9 +35,9 @@ CELLS = {
         "setting": {"solver": "euler", "steps": 2}, "seeds": [0],
         "task": "digits", "iterations": 20,
     }),
-    "adapted": ("adapt", {"solver": "euler", "seeds": [0], "controller": PAPER}),
+    "adapted": ("adapt", {"name": "some", "solver": "euler", "seeds": [0], "controller": PAPER}),
     "random": ("adapt", {
-        "solver": "euler", "seeds": [0],
+        "name": "some", "solver": "euler", "seeds": [0],
         "controller": {"family": "random", "steps": [2, 9], "probe_every": 4},
     }),
 }  # fmt: skip
@@ -52,7 +52,7 @@ def spec_of(cell, *, task="sphere2", iterations=60, learning_rate=0.01):
     }
     network = {"family": "conv", "channels": 8}
     return {
-        "identity": f"{task}/some/cell",
+        "task": task,
         "model": {"network": network, "classes": 2 if task == "sphere2" else 10, "horizon": 1.0},
         "protocol": {**protocol, "gradient": "backpropagation"},
         "device": "cpu",

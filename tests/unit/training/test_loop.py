@@ -16,7 +16,8 @@ from solverproof.datasets.spheres import spheres
 from solverproof.models.losses import seed_losses
 from solverproof.ode.solvers import SOLVERS, Setting
 from solverproof.training import loop as training
-from solverproof.training.batches import batch_indices
+from solverproof.training.batches import batch_indices, run_seed
+from solverproof.training.controllers.random_steps import RandomSteps
 from solverproof.training.loop import Failure
 
 CONV, MLP = {"family": "conv", "channels": 8}, {"family": "mlp", "widths": [9, 6]}
@@ -54,7 +55,7 @@ def spec_of(problem, seeds=(0, 1, 2), chosen=EULER, horizon=1.0, **protocol):
         "history_every": 2,
     }
     return {
-        "identity": f"{problem}/{chosen.solver.name}/{chosen.label}",
+        "task": problem,
         "model": {"network": PROBLEMS[problem][0], "classes": classes, "horizon": horizon},
         "protocol": {**standard, **protocol},
         "setting": chosen.to_json(),
@@ -175,19 +176,56 @@ def test_training_changes_the_parameters_and_returns_them_without_gradients():
     assert not any(p.requires_grad for p in after.values())
 
 
-def test_another_seed_and_another_setting_begin_with_other_weights():
+def test_another_seed_and_another_task_begin_with_other_weights():
     data = data_of("sphere2", np.float32)
     first, *others = (
         initial(spec, data)
         for spec in (
             spec_of("sphere2", seeds=[0]),
             spec_of("sphere2", seeds=[1]),
-            spec_of("sphere2", seeds=[0], chosen=steps_of("euler", 4)),
-            spec_of("sphere2", seeds=[0], chosen=steps_of("rk4", 3)),
+            {**spec_of("sphere2", seeds=[0]), "task": "another"},
         )
     )
     weights = [name for name in first if "weight" in name]
     assert all((first[name] != other[name]).all() for name in weights for other in others)
+
+
+SETTINGS = [("euler", 3), ("euler", 4), ("rk4", 3), ("dopri5", 0.1)]
+
+
+def test_a_seed_has_the_same_weights_and_batches_with_every_solver_and_setting(drawn):
+    data, starts, orders = data_of("sphere2", np.float32), [], []
+    for solver, value in SETTINGS:
+        spec = spec_of("sphere2", chosen=Setting.of(SOLVERS[solver], value))
+        starts.append(initial(spec, data))
+        drawn.clear()
+        train(spec, data)
+        orders.append(torch.stack(drawn[:5]))
+    assert all(same_bits(starts[0], start) for start in starts)
+    assert all(torch.equal(orders[0], order) for order in orders)
+
+
+def test_a_controller_that_draws_changes_neither_weights_nor_batches(drawn):
+    data = data_of("sphere2", np.float32)
+    spec = spec_of("sphere2", seeds=[1])
+    train(spec, data)
+    fixed = torch.stack(drawn[:5])
+    drawn.clear()
+    random = RandomSteps(steps=(2, 5), probe_every=1)
+    stream = run_seed("sphere2", 1, "controller")
+    schedule = random.schedule(SOLVERS["euler"], seed=1, stream=stream)
+    train_with_schedule(spec, data, schedule)
+    assert torch.equal(torch.stack(drawn[:5]), fixed)
+
+
+def test_purposes_seeds_and_tasks_have_streams_of_their_own():
+    streams = [
+        run_seed(task, seed, purpose)
+        for task in ("sphere2", "sphere3")
+        for seed in range(20)
+        for purpose in ("weights", "batches", "controller")
+    ]
+    assert len(set(streams)) == len(streams) == 120
 
 
 def test_the_protocol_does_not_change_the_initial_weights():

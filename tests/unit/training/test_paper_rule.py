@@ -244,7 +244,10 @@ def test_monitoring_counts_every_evaluation_of_the_checks_apart_from_those_of_tr
     chooser = adapting(initial=0.1)
     model = Scripted(lambda _: 0.9, nfe=lambda s: s.value * s.solver.stages)
     run(chooser, model, 10)
-    per_check = [sum(s.value * s.solver.stages for s in model.asked[i : i + 3]) for i in (0, 3)]
+    # 0.11 is 10 steps again, which are not solved twice; 0.121 is 9
+    solves = [model.asked[:2], model.asked[2:]]
+    assert [[s.value for s in asked] for asked in solves] == [[10, 23], [10, 23, 9]]
+    per_check = [sum(s.value * s.solver.stages for s in asked) for asked in solves]
     assert [row["monitoring_nfe"] for row in noted(chooser)] == [per_check[0], sum(per_check)]
     assert [row["total_nfe"] for row in noted(chooser)] == [40, 90]
 
@@ -280,12 +283,68 @@ def test_a_tolerance_starts_at_a_millionth_and_never_falls_below_what_float32_re
     assert chooser.size == 1e-7
 
 
+def on_a_plateau(edge, wide=20, narrow=14):
+    """Evaluations that are the same for all tolerances below an edge, and fewer above it."""
+    return lambda setting: narrow if setting.value > edge else wide
+
+
 def test_a_tolerance_that_has_no_effect_on_the_evaluations_is_not_raised_any_more():
     chooser = adapting(FEHLBERG, test_solver="dopri5", initial=1e-3)
     run(chooser, Scripted(lambda _: 0.9, nfe=lambda _: 14), 5 * (UNCHANGED + 3))
     decisions = [row["decision"] for row in noted(chooser)]
     assert decisions == ["grow"] * (UNCHANGED - 1) + ["unchanged"] * 4
     assert chooser.size == pytest.approx(1e-3 * 1.1 ** (UNCHANGED - 1))
+
+
+def test_a_tolerance_leaves_a_plateau_of_equal_evaluations_once_a_larger_one_takes_fewer():
+    chooser = adapting(DOPRI, test_solver="dopri5", initial=1.1e-6)
+    model = Scripted(lambda _: 0.9, nfe=on_a_plateau(2.6e-6))
+    run(chooser, model, 5 * 20)
+    decisions = [row["decision"] for row in noted(chooser)]
+    assert decisions[: UNCHANGED - 1] == ["grow"] * (UNCHANGED - 1)
+    stayed = decisions.index("unchanged")
+    left = decisions.index("grow", stayed)
+    assert set(decisions[stayed:left]) == {"unchanged"}
+    # while nothing changes the tolerance stays, and each try reaches one factor further
+    assert chooser.checks[left].tolerance == pytest.approx(1.1e-6 * 1.1 ** (UNCHANGED - 1))
+    assert chooser.checks[left + 1].tolerance > 2.6e-6
+    assert chooser.checks[left + 1].tolerance <= 2.6e-6 * 1.1
+
+
+def test_a_larger_tolerance_that_takes_fewer_evaluations_and_is_invalid_is_not_taken():
+    chooser = adapting(DOPRI, test_solver="dopri5", initial=1e-6)
+    accuracy = lambda s: 0.5 if s.value > 2.6e-6 else 0.9  # noqa: E731
+    run(chooser, Scripted(accuracy, nfe=on_a_plateau(2.6e-6)), 5 * 30)
+    assert "keep" in {row["decision"] for row in noted(chooser)}
+    assert chooser.size < 2.6e-6
+
+
+def test_a_try_on_a_plateau_is_one_solve_like_any_other():
+    chooser = adapting(FEHLBERG, test_solver="dopri5", initial=1e-3)
+    model = Scripted(lambda _: 0.9, nfe=lambda _: 14)
+    run(chooser, model, 5 * (UNCHANGED + 3))
+    assert len(model.asked) == 3 * (UNCHANGED + 3)
+
+
+def test_read_literally_a_tolerance_is_not_raised_while_training_takes_equally_many_evaluations():
+    chooser = adapting(FEHLBERG, test_solver="dopri5", initial=1e-3, plateau="wait")
+    model = Scripted(lambda _: 0.9, nfe=on_a_plateau(2e-3))
+    run(chooser, model, 10)  # of 10 evaluations in every iteration
+    # after four iterations there are not five to compare yet
+    assert [row["decision"] for row in noted(chooser)] == ["grow", "unchanged"]
+    assert math.isnan(noted(chooser)[-1]["larger_accuracy"])
+    assert chooser.size == pytest.approx(1.1e-3)
+
+
+def test_a_step_that_is_the_same_number_of_steps_is_tried_without_a_solve():
+    chooser = adapting(initial=0.25)
+    model = Scripted(lambda _: 0.9, nfe=lambda s: s.value * s.solver.stages)
+    run(chooser, model, 5)
+    assert [setting.solver for setting in model.asked] == [EULER, MIDPOINT]  # 0.275 is 4 steps
+    (row,) = noted(chooser)
+    assert (row["decision"], row["larger_accuracy"]) == ("grow", pytest.approx(0.9))
+    assert row["monitoring_nfe"] == sum(s.value * s.solver.stages for s in model.asked)
+    assert chooser.size == pytest.approx(0.275)
 
 
 def test_a_test_solver_that_is_the_training_solver_is_tightened_until_it_works_harder():
@@ -308,12 +367,15 @@ def controller(spec):
     """The schedule of a controlled training, given as JSON."""
     made = training_of(spec)
     (seed,) = made.seeds
-    return made.controller.schedule(made.solver, seed=seed, stream=run_seed(made.identity, seed))
+    return made.controller.schedule(
+        made.solver, seed=seed, stream=run_seed(made.task, seed, "controller")
+    )
 
 
 def spec_of(options, solver="euler", iterations=20):
     return {
-        "identity": f"toy/{solver}/chosen",
+        "task": "toy",
+        "name": "chosen",
         "model": {"network": {"family": "conv", "channels": 6}, "classes": 2, "horizon": 1.0},
         "data": {"family": "spheres", "dimension": 2, "train": 60, "test": 20, "seed": 0},
         "protocol": {

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -33,9 +34,11 @@ class Drop(_Loss, Run):
         accuracy: with its own solver and setting.
         worst_accuracy: the lowest over all test settings of equal or smaller error.
         worst_solver, worst_steps, worst_tolerance: the test setting with that accuracy.
-        drop: `accuracy` minus `worst_accuracy`.
-        valid: whether the drop is at most the threshold.
-        status, reason: as in `evaluations.csv`.
+        drop: `accuracy` minus `worst_accuracy`; all of `accuracy` where a finer solver gave up.
+        valid: whether the model has trained and its drop is at most the threshold.
+        status: `ok`; `untrained` if the accuracy is below the task's floor; why training failed;
+            or why a finer solver gave up.
+        reason: in a few more words; None where the status is `ok`.
     """
 
 
@@ -50,8 +53,9 @@ class Critical:
         seeds: number of seeds.
         seeds_never_valid: number of seeds that are not valid even at the finest setting.
         seeds_valid_steps_min, ...: the spread of the valid ends of the other seeds' own brackets.
-        failed_runs: number of runs without a drop, over all settings.
-        accuracy_mean, accuracy_sd: over seeds, at the coarsest valid setting.
+        failed_runs: number of runs without an accuracy, over all settings.
+        untrained_runs: number of runs whose accuracy is below the task's floor.
+        accuracy_mean, accuracy_sd: over the seeds that trained, at the coarsest valid setting.
     """
 
     task: str
@@ -69,38 +73,70 @@ class Critical:
     seeds_valid_tolerance_median: float | None = None
     seeds_valid_tolerance_max: float | None = None
     failed_runs: int
+    untrained_runs: int
     accuracy_mean: float
     accuracy_sd: float
 
 
 RUN = columns(Run)
+TRAIN_VALUES = ["train_steps", "train_tolerance"]
+UNTRAINED = "untrained"
 
 
 def drops(
-    evaluations: pd.DataFrame, threshold: float, solvers: Mapping[str, Solver] = SOLVERS
+    evaluations: pd.DataFrame,
+    threshold: float,
+    *,
+    chance: Mapping[str, float] = MappingProxyType({}),
+    solvers: Mapping[str, Solver] = SOLVERS,
 ) -> pd.DataFrame:
     """How much accuracy each run loses under solvers at least as accurate as its own.
 
     The drop is the accuracy with the training solver and setting minus the lowest accuracy over
     all test settings of equal or smaller numerical error; never negative, because the training
-    setting is one of them. A run is valid when its drop is at most `threshold`.
+    setting is one of them. A run is valid when it has trained and its drop is at most `threshold`.
+    A model loses all it had where a finer solver gives up on it: its drop is its own accuracy.
+
+    A run has trained when its accuracy is at least the floor of its task, halfway between that of a
+    guess and the best mean over seeds of any setting of the grid. Below it there is little to lose:
+    a model at chance would count as valid.
 
     Args:
         evaluations: rows of `evaluations.csv`.
         threshold: largest drop that still counts as valid, as a fraction.
+        chance: the accuracy of a guess, by task; a task without one has no floor.
         solvers: the solvers in the table, by name.
 
     Returns:
-        One row per run, in the columns of `Drop`. A run that failed has no drop and is not valid;
-        the same holds for a run with a test setting of smaller error under which the solver gave
-        up, and it takes the status of that setting.
+        One row per run, in the columns of `Drop`. A run that failed in training has no drop and is
+        not valid.
     """
     # Steps, tolerance and controller are empty for some runs, which groupby would leave out.
     groups = evaluations.groupby(RUN, dropna=False, sort=True)
     found = [vars(_drop(group, threshold, solvers)) for _, group in groups]
-    table = pd.DataFrame(found, columns=columns(Drop))
+    table = _with_untrained(pd.DataFrame(found, columns=columns(Drop)), chance)
     # Explicit types, which columns keep even when every run failed.
     return table.astype({"accuracy": float, "drop": float})
+
+
+def has_trained(drops: pd.DataFrame) -> pd.Series:
+    """Whether each run of `drops.csv` ended with a model that is better than the task's floor."""
+    return drops["accuracy"].notna() & (drops["status"] != UNTRAINED)
+
+
+def _with_untrained(drops: pd.DataFrame, chance: Mapping[str, float]) -> pd.DataFrame:
+    """Drops in which runs below the floor of their task are marked as untrained."""
+    grid = drops[drops["controller"].isna()]
+    means = grid.groupby(["task", "train_solver", *TRAIN_VALUES], dropna=False)["accuracy"].mean()
+    best = means.groupby("task").max()
+    floor = drops["task"].map({task: (chance[task] + best.get(task, 1.0)) / 2 for task in chance})
+    untrained = drops["accuracy"] < floor
+    told = floor[untrained].map("accuracy below {:.3f}, halfway between chance and the best".format)
+    return drops.assign(
+        valid=drops["valid"] & ~untrained,
+        status=drops["status"].mask(untrained, UNTRAINED),
+        reason=drops["reason"].mask(untrained, told),
+    )
 
 
 def is_valid(drop: Any, threshold: float) -> Any:
@@ -123,14 +159,15 @@ def _drop(run: pd.DataFrame, threshold: float, solvers: Mapping[str, Solver]) ->
     finer = finer.sort_values("accuracy", kind="stable")
     worst, unknown = finer.iloc[0], finer[finer["accuracy"].isna()]
     result: dict[str, Any] = {**first[RUN], "accuracy": own["accuracy"]}
-    # An unknown accuracy may be the lowest. If the run itself failed, that is the reason to report.
+    if pd.isna(own["accuracy"]):
+        return Drop(**result, status=own["status"], reason=own["reason"])
     if len(unknown):
-        failed = own if pd.isna(own["accuracy"]) else unknown.iloc[0]
-        return Drop(**result, status=failed["status"], reason=failed["reason"])
-    drop = own["accuracy"] - worst["accuracy"]
+        # Leaving such a model out of the mean over seeds would make the others decide for it.
+        worst, own = unknown.iloc[0], unknown.iloc[0]
+    drop = result["accuracy"] - (0.0 if len(unknown) else worst["accuracy"])
     return Drop(
         **result,
-        worst_accuracy=worst["accuracy"],
+        worst_accuracy=result["accuracy"] - drop,
         worst_solver=worst["test_solver"],
         worst_steps=worst["test_steps"],
         worst_tolerance=worst["test_tolerance"],
@@ -183,8 +220,9 @@ def critical_steps(
 def _critical(group: pd.DataFrame, threshold: float, solvers: Mapping[str, Solver]) -> Critical:
     solver = solvers[group["train_solver"].iloc[0]]
     train, coarse_first = f"train_{solver.measure}", not solver.is_adaptive
-    # Failed runs have a NaN drop, which the mean leaves out: they are counted, not averaged.
-    mean_drop = group.groupby(train)["drop"].mean().sort_index(ascending=coarse_first)
+    # Runs that failed or did not train are counted, not averaged.
+    trained = group.where(has_trained(group))
+    mean_drop = trained["drop"].groupby(group[train]).mean().sort_index(ascending=coarse_first)
     invalid, valid = bracket(list(mean_drop.index), list(is_valid(mean_drop, threshold)))
     ordered = group.sort_values(train, ascending=coarse_first)
     by_seed = ordered.groupby("seed")
@@ -193,7 +231,7 @@ def _critical(group: pd.DataFrame, threshold: float, solvers: Mapping[str, Solve
     found = pd.Series([n for n in own if n is not None], dtype="Float64")
     # Without a valid setting this selects no row, and mean and deviation are NaN.
     at_valid = group[train] == valid if valid is not None else group[train].isna()
-    accuracy = group.loc[at_valid, "accuracy"]
+    accuracy = trained.loc[at_valid, "accuracy"]
     measured: dict[str, Any] = {
         f"invalid_{solver.measure}": invalid,
         f"valid_{solver.measure}": valid,
@@ -206,7 +244,8 @@ def _critical(group: pd.DataFrame, threshold: float, solvers: Mapping[str, Solve
         train_solver=solver.name,
         seeds=len(own),
         seeds_never_valid=len(own) - len(found),
-        failed_runs=int(group["drop"].isna().sum()),
+        failed_runs=int(group["accuracy"].isna().sum()),
+        untrained_runs=int((group["status"] == UNTRAINED).sum()),
         accuracy_mean=accuracy.mean(),
         accuracy_sd=accuracy.std(),
         **measured,

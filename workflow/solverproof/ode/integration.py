@@ -86,7 +86,7 @@ def solve(
     Raises:
         SolverError: if the solver gives up.
     """
-    # Two classes, because torchdiffeq warns when a fixed-step field has adaptive callbacks.
+    # Two classes, because torchdiffeq warns of callbacks that the method does not call.
     counted = (_CountedAdaptive if setting.solver.is_adaptive else _Counted)(field)
     ends = _ends(horizon, state)
     how = _options(setting, ends)
@@ -202,10 +202,6 @@ class _Counted:
         self.evaluations = self.steps = self.rejected = 0
 
     def __call__(self, t: Tensor, state: Tensor) -> Tensor:
-        if self.evaluations == MOST_EVALUATIONS:
-            raise SolverError(
-                "budget", f"more than {MOST_EVALUATIONS} evaluations", self.evaluations
-            )
         self.evaluations += 1
         return self.field(t, state)
 
@@ -214,7 +210,16 @@ class _Counted:
 
 
 class _CountedAdaptive(_Counted):
-    """The same for adaptive methods, the only ones that call `callback_reject_step`."""
+    """The same for adaptive methods, the only ones that call `callback_reject_step`.
+
+    They alone have a budget: the evaluations of the others are known, and were asked for.
+    """
+
+    def __call__(self, t: Tensor, state: Tensor) -> Tensor:
+        if self.evaluations == MOST_EVALUATIONS:
+            reason = f"more than {MOST_EVALUATIONS} evaluations"
+            raise SolverError("budget", reason, self.evaluations)
+        return super().__call__(t, state)
 
     def callback_step(self, *now: Tensor) -> None:
         _, _, size = now

@@ -63,6 +63,9 @@ class Solver(Specification):
 
 # torchdiffeq raises the order to 12, where Adams-Bashforth methods are stable for tiny steps only
 ADAMS = "orders up to 12, started by rk4; HNW III.1"
+# its next step begins with the slope at the state of order 1, from which it does not go on; the
+# pair as Fehlberg prints it is fehlberg_rk12 in config/solvers.yaml
+FEHLBERG = "after Fehlberg 1969, RK1(2), with another first slope; HNW II.4"
 _BUILT_IN = (
     Solver("euler", order=1, stages=1, source="explicit Euler; HNW II.1"),
     Solver("midpoint", order=2, stages=2, source="explicit midpoint (Runge 1895); HNW II.1"),
@@ -73,9 +76,7 @@ _BUILT_IN = (
         "explicit_adams", order=4, stages=1, source=f"Adams-Bashforth, {ADAMS}", kind="multistep"
     ),
     Solver("implicit_adams", order=5, stages=2, source=f"Adams-Moulton, {ADAMS}", kind="multistep"),
-    Solver(
-        "fehlberg2", order=2, stages=2, source="Fehlberg 1969, RK1(2); HNW II.4", kind="adaptive"
-    ),
+    Solver("fehlberg2", order=2, stages=2, source=FEHLBERG, kind="adaptive"),
     Solver("adaptive_heun", order=2, stages=1, source="Heun-Euler 2(1); HNW II.4", kind="adaptive"),
     Solver("bosh3", order=3, stages=3, source="Bogacki, Shampine 1989, 3(2)", kind="adaptive"),
     Solver(

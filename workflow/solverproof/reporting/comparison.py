@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from solverproof.evaluation.validity import UNTRAINED, has_trained
 from solverproof.files import columns, read_json, write_text
 from solverproof.ode.solvers import SOLVERS, Solver
 from solverproof.reporting.specifications import TablesSpec
@@ -48,7 +49,7 @@ class Comparison:
         nfe_monitored: the same, including the controller's own evaluations.
         accuracy_mean, accuracy_sd: with the training setting, over seeds.
         drop_mean, drop_max: over seeds.
-        seeds, seeds_valid, seeds_failed: numbers of seeds.
+        seeds, seeds_valid, seeds_failed, seeds_untrained: numbers of seeds.
         invalid_checks: share of the controller's checks that found the model invalid.
         oscillation: spread of the controller's step size or tolerance; see `_Effort`.
         published_nfe, published_accuracy: the paper's table 1.
@@ -68,6 +69,7 @@ class Comparison:
     seeds: int
     seeds_valid: int
     seeds_failed: int
+    seeds_untrained: int
     invalid_checks: float = math.nan
     oscillation: float = math.nan
     published_nfe: str | None
@@ -174,17 +176,19 @@ def _results(
     task: str, solver: str, runs: pd.DataFrame, *, published: str | None
 ) -> dict[str, Any]:
     """The columns that all rows have."""
+    trained = runs[has_trained(runs)]
     nfe, accuracy = PUBLISHED.get((task, solver), {}).get(published or "", (None, None))
     return {
         "task": task,
         "train_solver": solver,
-        "accuracy_mean": runs["accuracy"].mean(),
-        "accuracy_sd": runs["accuracy"].std(),
-        "drop_mean": runs["drop"].mean(),
-        "drop_max": runs["drop"].max(),
+        "accuracy_mean": trained["accuracy"].mean(),
+        "accuracy_sd": trained["accuracy"].std(),
+        "drop_mean": trained["drop"].mean(),
+        "drop_max": trained["drop"].max(),
         "seeds": len(runs),
         "seeds_valid": int(runs["valid"].sum()),
         "seeds_failed": int(runs["accuracy"].isna().sum()),
+        "seeds_untrained": int((runs["status"] == UNTRAINED).sum()),
         "published_nfe": nfe,
         "published_accuracy": accuracy,
     }
@@ -192,17 +196,16 @@ def _results(
 
 def _effort(run: Mapping[str, Any], checks: pd.DataFrame) -> _Effort:
     spec = ControlledTraining.from_json(run["spec"])
-    task, solver, name = spec.identity.split("/")
     (nfe,) = run["mean_nfe"].values()
     # In octaves, because a rule multiplies its size. The second half leaves out the first approach.
     sizes = np.log2(checks["step_size"].fillna(checks["tolerance"]).to_numpy(float))
     checked = len(checks) > 0
-    monitoring = checks["monitoring_nfe"].max() / spec.protocol.iterations if checked else 0.0
+    monitoring = checks["monitoring_nfe"].max() / run["iterations"] if checked else 0.0
     invalid = checks["decision"].isin(["shrink", "finest"])
     return _Effort(
-        task=task,
-        train_solver=solver,
-        controller=name,
+        task=spec.task,
+        train_solver=spec.solver.name,
+        controller=spec.name,
         published=spec.controller.published(),
         nfe=nfe,
         nfe_monitored=nfe + monitoring,

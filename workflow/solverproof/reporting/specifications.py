@@ -1,5 +1,6 @@
 """What defines tables and figures, besides the files they are made from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from solverproof.ode.solvers import Solver
@@ -12,10 +13,12 @@ class TablesSpec(Specification):
 
     Attributes:
         threshold: largest drop that still counts as valid.
+        chance: the accuracy of a guess, by task.
         own_solvers: solvers in the tables that the configuration defines.
     """
 
     threshold: float
+    chance: Mapping[str, float]
     own_solvers: tuple[Solver, ...] = ()
 
 

@@ -32,7 +32,7 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
     parts = [pd.read_csv(path).astype(object) for path in evaluations]
     table = pd.concat(parts).infer_objects().sort_values(ORDER, ignore_index=True)
     solvers = {**SOLVERS, **{solver.name: solver for solver in spec.own_solvers}}
-    dropped = drops(table, spec.threshold, solvers)
+    dropped = drops(table, spec.threshold, chance=spec.chance, solvers=solvers)
     critical = critical_steps(dropped, spec.threshold, solvers)
     write_csv(table, out / "evaluations.csv")
     write_csv(dropped, out / "drops.csv")
@@ -71,6 +71,7 @@ def critical_markdown(critical: pd.DataFrame) -> str:
                 percent(row["accuracy_mean"], row["accuracy_sd"]) for row in rows
             ],
             "failed runs": critical["failed_runs"],
+            "untrained runs": critical["untrained_runs"],
         }
     )
     return str(readable.to_markdown(index=False)) + "\n"

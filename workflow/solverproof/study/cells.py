@@ -65,7 +65,6 @@ class Cell:
     @property
     def identity(self) -> str:
         """The part of the path that all seeds share."""
-        # Random streams derive from it and the seed, so a run does not depend on its block.
         return f"{self.task.name}/{self.solver.name}/{self.label}"
 
     @property

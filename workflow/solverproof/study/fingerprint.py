@@ -76,7 +76,7 @@ def _path(name: str) -> Path:
 @cache
 def _imports(name: str) -> list[str]:
     """Modules of this package that a module imports, anywhere in it."""
-    # The package imports its own modules in this form only, `from solverproof.room.module import`.
+    # The package imports its own modules in one form only, `from solverproof.folder.module import`.
     imports = (node for node in ast.walk(_parsed(_path(name))) if isinstance(node, ast.ImportFrom))
     sources = (node.module for node in imports if node.module)
     own = (source for source in sources if source.startswith("solverproof."))

@@ -49,7 +49,7 @@ def training_spec(cell: Cell) -> Training:
     """What defines a trained cell."""
     task = cell.task
     common = Training(
-        identity=cell.identity,
+        task=task.name,
         data=task.data.identified(),
         model=task.model,
         protocol=task.protocol,
@@ -58,7 +58,9 @@ def training_spec(cell: Cell) -> Training:
     )
     if cell.controller:
         controller = cell.controller
-        return ControlledTraining(**vars(common), solver=cell.solver, controller=controller)
+        return ControlledTraining(
+            **vars(common), name=cell.label, solver=cell.solver, controller=controller
+        )
     assert cell.setting is not None
     return SettingTraining(**vars(common), setting=cell.setting)
 
@@ -101,7 +103,9 @@ def trace_code(cell: Cell) -> str:
 
 def tables_spec(study: Study) -> TablesSpec:
     """What defines the tables, besides the evaluations."""
-    return TablesSpec(study.config["validity"]["threshold"], _own_solvers(study))
+    selected = (study.tasks[name] for name in study.config["select"]["tasks"])
+    chance = {task.name: 1 / task.model.classes for task in selected}
+    return TablesSpec(study.config["validity"]["threshold"], chance, _own_solvers(study))
 
 
 def flow_spec(study: Study) -> FlowSpec:

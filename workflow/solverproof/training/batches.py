@@ -2,19 +2,21 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor
 
+Purpose = Literal["weights", "batches", "controller"]
+
 
 def batch_indices(samples: int, batch: int, streams: Sequence[int]) -> Iterator[Tensor]:
-    """Endless batches of sample indices, shape (streams, batch).
+    """Endless batches of sample indices, shape (streams, batch), from the seeds of streams.
 
     Each stream walks through freshly shuffled epochs; a batch may reach over the end of an epoch,
     so every batch is full and every sample is used equally often.
     """
-    # The stream's own number seeds the initial weights; the next one is free (see `run_seed`).
-    generators = [Generator().manual_seed(stream + 1) for stream in streams]
+    generators = [Generator().manual_seed(stream) for stream in streams]
     waiting = [torch.empty(0, dtype=torch.long) for _ in streams]
     while True:
         for i, generator in enumerate(generators):
@@ -25,9 +27,14 @@ def batch_indices(samples: int, batch: int, streams: Sequence[int]) -> Iterator[
         waiting = [queue[batch:] for queue in waiting]
 
 
-def run_seed(identity: str, seed: int) -> int:
-    """Seed of a run's random numbers, from the run's identity; even, so that the next is free."""
-    # Not Python's `hash`, which differs between processes. Six bytes, doubled, stay below 2^49,
-    # which is within the range of PyTorch's seeds.
-    digest = hashlib.sha256(f"{identity}/seed-{seed}".encode()).digest()
-    return int.from_bytes(digest[:6], "big") * 2
+def run_seed(task: str, seed: int, purpose: Purpose) -> int:
+    """Seed of the random numbers that a run draws for one purpose.
+
+    It follows from task and seed alone, so a seed has the same initial weights and the same batches
+    with every solver, setting and controller (common random numbers): what differs between two of
+    its runs is due to them, and differences over seeds are paired.
+    """
+    # Not Python's `hash`, which differs between processes. Six bytes stay below 2^48, which is
+    # within the range of PyTorch's seeds.
+    digest = hashlib.sha256(f"{task}/seed-{seed}/{purpose}".encode()).digest()
+    return int.from_bytes(digest[:6], "big")

@@ -97,6 +97,7 @@ class Trained:
         parameters: stacked parameters after the last iteration.
         history: one row per seed every `history_every` iterations, at the last one and where a
             seed fails.
+        iterations: those that were run, fewer than asked for where all seeds failed.
         mean_nfe: mean function evaluations of each seed's forward passes.
         failures: the failures, by seed.
         seconds: time of training, including that before it was resumed.
@@ -105,6 +106,7 @@ class Trained:
 
     parameters: Parameters
     history: list[HistoryRow]
+    iterations: int
     mean_nfe: dict[int, float]
     failures: dict[int, Failure]
     seconds: float
@@ -143,9 +145,10 @@ def train(
     train_set = samples(data, "train", where)
     protocol, seeds = spec.protocol, spec.seeds
     model = classifier(spec.model, train_set.shape)
-    streams = [run_seed(spec.identity, seed) for seed in seeds]
+    weights = [run_seed(spec.task, seed, "weights") for seed in seeds]
+    orders = [run_seed(spec.task, seed, "batches") for seed in seeds]
     # Drawn on the CPU and then moved, so that the device does not change the initial weights.
-    parameters = {name: p.to(where).requires_grad_() for name, p in model.initial(streams).items()}
+    parameters = {name: p.to(where).requires_grad_() for name, p in model.initial(weights).items()}
     optimizer = torch.optim.Adam(parameters.values(), lr=protocol.learning_rate, fused=True)
     record = _Record(seeds, protocol)
     parts: dict[str, Stateful] = {
@@ -159,7 +162,7 @@ def train(
 
     # When resuming, the batches of the iterations that are done are drawn again and skipped, so the
     # checkpoint needs no state of their generators.
-    batches = batch_indices(len(train_set), protocol.batch, streams)
+    batches = batch_indices(len(train_set), protocol.batch, orders)
     ahead = islice(batches, record.iterations, protocol.iterations)
     for iteration, index in enumerate(ahead, start=record.iterations + 1):
         batch = Batch(
@@ -193,7 +196,13 @@ def train(
     for p in parameters.values():
         p.detach_()
     return Trained(
-        parameters, record.history, record.mean_nfe, record.failures, record.seconds, where.type
+        parameters,
+        record.history,
+        record.iterations,
+        record.mean_nfe,
+        record.failures,
+        record.seconds,
+        where.type,
     )
 
 

@@ -33,7 +33,7 @@ class Training(Specification):
     """A block of seeds, however its settings are chosen.
 
     Attributes:
-        identity: what all seeds of the cell share, as a path.
+        task: name of the task, from which the random numbers derive.
         data: the data set.
         model: what is trained.
         protocol: how it is trained.
@@ -41,7 +41,7 @@ class Training(Specification):
         device: where it is computed, as in the configuration.
     """
 
-    identity: str
+    task: str
     data: DataSet
     model: Model
     protocol: Protocol
@@ -58,7 +58,14 @@ class SettingTraining(Training):
 
 @dataclass(frozen=True, kw_only=True)
 class ControlledTraining(Training):
-    """One seed whose settings a controller chooses."""
+    """One seed whose settings a controller chooses.
 
+    Attributes:
+        name: the controller's.
+        solver: the training solver.
+        controller: what chooses its steps or tolerance.
+    """
+
+    name: str
     solver: Solver
     controller: Controller

@@ -9,7 +9,7 @@ import math
 import warnings
 from collections import deque
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from solverproof.ode.solvers import Setting, Solver
 from solverproof.training.controllers.base import Check, Controller, Decision
@@ -39,6 +39,8 @@ class PaperRule(Controller):
         most_steps: largest number of steps.
         initial: first step size (as a fraction of the horizon) or tolerance; None for Hairer's
             procedure for a step size, 1e-6 for a tolerance.
+        plateau: of tolerances that do not change the NFE: `reach` beyond them, or `wait`, as
+            the paper has it, while the NFE of the last five iterations is the same.
         probe_every: iterations between two measurements on the test set.
         probe_solvers: solvers to measure with besides the training solver; None: the test solver.
     """
@@ -53,6 +55,7 @@ class PaperRule(Controller):
     grow: float
     most_steps: int
     initial: float | None = None
+    plateau: Literal["reach", "wait"] = "reach"
     probe_every: int
     probe_solvers: tuple[Solver, ...] | None = None
 
@@ -159,7 +162,10 @@ class Adaptation:
         finest = FINEST_TOLERANCE if solver.is_adaptive else 1 / options.most_steps
         self.rule = Rule(options.threshold, options.shrink, options.grow, finest)
         self.size = math.nan  # unknown until the first batch, which Hairer's procedure needs
-        self.recent_nfe: deque[int] = deque(maxlen=UNCHANGED)
+        self.plateau = options.plateau
+        self.recent_nfe: deque[int] = deque(maxlen=UNCHANGED)  # of checks
+        self.recent_training_nfe: deque[int] = deque(maxlen=UNCHANGED)  # of iterations
+        self.total_nfe = self.reach = 0
         self.monitoring_nfe = 0
         self.checks: list[Check] = []
 
@@ -168,6 +174,9 @@ class Adaptation:
         return {
             "size": self.size,
             "recent_nfe": list(self.recent_nfe),
+            "recent_training_nfe": list(self.recent_training_nfe),
+            "total_nfe": self.total_nfe,
+            "reach": self.reach,
             "monitoring_nfe": self.monitoring_nfe,
             "checks": [asdict(check) for check in self.checks],
         }
@@ -176,6 +185,8 @@ class Adaptation:
         """Restore such a state."""
         self.size, self.monitoring_nfe = state["size"], state["monitoring_nfe"]
         self.recent_nfe.extend(state["recent_nfe"])
+        self.recent_training_nfe.extend(state["recent_training_nfe"])
+        self.total_nfe, self.reach = state["total_nfe"], state["reach"]
         self.checks[:] = [Check(**check) for check in state["checks"]]
 
     @property
@@ -189,6 +200,10 @@ class Adaptation:
             # The procedure may give a step longer than the interval, or more steps than allowed.
             first = self._first_size(batch)
             self.size = min(self.rule.coarsest, max(self.rule.finest, first))
+        (total_nfe,) = batch.total_nfe
+        if batch.iteration > 1:
+            self.recent_training_nfe.append(total_nfe - self.total_nfe)
+        self.total_nfe = total_nfe
         # Before the update, on the batch that is trained on next.
         if batch.iteration % self.interval == 0:
             self._check(batch)
@@ -222,20 +237,42 @@ class Adaptation:
         test = self._test(batch, own)
         following, decision = self.rule.check(size, own.accuracy, test.accuracy)
         self.recent_nfe.append(own.nfe)
-        if decision == "try" and self._growth_is_idle():
-            following, decision = size, "unchanged"
-        elif decision == "try":
-            larger = self._measure(batch, self._setting(following)).accuracy
-            following, decision = self.rule.confirm(size, following, larger, test.accuracy)
+        if decision == "try":
+            following, decision, larger = self._try(batch, own, test)
         elif decision == "finest":
             warnings.warn(f"invalid at the finest size, {self._setting(size).label}", stacklevel=2)
         self.size = following
         self._note(batch, size, own, test, larger, decision)
 
+    def _try(
+        self, batch: Batch, own: Measurement, test: Measurement
+    ) -> tuple[float, Decision, float]:
+        """The next size after trying a larger one, the decision, and the accuracy of the try.
+
+        A tolerance is not raised while the NFE does not change: it would buy nothing. But then
+        nothing would ever change it again, so while the NFE stays the same each try reaches one
+        factor further, and a tolerance that does take another NFE is taken.
+        """
+        idle = self._growth_is_idle()
+        self.reach = self.reach + 1 if idle else 0
+        if idle and self.plateau == "wait":
+            return self.size, "unchanged", math.nan
+        tried = min(self.rule.coarsest, self.size * self.rule.grow ** (1 + self.reach))
+        setting = self._setting(tried)
+        # With few steps a larger step size is often the same number of steps: nothing to solve.
+        larger = own if setting == own.setting else self._measure(batch, setting)
+        if idle and larger.nfe == own.nfe:
+            return self.size, "unchanged", larger.accuracy
+        following, decision = self.rule.confirm(self.size, tried, larger.accuracy, test.accuracy)
+        if decision == "grow":
+            self.reach = 0
+        return following, decision, larger.accuracy
+
     def _growth_is_idle(self) -> bool:
-        """Whether the tolerance has lately had no effect on the NFE, so raising it is pointless."""
-        full = len(self.recent_nfe) == UNCHANGED
-        return self.solver.is_adaptive and full and len(set(self.recent_nfe)) == 1
+        """Whether the tolerance has lately had no effect on the NFE."""
+        recent = self.recent_training_nfe if self.plateau == "wait" else self.recent_nfe
+        full = len(recent) == UNCHANGED
+        return self.solver.is_adaptive and full and len(set(recent)) == 1
 
     def _test(self, batch: Batch, own: Measurement) -> Measurement:
         """The batch under the checking setting.
