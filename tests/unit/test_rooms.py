@@ -19,7 +19,15 @@ from solverproof.training.specifications import Protocol
 PACKAGE = Path(solverproof.__file__).parent
 BASE = {"errors", "files", "specifications", "family"}
 # each uses only itself and what stands before it
-LAYERS = [BASE, {"ode", "datasets"}, {"models"}, {"evaluation"}, {"training"}, {"reporting"}]
+LAYERS = [
+    BASE,
+    {"ode", "datasets"},
+    {"models"},
+    {"auditing"},
+    {"evaluation"},
+    {"training"},
+    {"reporting"},
+]
 PLANS = {"study"}  # uses of every room what is free of torch
 ON_TOP = {"benchmarks", "__main__"}
 KINDS = {"datasets": DataSet, "networks": Network, "controllers": Controller}

@@ -33,6 +33,9 @@ COLUMNS = [
     "nfe",
     "status",
     "reason",
+    "accuracy_paired",
+    "disagreement",
+    "state_error",
 ]
 
 

@@ -31,6 +31,9 @@ def run(tests, solver="euler", steps=8, seed=0, task="toy", status="ok"):
             "accuracy": math.nan if status == "diverged" else accuracy,
             "loss": 0.5,
             "nfe": test_steps,
+            "accuracy_paired": math.nan if status == "diverged" else accuracy,
+            "disagreement": math.nan,
+            "state_error": math.nan,
             "status": status,
             "reason": "loss not finite at iteration 3" if status == "diverged" else math.nan,
         }
@@ -62,7 +65,12 @@ def study(settings_of_seeds, solver="euler", task="toy"):
 
 def critical_of(settings_of_seeds, threshold=0.1):
     table = pd.DataFrame(study(settings_of_seeds))
-    (result,) = critical_steps(drops(table, threshold), threshold).to_dict("records")
+    return by_drop(critical_steps(drops(table, threshold), threshold))
+
+
+def by_drop(critical):
+    """The only row of critical steps by the paper's drop."""
+    (result,) = critical[critical["measure"] == "drop"].to_dict("records")
     return result
 
 
@@ -178,9 +186,75 @@ def test_seeds_on_which_a_finer_solver_gives_up_decide_the_bracket_with_the_othe
     ]
     # two of three seeds of 8 steps: the mean drop is 2/3 of their accuracy, not that of the third
     spared = [a if a["seed"] == 2 else b for a, b in zip(rows, lost, strict=True)]
-    (result,) = critical_steps(drops(pd.DataFrame(spared), 0.1), 0.1).to_dict("records")
+    result = by_drop(critical_steps(drops(pd.DataFrame(spared), 0.1), 0.1))
     assert ends(result) == (8, 16)
     assert (result["failed_runs"], result["seeds_never_valid"]) == (0, 0)
+
+
+def with_flow(rows, accuracy, status="ok", reason=math.nan):
+    """Rows of one model with those of its reference."""
+    flow = {"test_solver": "reference", "test_steps": math.nan, "accuracy": accuracy}
+    return [*rows, rows[0] | flow | {"status": status, "reason": reason}]
+
+
+def with_errors(rows, errors, disagreement=0.25):
+    """Rows of one model at these distances from its reference."""
+    return [
+        row | {"state_error": error, "disagreement": disagreement}
+        for row, error in zip(rows, errors, strict=True)
+    ]
+
+
+def test_the_flow_of_a_model_has_an_accuracy_a_drop_and_a_disagreement_of_its_own():
+    rows = with_errors(run({("euler", 8): 0.75, ("euler", 16): 0.5}), [2.0, 1.0])
+    (result,) = drops(pd.DataFrame(with_flow(rows, 0.25)), 0.1).to_dict("records")
+    assert (result["accuracy_reference"], result["drop_reference"]) == (0.25, 0.5)
+    assert (result["disagreement"], result["reference"]) == (0.25, "ok")
+    assert result["drop"] == 0.25  # the flow is no test setting
+
+
+def test_a_flow_that_is_better_than_the_model_has_a_negative_drop():
+    (result,) = drops(pd.DataFrame(with_flow(run({("euler", 8): 0.5}), 0.75)), 0.1).to_dict(
+        "records"
+    )
+    assert (result["drop"], result["drop_reference"]) == (0.0, -0.25)
+
+
+def test_a_flow_that_is_unresolved_says_why_and_has_no_drop():
+    rows = with_flow(run({("euler", 8): 0.5}), math.nan, "unresolved", "Dopri 5 gave up")
+    (result,) = drops(pd.DataFrame(rows), 0.1).to_dict("records")
+    assert math.isnan(result["drop_reference"])
+    assert result["reference"] == "unresolved: Dopri 5 gave up"
+    assert (result["valid"], result["status"]) == (True, "ok")
+
+
+def test_a_finer_solver_that_is_farther_from_the_flow_is_not_counted_and_named():
+    tests = {("euler", 2): 0.9, ("rk4", 2): 0.5, ("midpoint", 2): 0.6, ("euler", 4): 0.8}
+    rows = with_errors(run(tests, steps=2), [1.0, 1.5, 0.9, 0.5])
+    (result,) = drops(pd.DataFrame(rows), 0.1).to_dict("records")
+    assert (result["worst_solver"], result["not_finer"]) == ("midpoint", "rk4 2")
+    assert result["drop"] == pytest.approx(0.3)
+
+
+def test_without_a_reference_orders_are_believed():
+    tests = {("euler", 2): 0.9, ("rk4", 2): 0.5}
+    (result,) = drops(pd.DataFrame(run(tests, steps=2)), 0.1).to_dict("records")
+    assert (result["worst_solver"], result["drop"]) == ("rk4", pytest.approx(0.4))
+    assert result["not_finer"] is None or math.isnan(result["not_finer"])
+
+
+def test_critical_steps_are_given_by_each_measure():
+    rows = []
+    for steps, accuracy, disagreement in ((4, 0.5, 0.5), (8, 0.8, 0.3), (16, 0.95, 0.05)):
+        own = run({("euler", steps): 0.95, ("euler", 2 * steps): 0.95}, steps=steps)
+        rows += with_flow(with_errors(own, [2.0, 1.0], disagreement), accuracy)
+    table = critical_steps(drops(pd.DataFrame(rows), 0.16), 0.16).to_dict("records")
+    assert {row["measure"]: ends(row) for row in table} == {
+        "drop": (None, 4),
+        "drop_reference": (4, 8),
+        "disagreement": (8, 16),
+    }
+    assert [row["unresolved_runs"] for row in table] == [0, 0, 0]
 
 
 CHANCE = {"toy": 0.5}
@@ -223,7 +297,7 @@ def test_untrained_runs_are_counted_and_not_averaged():
         *run({("euler", 8): 0.5, ("euler", 16): 0.1}, seed=1),
     ]
     dropped = drops(pd.DataFrame(rows), 0.1, chance=CHANCE)
-    (result,) = critical_steps(dropped, 0.1).to_dict("records")
+    result = by_drop(critical_steps(dropped, 0.1))
     # the best mean is 0.725 and the floor 0.6125: the second seed would have made 8 steps invalid
     assert ends(result) == (None, 8)
     assert (result["untrained_runs"], result["failed_runs"], result["seeds_never_valid"]) == (
@@ -240,7 +314,7 @@ def test_a_setting_at_which_no_seed_trains_is_not_valid():
         *run({("euler", 16): 0.5, ("euler", 32): 0.5}, steps=16),
     ]
     dropped = drops(pd.DataFrame(rows), 0.1, chance=CHANCE)
-    (result,) = critical_steps(dropped, 0.1).to_dict("records")
+    result = by_drop(critical_steps(dropped, 0.1))
     assert ends(result) == (16, None)
 
 
@@ -381,7 +455,7 @@ def test_the_accuracy_is_that_of_the_coarsest_valid_setting():
         *run({("euler", 8): 0.25}, steps=8, seed=1),
         *run({("euler", 16): 1.0}, steps=16),
     ]
-    (result,) = critical_steps(drops(pd.DataFrame(rows), 0.1), 0.1).to_dict("records")
+    result = by_drop(critical_steps(drops(pd.DataFrame(rows), 0.1), 0.1))
     assert ends(result) == (4, 8)
     assert result["accuracy_mean"] == 0.5
     assert result["accuracy_sd"] == pytest.approx(math.sqrt(0.125))
@@ -399,6 +473,7 @@ def test_every_task_and_training_solver_has_its_own_bracket():
         )
     ]
     table = critical_steps(drops(pd.DataFrame(rows), 0.1), 0.1)
+    table = table[table["measure"] == "drop"]
     found = {(row["task"], row["train_solver"]): ends(row) for row in table.to_dict("records")}
     assert found == {
         ("toy", "euler"): (None, 4),

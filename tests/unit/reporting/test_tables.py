@@ -29,6 +29,9 @@ COLUMNS = [
     "nfe",
     "status",
     "reason",
+    "accuracy_paired",
+    "disagreement",
+    "state_error",
 ]
 TABLES = ["critical_steps.csv", "critical_steps.md", "drops.csv", "evaluations.csv"]
 WHOLE = {
@@ -93,11 +96,11 @@ def rows_of(path):
 
 
 def readable(folder, *cells):
-    """The only row of the Markdown table, by column."""
+    """The row of the Markdown table for the paper's drop, by column."""
     heading, _, *rows = (
         (written(folder, *cells) / "critical_steps.md").read_text(encoding="utf-8").splitlines()
     )
-    (row,) = rows
+    (row,) = (row for row in rows if "the paper's" in row)
     names, values = (
         [part.strip() for part in line.strip("|").split("|")] for line in (heading, row)
     )
@@ -182,7 +185,13 @@ def test_drops_and_critical_steps_are_those_of_the_evaluations(tmp_path):
         ("8", 0.0625),
         ("16", 0),
     ]
-    (critical,) = rows_of(folder / "critical_steps.csv")
+    critical, by_flow, by_disagreement = rows_of(folder / "critical_steps.csv")
+    assert [row["measure"] for row in (critical, by_flow, by_disagreement)] == [
+        "drop",
+        "drop_reference",
+        "disagreement",
+    ]
+    assert by_flow["unresolved_runs"] == by_disagreement["unresolved_runs"] == "6"
     assert (critical["invalid_steps"], critical["valid_steps"]) == ("4", "8")
     assert float(critical["accuracy_mean"]) == 0.96875
 

@@ -2,26 +2,44 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from solverproof.evaluation.rows import Evaluation, Result
+from solverproof.auditing.reference import Reference, norms_of, reference
+from solverproof.evaluation.rows import REFERENCE, Evaluation, Result
 from solverproof.evaluation.specifications import EvaluationSpec
-from solverproof.models.classifier import Classifier, Forward, classifier
+from solverproof.models.classifier import Classifier, Forward, classifier, select_seed
 from solverproof.models.devices import chosen_device
 from solverproof.models.fields import Parameters
 from solverproof.models.losses import seed_losses
 from solverproof.models.samples import Samples, samples
-from solverproof.ode.integration import SolverError
+from solverproof.ode.integration import Solution, SolverError
 from solverproof.ode.solvers import Setting, Solver
 
 # Samples solved together, to bound memory. Adaptive solvers control the mean error over a chunk, so
 # their results depend on it.
+NO_CLASS = -1
+REFERENCED = 1000  # samples at most that a reference is computed for, the first of the test set
 CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What all seeds make of all samples under one test setting.
+
+    Attributes:
+        logits: shape (seeds, samples, classes).
+        state: final states, shape (seeds, samples, channels, *spatial).
+        solutions: of each seed, one per chunk of samples; one that gave up comes first.
+    """
+
+    logits: Tensor
+    state: Tensor
+    solutions: list[list[Solution | SolverError]]
 
 
 def evaluate(
@@ -30,7 +48,7 @@ def evaluate(
     parameters: Parameters,
     run: Mapping[str, Any],
 ) -> list[Evaluation]:
-    """One row per seed and test setting.
+    """One row per seed and test setting, and one per seed of its reference solution.
 
     A seed that failed in training has rows with the status of its failure and no accuracy. If some
     outputs of a trained model are NaN or infinite under a test solver, the status is `nonfinite`,
@@ -50,16 +68,91 @@ def evaluate(
     test_set = samples(data, "test", chosen_device(spec.device))
     parameters = {name: p.to(test_set.x.device) for name, p in parameters.items()}
     model, train = classifier(spec.model, test_set.shape), Setting.from_json(run["setting"])
-    return [
-        _row(spec, train, seed, _with_failure(result, run["failures"].get(str(seed))))
-        for test in test_settings(train, spec.solvers, spec.ratios)
-        for seed, result in zip(
-            spec.seeds, evaluate_setting(model, parameters, test_set, test), strict=True
-        )
+    trained = _outputs(model, parameters, test_set, train)
+    flows = [
+        None
+        if str(seed) in run["failures"]
+        else _reference(model, parameters, test_set, trained, i)
+        for i, seed in enumerate(spec.seeds)
     ]
+    rows = [
+        _row(spec, train, seed, _flow(flow, test_set.labels), state_error=_median(flow.distance))
+        for seed, flow in zip(spec.seeds, flows, strict=True)
+        if flow
+    ]
+    for test in test_settings(train, spec.solvers, spec.ratios):
+        # One setting at a time: the states of all would fill the memory.
+        outputs = trained if test == train else _outputs(model, parameters, test_set, test)
+        for i, (seed, flow) in enumerate(zip(spec.seeds, flows, strict=True)):
+            result = _result(outputs, i, test_set.labels, test)
+            result = _with_failure(result, run["failures"].get(str(seed)))
+            distance = _distance(outputs, i, flow, test_set.labels)
+            rows.append(_row(spec, train, seed, result, **distance))
+    return rows
 
 
-def _row(spec: EvaluationSpec, train: Setting, seed: int, result: Result) -> Evaluation:
+def _reference(
+    model: Classifier, parameters: Parameters, test_set: Samples, trained: Outputs, index: int
+) -> Reference:
+    """The flow of one seed, resolved as finely as its training setting needs."""
+    own, first = select_seed(parameters, index), slice(REFERENCED)
+    return reference(model, own, test_set.inputs(first), trained.state[index, first])
+
+
+def _distance(
+    outputs: Outputs, index: int, flow: Reference | None, labels: Tensor
+) -> dict[str, float]:
+    """How far a seed's outputs under a test setting are from its flow, if both are known."""
+    gave_up = isinstance(outputs.solutions[index][0], SolverError)
+    if flow is None or flow.status != "ok" or gave_up:
+        return {}
+    logits, state = outputs.logits[index, :REFERENCED], outputs.state[index, :REFERENCED]
+    # a prediction from numbers that are not finite is none
+    predicted = logits.argmax(1).where(logits.isfinite().all(1), NO_CLASS)
+    errors = norms_of(state.double() - flow.state).nan_to_num(nan=math.inf)
+    return {
+        "accuracy_paired": _share(predicted == labels[:REFERENCED]),
+        "disagreement": _share(predicted != flow.logits.argmax(1)),
+        "state_error": _median(errors),
+    }
+
+
+def _share(chosen: Tensor) -> float:
+    return float(chosen.double().mean())
+
+
+def _median(values: Tensor) -> float:
+    return float(values.median())
+
+
+def _flow(flow: Reference, labels: Tensor) -> Result:
+    """The reference as the result of a test; without accuracy where it is not resolved."""
+    resolved = flow.status == "ok"
+    labels = labels[:REFERENCED]
+    accuracy = _share(flow.logits.argmax(1) == labels)
+    loss = seed_losses(flow.logits.unsqueeze(0), labels.unsqueeze(0)).item()
+    return Result(
+        test_solver=REFERENCE,
+        test_steps=None,
+        test_tolerance=None,
+        accuracy=accuracy if resolved else math.nan,
+        loss=loss if resolved else math.nan,
+        nfe=flow.nfe,
+        status=flow.status,
+        reason=flow.reason,
+    )
+
+
+def _row(
+    spec: EvaluationSpec,
+    train: Setting,
+    seed: int,
+    result: Result,
+    *,
+    accuracy_paired: float = math.nan,
+    disagreement: float = math.nan,
+    state_error: float = math.nan,
+) -> Evaluation:
     return Evaluation(
         task=spec.task,
         train_solver=train.solver.name,
@@ -69,6 +162,9 @@ def _row(spec: EvaluationSpec, train: Setting, seed: int, result: Result) -> Eva
         adapted=spec.adapted,
         seed=seed,
         **vars(result),
+        accuracy_paired=accuracy_paired,
+        disagreement=disagreement,
+        state_error=state_error,
     )
 
 
@@ -98,42 +194,61 @@ def test_settings(
 def evaluate_setting(
     model: Classifier, parameters: Parameters, test_set: Samples, test: Setting
 ) -> Iterator[Result]:
-    """Results of one test setting, one per seed.
+    """Results of one test setting, one per seed."""
+    outputs = _outputs(model, parameters, test_set, test)
+    for i in range(len(outputs.solutions)):
+        yield _result(outputs, i, test_set.labels, test)
+
+
+def _outputs(
+    model: Classifier, parameters: Parameters, test_set: Samples, test: Setting
+) -> Outputs:
+    starts = range(0, len(test_set), CHUNK)
+    chunks = [
+        _forward(model, parameters, test_set.inputs(slice(i, i + CHUNK)), test) for i in starts
+    ]
+    solutions = [
+        sorted(of_seed, key=lambda s: not isinstance(s, SolverError))
+        for of_seed in map(list, zip(*(chunk.solutions for chunk in chunks), strict=True))
+    ]
+    return Outputs(
+        torch.cat([chunk.logits for chunk in chunks], 1),
+        torch.cat([chunk.state for chunk in chunks], 1),
+        solutions,
+    )
+
+
+def _result(outputs: Outputs, index: int, labels: Tensor, test: Setting) -> Result:
+    """The result of one seed.
 
     Where an adaptive solver's work differs between chunks of samples, `test_steps` and `nfe` are
     the largest.
     """
-    starts, y = range(0, len(test_set), CHUNK), test_set.labels
-    chunks = [
-        _forward(model, parameters, test_set.inputs(slice(i, i + CHUNK)), test) for i in starts
-    ]
-    logits = torch.cat([chunk.logits for chunk in chunks], 1)
-    finite = logits.isfinite().all(2)
+    logits, solutions = outputs.logits[index], outputs.solutions[index]
+    finite = logits.isfinite().all(1)
     # NaN logits may still have an argmax equal to the label. In float64, because float32 would
     # round a share of samples by more than the margin of `is_valid`.
-    accuracies = ((logits.argmax(2) == y) & finite).double().mean(1).tolist()
-    losses = seed_losses(logits, y.expand(len(logits), -1)).tolist()
-    nonfinite = (~finite).sum(1).tolist()
-    for i, (accuracy, loss, bad) in enumerate(zip(accuracies, losses, nonfinite, strict=True)):
-        solutions = [chunk.solutions[i] for chunk in chunks]
-        failure = next((s for s in solutions if isinstance(s, SolverError)), None)
-        status, reason = "ok", None
-        # One chunk without a solution leaves the accuracy on the whole test set unknown.
-        if failure:
-            accuracy = loss = math.nan  # noqa: PLW2901
-            status, reason = failure.status, failure.reason
-        elif bad:
-            status, reason = "nonfinite", f"{bad} outputs not finite, counted as wrong"
-        yield Result(
-            test_solver=test.solver.name,
-            test_steps=None if failure else max(s.steps or 0 for s in solutions),
-            test_tolerance=test.tolerance,
-            accuracy=accuracy,
-            loss=loss,
-            nfe=max(s.nfe for s in solutions),
-            status=status,
-            reason=reason,
-        )
+    accuracy = ((logits.argmax(1) == labels) & finite).double().mean().item()
+    loss = seed_losses(logits.unsqueeze(0), labels.unsqueeze(0)).item()
+    bad = int((~finite).sum())
+    status, reason = "ok", None
+    failure = solutions[0] if isinstance(solutions[0], SolverError) else None
+    # One chunk without a solution leaves the accuracy on the whole test set unknown.
+    if failure:
+        accuracy = loss = math.nan
+        status, reason = failure.status, failure.reason
+    elif bad:
+        status, reason = "nonfinite", f"{bad} outputs not finite, counted as wrong"
+    return Result(
+        test_solver=test.solver.name,
+        test_steps=None if failure else max(s.steps or 0 for s in solutions),
+        test_tolerance=test.tolerance,
+        accuracy=accuracy,
+        loss=loss,
+        nfe=max(s.nfe for s in solutions),
+        status=status,
+        reason=reason,
+    )
 
 
 @torch.no_grad()

@@ -1,6 +1,9 @@
 """The columns of the results of a trained model under a test setting."""
 
+import math
 from dataclasses import dataclass
+
+REFERENCE = "reference"  # in place of a test solver's name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,5 +56,24 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation(Result, Run):
-    """A row of `evaluations.csv`: the columns of `Run`, then those of `Result`."""
+class _Distance:
+    accuracy_paired: float = math.nan
+    disagreement: float = math.nan
+    state_error: float = math.nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(_Distance, Result, Run):
+    """A row of `evaluations.csv`: the columns of `Run`, then those of `Result`.
+
+    Every model has a row of the solver `reference`: the flow itself, with status `unresolved` where
+    two solvers do not agree on it. It is computed for the first 1,000 test samples, and what is
+    held against it is of these as well.
+
+    Attributes:
+        accuracy_paired: accuracy on the samples of the reference; NaN without one.
+        disagreement: share of the samples that are predicted otherwise than by the reference; NaN
+            without one.
+        state_error: median over samples of the distance of the final state from the reference's;
+            in the row of the reference, that of its two solvers.
+    """

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from solverproof.evaluation.rows import Run
+from solverproof.evaluation.rows import REFERENCE, Run
 from solverproof.files import columns
 from solverproof.ode.solvers import SOLVERS, Setting, Solver, is_at_least_as_accurate
 
@@ -22,8 +22,13 @@ class _Loss:
     worst_tolerance: float = math.nan
     drop: float = math.nan
     valid: bool = False
+    not_finer: str | None = None
+    accuracy_reference: float = math.nan
+    drop_reference: float = math.nan
+    disagreement: float = math.nan
     status: str
     reason: str | None
+    reference: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,30 +41,41 @@ class Drop(_Loss, Run):
         worst_solver, worst_steps, worst_tolerance: the test setting with that accuracy.
         drop: `accuracy` minus `worst_accuracy`; all of `accuracy` where a finer solver gave up.
         valid: whether the model has trained and its drop is at most the threshold.
+        not_finer: test settings of a finer solver or step that are less accurate on this model, by
+            the distance from its reference, and so do not count.
+        accuracy_reference: that of the flow itself, as two solvers agree on it.
+        drop_reference: accuracy minus `accuracy_reference`, on the same samples (the first 1,000);
+            negative where the flow is better.
+        disagreement: share of the samples that the flow predicts otherwise.
         status: `ok`; `untrained` if the accuracy is below the task's floor; why training failed;
             or why a finer solver gave up.
         reason: in a few more words; None where the status is `ok`.
+        reference: `ok`; or why there is no reference.
     """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Critical:
-    """A row of `critical_steps.csv`, for a task and a training solver.
+    """A row of `critical_steps.csv`, for a task, a training solver and a measure.
 
     Attributes:
         task, train_solver: the task and the training solver.
+        measure: what must be at most the threshold: `drop`, the paper's, `drop_reference` or
+            `disagreement`.
         invalid_steps, valid_steps: the critical bracket of steps, by the mean drop over the seeds
-            that trained; the same for tolerances.
+            that trained, or the mean of another measure; the same for tolerances.
         seeds: number of seeds.
         seeds_never_valid: number of seeds that are not valid even at the finest setting.
         seeds_valid_steps_min, ...: the spread of the valid ends of the other seeds' own brackets.
         failed_runs: number of runs without an accuracy, over all settings.
         untrained_runs: number of runs whose accuracy is below the task's floor.
+        unresolved_runs: number of runs that trained and do not have this measure.
         accuracy_mean, accuracy_sd: over the seeds that trained, at the coarsest valid setting.
     """
 
     task: str
     train_solver: str
+    measure: str
     invalid_steps: float | None = None
     valid_steps: float | None = None
     invalid_tolerance: float | None = None
@@ -74,6 +90,7 @@ class Critical:
     seeds_valid_tolerance_max: float | None = None
     failed_runs: int
     untrained_runs: int
+    unresolved_runs: int
     accuracy_mean: float
     accuracy_sd: float
 
@@ -81,6 +98,7 @@ class Critical:
 RUN = columns(Run)
 TRAIN_VALUES = ["train_steps", "train_tolerance"]
 UNTRAINED = "untrained"
+MEASURES = ("drop", "drop_reference", "disagreement")
 
 
 def drops(
@@ -95,7 +113,9 @@ def drops(
     The drop is the accuracy with the training solver and setting minus the lowest accuracy over
     all test settings of equal or smaller numerical error; never negative, because the training
     setting is one of them. A run is valid when it has trained and its drop is at most `threshold`.
-    A model loses all it had where a finer solver gives up on it: its drop is its own accuracy.
+    A model loses all it had where a finer solver gives up on it: its drop is its own accuracy. That
+    a solver of higher order has a smaller error is a claim about small steps: a test setting that
+    is farther from the model's reference than the training setting is not counted.
 
     A run has trained when its accuracy is at least the floor of its task, halfway between that of a
     guess and the best mean over seeds of any setting of the grid. Below it there is little to lose:
@@ -116,7 +136,8 @@ def drops(
     found = [vars(_drop(group, threshold, solvers)) for _, group in groups]
     table = _with_untrained(pd.DataFrame(found, columns=columns(Drop)), chance)
     # Explicit types, which columns keep even when every run failed.
-    return table.astype({"accuracy": float, "drop": float})
+    numbers = ["accuracy", "drop", "accuracy_reference", "drop_reference", "disagreement"]
+    return table.astype(dict.fromkeys(numbers, float))
 
 
 def has_trained(drops: pd.DataFrame) -> pd.Series:
@@ -152,13 +173,23 @@ def is_valid(drop: Any, threshold: float) -> Any:
 def _drop(run: pd.DataFrame, threshold: float, solvers: Mapping[str, Solver]) -> Drop:
     first = run.iloc[0]
     train = _setting(first, "train", solvers)
+    flow, run = run[run["test_solver"] == REFERENCE], run[run["test_solver"] != REFERENCE]
     tests = [_setting(row, "test", solvers) for _, row in run.iterrows()]
     own = run[[test == train for test in tests]].iloc[0]
     finer = run[[is_at_least_as_accurate(test, train) for test in tests]]
+    # Comparisons with NaN are false: without a reference nothing is left out.
+    worse = finer["state_error"] > own["state_error"]
+    finer, not_finer = finer[~worse], _settings_of(finer[worse])
     # Stable, so that of equal accuracies the first one is named.
     finer = finer.sort_values("accuracy", kind="stable")
     worst, unknown = finer.iloc[0], finer[finer["accuracy"].isna()]
-    result: dict[str, Any] = {**first[RUN], "accuracy": own["accuracy"]}
+    result: dict[str, Any] = {
+        **first[RUN],
+        "accuracy": own["accuracy"],
+        "not_finer": not_finer,
+        "disagreement": own["disagreement"],
+        **_of_reference(flow, own["accuracy_paired"]),
+    }
     if pd.isna(own["accuracy"]):
         return Drop(**result, status=own["status"], reason=own["reason"])
     if len(unknown):
@@ -176,6 +207,27 @@ def _drop(run: pd.DataFrame, threshold: float, solvers: Mapping[str, Solver]) ->
         status=own["status"],
         reason=own["reason"],
     )
+
+
+def _of_reference(flow: pd.DataFrame, accuracy: float) -> dict[str, Any]:
+    """The columns of the flow, of which there is one row, or none if the model failed."""
+    if flow.empty:
+        return {}
+    (row,) = flow.to_dict("records")
+    return {
+        "accuracy_reference": row["accuracy"],
+        "drop_reference": accuracy - row["accuracy"],
+        "reference": row["status"]
+        if row["status"] == "ok"
+        else f"{row['status']}: {row['reason']}",
+    }
+
+
+def _settings_of(rows: pd.DataFrame) -> str | None:
+    """Test settings in words: `rk4 2, midpoint 2`."""
+    value = rows["test_steps"].fillna(rows["test_tolerance"])
+    names = [f"{solver} {v:g}" for solver, v in zip(rows["test_solver"], value, strict=True)]
+    return ", ".join(sorted(names)) or None
 
 
 def _setting(row: pd.Series, role: str, solvers: Mapping[str, Solver]) -> Setting:
@@ -213,19 +265,25 @@ def critical_steps(
     Runs with a controller are left out.
     """
     groups = drops[drops["controller"].isna()].groupby(["task", "train_solver"], sort=True)
-    found = [vars(_critical(group, threshold, solvers)) for _, group in groups]
+    found = [
+        vars(_critical(group, measure, threshold, solvers))
+        for _, group in groups
+        for measure in MEASURES
+    ]
     return pd.DataFrame(found, columns=columns(Critical))
 
 
-def _critical(group: pd.DataFrame, threshold: float, solvers: Mapping[str, Solver]) -> Critical:
+def _critical(
+    group: pd.DataFrame, measure: str, threshold: float, solvers: Mapping[str, Solver]
+) -> Critical:
     solver = solvers[group["train_solver"].iloc[0]]
     train, coarse_first = f"train_{solver.measure}", not solver.is_adaptive
     # Runs that failed or did not train are counted, not averaged.
     trained = group.where(has_trained(group))
-    mean_drop = trained["drop"].groupby(group[train]).mean().sort_index(ascending=coarse_first)
-    invalid, valid = bracket(list(mean_drop.index), list(is_valid(mean_drop, threshold)))
-    ordered = group.sort_values(train, ascending=coarse_first)
-    by_seed = ordered.groupby("seed")
+    means = trained[measure].groupby(group[train]).mean().sort_index(ascending=coarse_first)
+    invalid, valid = bracket(list(means.index), list(is_valid(means, threshold)))
+    ordered = group.assign(valid=is_valid(trained[measure], threshold))
+    by_seed = ordered.sort_values(train, ascending=coarse_first).groupby("seed")
     own = [bracket(list(runs[train]), list(runs["valid"]))[1] for _, runs in by_seed]
     # The type is given, because the list is empty when no seed is ever valid.
     found = pd.Series([n for n in own if n is not None], dtype="Float64")
@@ -242,10 +300,12 @@ def _critical(group: pd.DataFrame, threshold: float, solvers: Mapping[str, Solve
     return Critical(
         task=group["task"].iloc[0],
         train_solver=solver.name,
+        measure=measure,
         seeds=len(own),
         seeds_never_valid=len(own) - len(found),
         failed_runs=int(group["accuracy"].isna().sum()),
         untrained_runs=int((group["status"] == UNTRAINED).sum()),
+        unresolved_runs=int((trained["accuracy"].notna() & trained[measure].isna()).sum()),
         accuracy_mean=accuracy.mean(),
         accuracy_sd=accuracy.std(),
         **measured,

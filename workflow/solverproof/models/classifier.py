@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from solverproof.models.fields import Field, Parameters
 from solverproof.models.layers import kaiming
 from solverproof.models.specifications import Gradient, Model
-from solverproof.ode.integration import Solution, SolverError, VectorField, solve, trajectory
+from solverproof.ode.integration import Norm, Solution, SolverError, VectorField, solve, trajectory
 from solverproof.ode.solvers import Setting
 
 
@@ -76,6 +76,7 @@ class Classifier:
         setting: Setting,
         *,
         gradient: Gradient = "backpropagation",
+        norm: Norm | None = None,
     ) -> Forward:
         """Forward pass for all seeds.
 
@@ -88,17 +89,18 @@ class Classifier:
             x: inputs of shape (seeds, batch, channels, *spatial).
             setting: the solver and its number of steps or tolerance.
             gradient: how gradients are computed.
+            norm: by which an adaptive solver accepts a step; see `solve`.
         """
         # With small networks, one solve of the whole stack is several times faster than many.
         if setting.solver.kind == "fixed":
-            solution = self._solve(parameters, x, setting, gradient)
+            solution = self._solve(parameters, x, setting, gradient, norm)
             # Every seed took the same steps, so they share one solution.
             return Forward(
                 self.head(parameters, solution.state), solution.state, [solution] * len(x)
             )
         # Slices, not indices, keep the seeds axis that fields expect.
         solved = [
-            self._try(select_seed(parameters, i), x[i : i + 1], setting, gradient)
+            self._try(select_seed(parameters, i), x[i : i + 1], setting, gradient, norm)
             for i in range(len(x))
         ]
         # NaN keeps the shape, so the other seeds' logits, losses and gradients are not affected.
@@ -121,16 +123,26 @@ class Classifier:
         return torch.stack([self.field.unpack(states) for states in solution.state])
 
     def _try(
-        self, parameters: Parameters, x: Tensor, setting: Setting, gradient: Gradient
+        self,
+        parameters: Parameters,
+        x: Tensor,
+        setting: Setting,
+        gradient: Gradient,
+        norm: Norm | None,
     ) -> Solution | SolverError:
         # Returned, not raised: the other seeds of the block go on.
         try:
-            return self._solve(parameters, x, setting, gradient)
+            return self._solve(parameters, x, setting, gradient, norm)
         except SolverError as failure:
             return failure
 
     def _solve(
-        self, parameters: Parameters, x: Tensor, setting: Setting, gradient: Gradient
+        self,
+        parameters: Parameters,
+        x: Tensor,
+        setting: Setting,
+        gradient: Gradient,
+        norm: Norm | None,
     ) -> Solution:
         """The ODE solution, with its state unpacked."""
         field = self.vector_field(parameters)
@@ -138,7 +150,8 @@ class Classifier:
             field = _recomputed(field)
         # The head is not part of the ODE, so its parameters get their gradients from autograd.
         of_field = list(_of_field(parameters).values()) if gradient == "adjoint" else None
-        solution = solve(field, self.field.pack(x), setting, horizon=self.horizon, adjoint=of_field)
+        state = self.field.pack(x)
+        solution = solve(field, state, setting, horizon=self.horizon, adjoint=of_field, norm=norm)
         return replace(solution, state=self.field.unpack(solution.state))
 
 

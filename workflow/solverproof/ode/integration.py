@@ -20,6 +20,7 @@ t is a tensor without dimensions, z a state; an autonomous field ignores the tim
 """
 # Per solve. torchdiffeq's own limit, 2^31 steps, ends no solve in practice, and a field that needs
 # more evaluations than this is not solved in any useful sense.
+Norm = Callable[[Tensor], Tensor]
 MOST_EVALUATIONS = 20_000
 NOT_FINITE = "state or slope not finite"
 
@@ -67,12 +68,12 @@ def solve(
     *,
     horizon: float,
     adjoint: Sequence[Tensor] | None = None,
+    norm: Norm | None = None,
 ) -> Solution:
     """Solve dz/dt = f(t, z) from t = 0 to t = `horizon`.
 
-    A fixed-step solver takes `setting.steps` equal steps. An adaptive one controls the root mean
-    square, over the whole state, of the error relative to tolerance * (1 + |state|); its last step
-    ends at `horizon`.
+    A fixed-step solver takes `setting.steps` equal steps. An adaptive one controls a norm of the
+    error relative to tolerance * (1 + |state|); its last step ends at `horizon`.
 
     Args:
         field: the right-hand side f(t, z); its values have the state's shape.
@@ -82,6 +83,8 @@ def solve(
         adjoint: the parameters of the field, to get gradients by solving the adjoint equation
             backwards in time (Chen et al. 2018, algorithm 1) instead of through the solver's
             operations; gradients are NaN where that equation cannot be solved.
+        norm: of the relative error over the whole state, for adaptive solvers; by default the root
+            mean square.
 
     Raises:
         SolverError: if the solver gives up.
@@ -89,7 +92,7 @@ def solve(
     # Two classes, because torchdiffeq warns of callbacks that the method does not call.
     counted = (_CountedAdaptive if setting.solver.is_adaptive else _Counted)(field)
     ends = _ends(horizon, state)
-    how = _options(setting, ends)
+    how = _options(setting, ends, norm)
     integrate = odeint
     if adjoint is not None:
         # An adaptive solver does not get its forward options: backwards in time the solve starts at
@@ -141,16 +144,13 @@ class _Guarded(torch.autograd.Function):
         return None, *(next(found) if tensor.requires_grad else None for tensor in ctx.inputs)
 
 
-def _options(setting: Setting, ends: Tensor) -> dict[str, Any]:
+def _options(setting: Setting, ends: Tensor, norm: Norm | None) -> dict[str, Any]:
     """Arguments of torchdiffeq's `odeint`."""
     if setting.steps is None:
         # Without `step_t` torchdiffeq steps past the horizon and interpolates back to it, and the
         # interpolant may be less accurate than the method.
-        return {
-            "rtol": setting.tolerance,
-            "atol": setting.tolerance,
-            "options": {"step_t": ends[1:]},
-        }
+        controls = {"step_t": ends[1:]} | ({"norm": norm} if norm else {})
+        return {"rtol": setting.tolerance, "atol": setting.tolerance, "options": controls}
     return {"options": {"grid_constructor": _grid(setting.steps)}}
 
 

@@ -10,6 +10,11 @@ from solverproof.files import write_text
 from solverproof.ode.solvers import SOLVERS
 from solverproof.reporting.specifications import TablesSpec
 
+MEASURES = {
+    "drop": "drop under finer solvers (the paper's)",
+    "drop_reference": "drop of the flow itself",
+    "disagreement": "predictions unlike the flow's",
+}
 WHOLE = [
     "train_steps", "test_steps", "worst_steps", "nfe", "seed", "invalid_steps", "valid_steps",
     "seeds_valid_steps_min", "seeds_valid_steps_max", "nfe_invalid", "nfe_valid",
@@ -65,6 +70,7 @@ def critical_markdown(critical: pd.DataFrame) -> str:
         {
             "task": critical["task"],
             "training solver": critical["train_solver"],
+            "measure": critical["measure"].map(MEASURES),
             "critical bracket": [_bracket(row) for row in rows],
             "brackets of single seeds": [_spread(row) for row in rows],
             "accuracy at the valid end (%)": [
@@ -72,6 +78,7 @@ def critical_markdown(critical: pd.DataFrame) -> str:
             ],
             "failed runs": critical["failed_runs"],
             "untrained runs": critical["untrained_runs"],
+            "unresolved runs": critical["unresolved_runs"],
         }
     )
     return str(readable.to_markdown(index=False)) + "\n"

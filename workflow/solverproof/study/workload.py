@@ -8,6 +8,9 @@ from solverproof.study.cells import Cell
 
 UNKNOWN_SHAPE = (1, 64)  # a guess of the shape of the user's own samples
 UNKNOWN_NFE = 128  # a guess for a forward pass whose steps are chosen while it runs
+# of both solvers of a reference, as recorded (480 to 1,940), in float64, which takes twice as long
+REFERENCE_NFE = 2 * 2000
+REFERENCED = 1000  # samples at most
 UNKNOWN_TEST = 1000  # a guess of the number of the user's own test samples
 # Time relative to backpropagation. The adjoint's was recorded: 2.7 for a block of five seeds, 4 for
 # one. Recomputation adds a forward pass to one forward and two backward ones.
@@ -26,8 +29,8 @@ def training_work(cell: Cell) -> int:
 
 
 def evaluation_work(cell: Cell) -> int:
-    """Multiply-adds of evaluating a cell with all test solvers."""
-    return _test_work(cell, cell.test_solvers, {1, *cell.ratios})
+    """Multiply-adds of evaluating a cell with all test solvers, and of its reference."""
+    return _test_work(cell, cell.test_solvers, {1, *cell.ratios}) + _reference_work(cell)
 
 
 def probing_work(cell: Cell) -> int:
@@ -38,6 +41,12 @@ def probing_work(cell: Cell) -> int:
     at_half = _test_work(cell, [cell.solver], [0.5])
     probes = [cell.solver, *cell.controller.probe_solvers_used()]
     return times * (at_half + _test_work(cell, probes, [1]))
+
+
+def _reference_work(cell: Cell) -> int:
+    """Multiply-adds of solving the flow until two solvers agree on it."""
+    samples = min(cell.task.data.test_count() or UNKNOWN_TEST, REFERENCED)
+    return samples * len(cell.seeds) * REFERENCE_NFE * _field_work(cell)
 
 
 def _test_work(cell: Cell, solvers: Iterable[Solver], ratios: Iterable[float]) -> int:

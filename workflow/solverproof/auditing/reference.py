@@ -1,0 +1,127 @@
+"""The flow of a trained model, as closely as two unlike solvers agree on it.
+
+Whether a model is an ODE is a question about its flow. Any one solver, however fine, may be wrong
+about it; two that share nothing, one that chooses its steps and one that takes equal ones, hardly
+are in the same way.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from solverproof.models.classifier import Classifier
+from solverproof.models.fields import Parameters
+from solverproof.ode.integration import SolverError
+from solverproof.ode.solvers import SOLVERS, Setting
+
+STEPS, TOLERANCE = 64, 1e-5  # of the coarsest pair of solves
+FINER = 8  # division of the tolerance where the steps are doubled; errors then fall about alike
+REFINEMENTS = 7
+AGREEMENT = 0.01  # of what is measured: the end-state error and the margin of the prediction
+ROUNDING = 1e-8  # of the state: a hundredth of what float32, in which models run, can tell
+SHARE = 0.01  # of samples that may stay unresolved
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The flow from every input, in float64.
+
+    Attributes:
+        state: final states, shape (batch, channels, *spatial).
+        logits: shape (batch, classes).
+        distance: that of the two solvers' final states, shape (batch,): an estimate of the
+            reference's own error, not a bound.
+        nfe: evaluations of both solvers.
+        status: `ok`, or `unresolved`.
+        reason: why it is not resolved; None if it is.
+    """
+
+    state: Tensor
+    logits: Tensor
+    distance: Tensor
+    nfe: int
+    status: str = "ok"
+    reason: str | None = None
+
+
+@torch.no_grad()
+def reference(model: Classifier, parameters: Parameters, x: Tensor, measured: Tensor) -> Reference:
+    """Solve the flow of one model with RK4 and with Dopri 5, ever finer, until they agree.
+
+    Dopri 5 takes a step only if every component's error is within the tolerance, for every sample:
+    in the mean over a batch a few samples could be far off. Both begin coarse, with 64 steps and at
+    1e-5, and are refined together up to 8,192 steps and 5e-12. Starting tighter would cost more
+    for nothing: where the field has kinks, and some sample meets one all the time, the evaluations
+    of an adaptive solver grow with the root of the tolerance whatever its order (docs/methods.md).
+
+    A sample is resolved when the distance of both final states is at most a hundredth of the
+    smaller of its error under the setting that is judged and of its margin (`margins`), or is
+    rounding. The reference is resolved when at most 1 % of the samples are not.
+
+    Args:
+        model: the classifier.
+        parameters: those of one seed, as a stack of one; of any precision.
+        x: inputs, shape (batch, channels, *spatial).
+        measured: final states of the setting that is judged, in the shape of `x`.
+
+    Returns:
+        The finest solution of RK4, which is the more accurate of the two.
+    """
+    parameters = {name: p.double() for name, p in parameters.items()}
+    x, measured, nfe = x.double().unsqueeze(0), measured.double(), 0
+    for level in range(REFINEMENTS + 1):
+        equal = Setting(SOLVERS["rk4"], steps=STEPS * 2**level)
+        adaptive = Setting(SOLVERS["dopri5"], tolerance=TOLERANCE / FINER**level)
+        ours, theirs = (model(parameters, x, s, norm=_largest) for s in (equal, adaptive))
+        nfe += ours.solutions[0].nfe + theirs.solutions[0].nfe
+        state, logits = ours.state[0], ours.logits[0]
+        distance = norms_of(theirs.state[0] - state)
+        share = _share_unresolved(distance, state, measured, margins(parameters, logits))
+        if share <= SHARE:
+            return Reference(state, logits, distance, nfe)
+        if isinstance(failure := theirs.solutions[0], SolverError):
+            reason = f"Dopri 5 at {adaptive.tolerance:.1e} gave up: {failure.reason}"
+            return Reference(state, logits, distance, nfe, "unresolved", reason)
+    reason = f"{equal.steps} steps of RK4 and Dopri 5 disagree on {share:.1%} of the samples"
+    return Reference(state, logits, distance, nfe, "unresolved", reason)
+
+
+def _share_unresolved(distance: Tensor, state: Tensor, measured: Tensor, margin: Tensor) -> float:
+    error = norms_of(measured - state)
+    # A setting that diverged has an error that is not a number: its margin alone counts then.
+    needed = AGREEMENT * torch.minimum(error.nan_to_num(nan=math.inf), margin)
+    needed = needed.maximum(ROUNDING * (1 + norms_of(state)))
+    # `not <=`, so that a distance that is not a number counts as unresolved
+    return float((~(distance <= needed)).double().mean())
+
+
+def margins(parameters: Parameters, logits: Tensor) -> Tensor:
+    """How far a final state may move before its prediction can change, shape (batch,).
+
+    With c the predicted class and g_k the lead of its logit over that of class k, the distance to
+    the border with k is g_k / |w_c - w_k| for a linear head with rows w, and the margin is the
+    least of these. Classes with equal rows never change places.
+
+    Args:
+        parameters: those of one seed, as a stack of one.
+        logits: shape (batch, classes).
+    """
+    weights = parameters["head.weight"][0]
+    predicted = logits.argmax(1)
+    leads = logits.gather(1, predicted.unsqueeze(1)) - logits
+    apart = torch.cdist(weights, weights)[predicted]
+    # the class itself has lead 0 and distance 0, which is no border
+    return torch.where(apart > 0, leads / apart, math.inf).amin(1)
+
+
+def _largest(errors: Tensor) -> Tensor:
+    """The norm by which Dopri 5 accepts a step: the largest of all components' errors."""
+    return errors.abs().max()
+
+
+def norms_of(states: Tensor) -> Tensor:
+    """Euclidean norm of each sample's state, shape (batch,)."""
+    norms: Tensor = torch.linalg.vector_norm(states.flatten(1), dim=1)
+    return norms
