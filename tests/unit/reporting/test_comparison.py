@@ -42,6 +42,7 @@ def check(iteration, step_size, decision, monitoring_nfe):
         "step_size": step_size,
         "decision": decision,
         "monitoring_nfe": monitoring_nfe,
+        "total_nfe": 6 * iteration,
     }
 
 
@@ -129,10 +130,26 @@ def test_the_share_of_invalid_checks_counts_those_that_could_not_shrink_any_more
     assert float(compared[1]["adapt"]["invalid_checks"]) == 0.75
 
 
-def test_the_oscillation_is_the_spread_of_the_step_in_octaves_over_the_second_half(compared):
-    assert float(compared[1]["adapt"]["oscillation"]) == pytest.approx(
-        1.0
-    )  # log2 of 1/8 and 1/2: -3 and -1
+def test_the_oscillation_is_how_far_the_step_goes_up_and_down_per_thousand_iterations(compared):
+    # -1, -2, -3, -1 octaves in 150 iterations
+    assert float(compared[1]["adapt"]["oscillation"]) == pytest.approx(1000 * 4 / 150)
+
+
+def test_a_mean_over_seeds_comes_with_its_interval(compared):
+    row = compared[1]["adapt"]
+    low, high = float(row["nfe_training_low"]), float(row["nfe_training_high"])
+    assert (low + high) / 2 == pytest.approx(10.5)
+    assert high - low == pytest.approx(2 * 12.706 * 0.5, rel=1e-3)  # Student's t of two values
+    assert float(row["valid_low"]) == pytest.approx(0.0126, abs=1e-4)  # one of two
+    text = (compared[0] / "comparison.md").read_text(encoding="utf-8")
+    assert "1 of 2 (1–99 %)" in text
+
+
+def test_the_late_nfe_is_the_mean_after_the_first_check_of_the_second_half(compared):
+    # of 200 iterations: 10 and 11 evaluations on average, of which 900 came before iteration 150
+    expected = ((10 * 200 - 900) / 51 + (11 * 200 - 900) / 51) / 2
+    assert float(compared[1]["adapt"]["nfe_late"]) == pytest.approx(expected)
+    assert compared[1]["random"]["nfe_late"] == ""
 
 
 def test_a_run_without_checks_has_no_monitoring(compared):

@@ -12,6 +12,7 @@ import pandas as pd
 from solverproof.evaluation.validity import UNTRAINED, has_trained
 from solverproof.files import columns, read_json, write_text
 from solverproof.ode.solvers import SOLVERS, Solver
+from solverproof.reporting.intervals import mean_interval, share_interval
 from solverproof.reporting.specifications import TablesSpec
 from solverproof.reporting.tables import percent, write_csv
 from solverproof.training.specifications import ControlledTraining
@@ -25,15 +26,18 @@ HEADINGS = {
     "task": "task",
     "train_solver": "solver",
     "method": "method",
-    "nfe": "NFE",
-    "accuracy": "accuracy (%)",
+    "nfe": "NFE (95 %)",
+    "nfe_late": "NFE, second half",
+    "accuracy_ode": "accuracy as an ODE (%)",
+    "accuracy": "accuracy with its solver (%)",
     "published_nfe": "NFE (paper)",
     "published_accuracy": "accuracy (%, paper)",
     "nfe_monitored": "NFE with monitoring",
     "drop": "drop, mean / largest (%)",
-    "valid": "seeds valid",
+    "disagreement": "predictions unlike the flow's, mean / largest (%)",
+    "valid": "seeds valid (95 %)",
     "invalid_checks": "checks invalid (%)",
-    "oscillation": "spread of the step (octaves)",
+    "oscillation": "movement of the step (octaves per 1,000 iterations)",
 }
 
 
@@ -46,12 +50,17 @@ class Comparison:
         method: `grid search`, or the controller.
         nfe_invalid, nfe_valid: evaluations of a forward pass at both ends of the critical bracket.
         nfe_training: evaluations of a controller's forward pass, mean over training and seeds.
-        nfe_monitored: the same, including the controller's own evaluations.
+        nfe_training_low, nfe_training_high: Student's interval for it over seeds, at 95 %.
+        nfe_late: the same mean over the second half of training.
+        nfe_monitored: the same as `nfe_training`, including the controller's own evaluations.
+        accuracy_reference_mean, accuracy_reference_sd: of the models' flows, over seeds.
         accuracy_mean, accuracy_sd: with the training setting, over seeds.
         drop_mean, drop_max: over seeds.
+        disagreement_mean, disagreement_max: share of predictions unlike the flow's, over seeds.
         seeds, seeds_valid, seeds_failed, seeds_untrained: numbers of seeds.
+        valid_low, valid_high: Clopper and Pearson's interval for the share of valid seeds, at 95 %.
         invalid_checks: share of the controller's checks that found the model invalid.
-        oscillation: spread of the controller's step size or tolerance; see `_Effort`.
+        oscillation: movement of the controller's step size or tolerance; see `_Effort`.
         published_nfe, published_accuracy: the paper's table 1.
     """
 
@@ -61,13 +70,22 @@ class Comparison:
     nfe_invalid: float = math.nan
     nfe_valid: float = math.nan
     nfe_training: float = math.nan
+    nfe_training_low: float = math.nan
+    nfe_training_high: float = math.nan
+    nfe_late: float = math.nan
     nfe_monitored: float = math.nan
+    accuracy_reference_mean: float
+    accuracy_reference_sd: float
     accuracy_mean: float
     accuracy_sd: float
     drop_mean: float
     drop_max: float
+    disagreement_mean: float
+    disagreement_max: float
     seeds: int
     seeds_valid: int
+    valid_low: float
+    valid_high: float
     seeds_failed: int
     seeds_untrained: int
     invalid_checks: float = math.nan
@@ -84,10 +102,11 @@ class _Effort:
         task, train_solver, controller: their names.
         published: the row of the paper's table to compare the results with; None if there is none.
         nfe: mean evaluations of a forward pass.
-        nfe_monitored: the same, including the controller's own evaluations.
+        nfe_late: the same over the second half of training; NaN without a check in it.
+        nfe_monitored: the same as `nfe`, including the controller's own evaluations.
         invalid_checks: share of its checks that found the model invalid.
-        oscillation: standard deviation of log2(step size or tolerance) over the second half of the
-            checks: 0.5 means that the step wanders by about half an octave around its mean.
+        oscillation: total variation of log2(step size or tolerance) over its checks, per thousand
+            iterations: the octaves it goes up and down, which a trend adds to only once.
     """
 
     task: str
@@ -95,6 +114,7 @@ class _Effort:
     controller: str
     published: str | None
     nfe: float
+    nfe_late: float
     nfe_monitored: float
     invalid_checks: float
     oscillation: float
@@ -163,10 +183,14 @@ def _controlled_rows(drops: pd.DataFrame, efforts: pd.DataFrame) -> Iterator[Com
     for (task, solver, method), group in groups:
         of_task = drops[(drops["task"] == task) & (drops["train_solver"] == solver)]
         runs = of_task[of_task["controller"] == method]
-        means = group[["nfe", "nfe_monitored", "invalid_checks", "oscillation"]].mean()
+        measured = ["nfe", "nfe_late", "nfe_monitored", "invalid_checks", "oscillation"]
+        means, (low, high) = group[measured].mean(), mean_interval(group["nfe"])
         yield Comparison(
             method=str(method),
             nfe_training=means["nfe"],
+            nfe_training_low=low,
+            nfe_training_high=high,
+            nfe_late=means["nfe_late"],
             nfe_monitored=means["nfe_monitored"],
             invalid_checks=means["invalid_checks"],
             oscillation=means["oscillation"],
@@ -178,17 +202,24 @@ def _results(
     task: str, solver: str, runs: pd.DataFrame, *, published: str | None
 ) -> dict[str, Any]:
     """The columns that all rows have."""
-    trained = runs[has_trained(runs)]
+    trained, valid = runs[has_trained(runs)], int(runs["valid"].sum())
+    low, high = share_interval(valid, len(runs))
     nfe, accuracy = PUBLISHED.get((task, solver), {}).get(published or "", (None, None))
     return {
         "task": task,
         "train_solver": solver,
+        "accuracy_reference_mean": trained["accuracy_reference"].mean(),
+        "accuracy_reference_sd": trained["accuracy_reference"].std(),
         "accuracy_mean": trained["accuracy"].mean(),
         "accuracy_sd": trained["accuracy"].std(),
         "drop_mean": trained["drop"].mean(),
         "drop_max": trained["drop"].max(),
+        "disagreement_mean": trained["disagreement"].mean(),
+        "disagreement_max": trained["disagreement"].max(),
         "seeds": len(runs),
-        "seeds_valid": int(runs["valid"].sum()),
+        "seeds_valid": valid,
+        "valid_low": low,
+        "valid_high": high,
         "seeds_failed": int(runs["accuracy"].isna().sum()),
         "seeds_untrained": int((runs["status"] == UNTRAINED).sum()),
         "published_nfe": nfe,
@@ -199,7 +230,7 @@ def _results(
 def _effort(run: Mapping[str, Any], checks: pd.DataFrame) -> _Effort:
     spec = ControlledTraining.from_json(run["spec"])
     (nfe,) = run["mean_nfe"].values()
-    # In octaves, because a rule multiplies its size. The second half leaves out the first approach.
+    # In octaves, because a rule multiplies its size.
     sizes = np.log2(checks["step_size"].fillna(checks["tolerance"]).to_numpy(float))
     checked = len(checks) > 0
     monitoring = checks["monitoring_nfe"].max() / run["iterations"] if checked else 0.0
@@ -210,10 +241,25 @@ def _effort(run: Mapping[str, Any], checks: pd.DataFrame) -> _Effort:
         controller=spec.name,
         published=spec.controller.published(),
         nfe=nfe,
+        nfe_late=_late_nfe(nfe, run["iterations"], checks),
         nfe_monitored=nfe + monitoring,
         invalid_checks=invalid.mean() if checked else np.nan,
-        oscillation=sizes[len(sizes) // 2 :].std() if checked else np.nan,
+        oscillation=_octaves_per_thousand(sizes, checks["iteration"]) if checked else np.nan,
     )
+
+
+def _late_nfe(nfe: float, iterations: int, checks: pd.DataFrame) -> float:
+    """Mean evaluations of a forward pass after the first check in the second half of training."""
+    late = checks[(checks["iteration"] > iterations / 2) & (checks["iteration"] <= iterations)]
+    if late.empty:
+        return math.nan
+    first = late.iloc[0]  # which counts the passes of all iterations before its own
+    return float((nfe * iterations - first["total_nfe"]) / (iterations - first["iteration"] + 1))
+
+
+def _octaves_per_thousand(sizes: np.ndarray, iterations: pd.Series) -> float:
+    span = iterations.max() - iterations.min()
+    return float(1000 * np.abs(np.diff(sizes)).sum() / span) if span else math.nan
 
 
 def _readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -224,18 +270,34 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
     plain = ("task", "train_solver", "method", "published_nfe", "published_accuracy")
     accuracy = zip(table["accuracy_mean"], table["accuracy_sd"], strict=True)
     drops = zip(table["drop_mean"], table["drop_max"], strict=True)
-    oscillation = table["oscillation"]
+    as_ode = zip(table["accuracy_reference_mean"], table["accuracy_reference_sd"], strict=True)
+    differing = zip(table["disagreement_mean"], table["disagreement_max"], strict=True)
+    oscillation, late = table["oscillation"], table["nfe_late"]
     text = {
         **{name: table[name] for name in plain},
-        "nfe": bracket.where(grid, table["nfe_training"].map("{:.1f}".format)),
+        "nfe": bracket.where(grid, [_with_interval(row) for _, row in table.iterrows()]),
+        "nfe_late": late.map("{:.1f}".format).mask(late.isna(), "–"),
+        "accuracy_ode": [percent(mean, sd) for mean, sd in as_ode],
+        "disagreement": [f"{percent(mean)} / {percent(most)}" for mean, most in differing],
         "nfe_monitored": table["nfe_monitored"].map("{:.1f}".format).mask(grid, "–"),
         "accuracy": [percent(mean, sd) for mean, sd in accuracy],
         "drop": [f"{percent(mean)} / {percent(most)}" for mean, most in drops],
-        "valid": table["seeds_valid"].astype(str) + " of " + table["seeds"].astype(str),
+        "valid": [_valid(row) for _, row in table.iterrows()],
         "invalid_checks": table["invalid_checks"].map(percent),
         "oscillation": oscillation.map("{:.2f}".format).mask(oscillation.isna(), "–"),
     }
     return pd.DataFrame({heading: text[name] for name, heading in HEADINGS.items()}).fillna("–")
+
+
+def _with_interval(row: pd.Series) -> str:
+    ends = f"{row['nfe_training_low']:.1f}–{row['nfe_training_high']:.1f}"
+    mean = f"{row['nfe_training']:.1f}"
+    return mean if pd.isna(row["nfe_training_low"]) else f"{mean} ({ends})"
+
+
+def _valid(row: pd.Series) -> str:
+    ends = f"{100 * row['valid_low']:.0f}–{100 * row['valid_high']:.0f} %"
+    return f"{row['seeds_valid']} of {row['seeds']} ({ends})"
 
 
 def _latex(readable: pd.DataFrame) -> str:
@@ -244,4 +306,6 @@ def _latex(readable: pd.DataFrame) -> str:
 
 
 def _escaped(cell: Any) -> str:
-    return str(cell).replace("_", r"\_").replace("±", r"$\pm$").replace("–", "--")
+    return (
+        str(cell).replace("_", r"\_").replace("±", r"$\pm$").replace("–", "--").replace("%", r"\%")
+    )
