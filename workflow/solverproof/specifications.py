@@ -28,7 +28,7 @@ class Specification:
 
 
 def canonical(specification: Specification) -> str:
-    """JSON that is equal exactly when the specifications are: sorted keys, no spaces."""
+    """JSON that is the same text for the same content: sorted keys, no spaces."""
     return json.dumps(specification.to_json(), sort_keys=True, separators=(",", ":"))
 
 
@@ -46,6 +46,8 @@ def _typed(hint: Any, value: Any) -> Any:
         return hint.from_json(value)
     if isinstance(hint, UnionType):  # an optional field; None is its default, so not in the JSON
         return _typed(next(arg for arg in get_args(hint) if arg is not type(None)), value)
+    if hint is float and isinstance(value, int):
+        return float(value)  # 2 and 2.0 are the same setting and must be the same text
     if get_origin(hint) is tuple:
         return tuple(_typed(get_args(hint)[0], item) for item in value)
     return value

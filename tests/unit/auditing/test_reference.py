@@ -154,6 +154,22 @@ def test_classes_with_equal_rows_never_change_places():
     assert margins({"head.weight": weight}, torch.tensor([[2.0, 1.0]])).tolist() == [math.inf]
 
 
+@pytest.mark.parametrize("classes", [2, 25, 26, 100])
+def test_a_head_of_many_classes_has_margins_above_zero(classes):
+    weight = torch.randn(1, classes, 8, dtype=torch.float64)
+    logits = torch.randn(60, 8, dtype=torch.float64) @ weight[0].T
+    assert (margins({"head.weight": weight}, logits) > 0).all()
+
+
+def test_a_field_that_does_not_work_in_float64_is_unresolved_and_says_why(x):
+    model, parameters = linear([[0.0, 1.0], [0.0, 0.0]])
+    single = torch.eye(2)
+    model.field.bind = lambda _: lambda _t, z: z @ single
+    found = reference(model, parameters, x, torch.zeros_like(x))
+    assert (found.status, found.nfe) == ("unresolved", 0)
+    assert found.reason.startswith("not computed in float64: expected")
+
+
 def spec_of(solvers, ratios):
     return {
         "task": "toy",

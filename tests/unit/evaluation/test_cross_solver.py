@@ -8,9 +8,11 @@ from defined import classifier_of, evaluated
 from plain import PlainClassifier
 from torch.nn.functional import cross_entropy
 
+from solverproof.auditing.reference import Reference
 from solverproof.evaluation import cross_solver as evaluation
-from solverproof.evaluation.cross_solver import CHUNK
+from solverproof.evaluation.cross_solver import CHUNK, _distance, _outputs
 from solverproof.models.classifier import Classifier, Forward
+from solverproof.models.samples import samples as samples_of
 from solverproof.ode.integration import Solution
 from solverproof.ode.solvers import SOLVERS, Setting
 
@@ -156,6 +158,22 @@ def test_only_the_seeds_whose_outputs_are_not_finite_have_that_status():
         (5, "ok"),
     }
     assert {row["accuracy"] for row in of_seed(rows, 4)} == {0.0}
+
+
+def test_states_that_are_infinite_and_that_are_no_numbers_are_equally_far_from_the_flow():
+    data, parameters = toy(20, np.float32)
+    outputs = _outputs(
+        classifier_of(spec_of()["model"], (1, 2)),
+        parameters,
+        samples_of(data, "test", torch.device("cpu")),
+        TRAIN,
+    )
+    flow = Reference(outputs.state[0].double(), outputs.logits[0].double(), torch.zeros(20), 1)
+    labels, errors = torch.from_numpy(data["test_y"]), []
+    for value in (math.inf, math.nan):
+        outputs.state[0] = value
+        errors.append(_distance(outputs, 0, flow, labels)["state_error"])
+    assert errors == [math.inf, math.inf]
 
 
 def test_evaluating_leaves_data_and_parameters_unchanged():

@@ -282,6 +282,26 @@ def test_a_model_at_chance_is_never_valid():
     assert [row["valid"] for row in with_floor([0.5, 0.51, 0.49])] == [False] * 3
 
 
+def controlled(accuracies, name="adapt"):
+    rows = [run({("euler", 4 + s): a}, steps=4 + s, seed=s) for s, a in enumerate(accuracies)]
+    return [row | {"controller": name, "adapted": "true"} for (row,) in rows]
+
+
+def test_without_a_grid_the_floor_is_that_of_the_best_controller():
+    rows = [*controlled([0.55, 0.53]), *controlled([0.15, 0.1], "worse")]
+    table = drops(pd.DataFrame(rows), 0.1, chance={"toy": 0.1}).to_dict("records")
+    found = {(row["controller"], row["seed"]): row["status"] for row in table}
+    assert [found["adapt", 0], found["adapt", 1]] == ["ok", "ok"]
+    assert [found["worse", 0], found["worse", 1]] == ["untrained", "untrained"]
+
+
+def test_a_grid_that_failed_leaves_the_floor_to_the_controllers():
+    rows = [*run({("euler", 8): 0.5}, status="diverged"), *controlled([0.9, 0.1])]
+    table = drops(pd.DataFrame(rows), 0.1, chance={"toy": 0.1}).to_dict("records")
+    found = {row["accuracy"]: row["status"] for row in table if row["controller"] == "adapt"}
+    assert found == {0.9: "ok", 0.1: "untrained"}
+
+
 def test_a_task_whose_chance_is_not_given_has_no_floor():
     assert [row["status"] for row in with_floor([0.1], chance={"other": 0.5})] == ["ok"]
 

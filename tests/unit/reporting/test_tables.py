@@ -123,6 +123,15 @@ def test_evaluations_have_the_columns_of_the_design_and_all_rows_sorted_by_numbe
     assert found == [(n, seed, m) for n in (4, 8, 16, 128) for seed in (0, 1) for m in (n, 2 * n)]
 
 
+@pytest.mark.parametrize("name", ["None", "null", "NA", "nan"])
+def test_a_controller_of_any_name_stays_a_controller(tmp_path, name):
+    rows = [row | {"controller": name, "adapted": True} for row in cell(4, 0.5)]
+    folder = written(tmp_path, rows, cell(8, 0.0))
+    found = rows_of(folder / "drops.csv")
+    assert {row["train_steps"]: row["controller"] for row in found} == {"4": name, "8": ""}
+    assert rows_of(folder / "critical_steps.csv")[0]["valid_steps"] == "8"
+
+
 def test_the_order_of_the_cells_changes_no_byte(tmp_path):
     cells = [
         cell(4, 0.5, reason="loss not finite at iteration 3"),

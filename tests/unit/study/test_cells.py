@@ -244,6 +244,19 @@ def test_the_order_of_keys_and_numbers_of_steps_changes_no_specification(study):
     ]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda study: study["tasks"]["sphere2"].update(horizon=1),
+        lambda study: study["test"].update(ratios=[2.0, 1.5, 1.0, 0.75, 0.5, 0.25, 0.125]),
+        lambda study: study["protocols"]["digits"].update(learning_rate=1.0e-3),
+    ],
+    ids=["horizon", "ratios", "learning rate"],
+)
+def test_a_whole_number_is_the_same_specification_with_and_without_a_decimal_point(change, study):
+    assert specs(edited(study, change)) == specs(loaded(study))
+
+
 json_values = st.recursive(
     st.one_of(
         st.none(),

@@ -164,6 +164,11 @@ NEW_KEYS = [
         "there is no file 'none.csv'",
     ),
     (
+        "solvers.reference",
+        {"order": 1, "c": [0], "a": [[]], "b": [1]},
+        "'reference' is the flow itself in tables; write another name",
+    ),
+    (
         "solvers.mine",
         {"order": 2, "c": [0, 1], "a": [[], [1]], "b": [1, 0]},
         "the method has order 1",

@@ -319,6 +319,14 @@ def test_a_larger_tolerance_that_takes_fewer_evaluations_and_is_invalid_is_not_t
     assert chooser.size < 2.6e-6
 
 
+def test_tries_never_reach_beyond_the_first_tolerance_that_was_refused():
+    chooser = adapting(DOPRI, test_solver="dopri5", initial=1e-6)
+    accuracy = lambda s: 0.5 if s.value > 2.6e-6 else 0.9  # noqa: E731
+    model = Scripted(accuracy, nfe=on_a_plateau(2.6e-6))
+    run(chooser, model, 5 * 60)
+    assert max(setting.value for setting in model.asked) <= 2.6e-6 * 1.1
+
+
 def test_a_try_on_a_plateau_is_one_solve_like_any_other():
     chooser = adapting(FEHLBERG, test_solver="dopri5", initial=1e-3)
     model = Scripted(lambda _: 0.9, nfe=lambda _: 14)

@@ -69,12 +69,18 @@ def reference(model: Classifier, parameters: Parameters, x: Tensor, measured: Te
     Returns:
         The finest solution of RK4, which is the more accurate of the two.
     """
-    parameters = {name: p.double() for name, p in parameters.items()}
-    x, measured, nfe = x.double().unsqueeze(0), measured.double(), 0
+    where = "cpu" if x.device.type == "mps" else x.device  # Apple's GPUs have no float64
+    parameters = {name: p.to(where).double() for name, p in parameters.items()}
+    x, measured, nfe = x.to(where).double().unsqueeze(0), measured.to(where).double(), 0
     for level in range(REFINEMENTS + 1):
         equal = Setting(SOLVERS["rk4"], steps=STEPS * 2**level)
         adaptive = Setting(SOLVERS["dopri5"], tolerance=TOLERANCE / FINER**level)
-        ours, theirs = (model(parameters, x, s, norm=_largest) for s in (equal, adaptive))
+        try:
+            ours, theirs = (model(parameters, x, s, norm=_largest) for s in (equal, adaptive))
+        except RuntimeError as error:  # a user's own network may hold constants in float32
+            nothing = torch.full_like(measured, math.nan)
+            reason = f"not computed in float64: {str(error).splitlines()[0]}"
+            return _unresolved(model, parameters, nothing, reason)
         nfe += ours.solutions[0].nfe + theirs.solutions[0].nfe
         state, logits = ours.state[0], ours.logits[0]
         distance = norms_of(theirs.state[0] - state)
@@ -91,10 +97,16 @@ def reference(model: Classifier, parameters: Parameters, x: Tensor, measured: Te
 def _share_unresolved(distance: Tensor, state: Tensor, measured: Tensor, margin: Tensor) -> float:
     error = norms_of(measured - state)
     # A setting that diverged has an error that is not a number: its margin alone counts then.
-    needed = AGREEMENT * torch.minimum(error.nan_to_num(nan=math.inf), margin)
+    needed = AGREEMENT * torch.minimum(error.nan_to_num(nan=math.inf, posinf=math.inf), margin)
     needed = needed.maximum(ROUNDING * (1 + norms_of(state)))
     # `not <=`, so that a distance that is not a number counts as unresolved
     return float((~(distance <= needed)).double().mean())
+
+
+def _unresolved(model: Classifier, parameters: Parameters, state: Tensor, reason: str) -> Reference:
+    """No reference at all: neither solver could be run."""
+    logits = model.head(parameters, state.unsqueeze(0))[0]
+    return Reference(state, logits, norms_of(state), 0, "unresolved", reason)
 
 
 def margins(parameters: Parameters, logits: Tensor) -> Tensor:
@@ -111,8 +123,10 @@ def margins(parameters: Parameters, logits: Tensor) -> Tensor:
     weights = parameters["head.weight"][0]
     predicted = logits.argmax(1)
     leads = logits.gather(1, predicted.unsqueeze(1)) - logits
-    apart = torch.cdist(weights, weights)[predicted]
-    # the class itself has lead 0 and distance 0, which is no border
+    # Not by products, as is the default for more than 25 classes: rounding would part equal rows.
+    exactly = "donot_use_mm_for_euclid_dist"
+    apart = torch.cdist(weights, weights, compute_mode=exactly)[predicted]
+    # The class itself has lead 0 and distance 0, which is no border.
     return torch.where(apart > 0, leads / apart, math.inf).amin(1)
 
 

@@ -22,9 +22,9 @@ from solverproof.ode.solvers import Setting, Solver
 
 # Samples solved together, to bound memory. Adaptive solvers control the mean error over a chunk, so
 # their results depend on it.
-NO_CLASS = -1
-REFERENCED = 1000  # samples at most that a reference is computed for, the first of the test set
 CHUNK = 1000
+REFERENCED = 1000  # samples at most that a reference is computed for, the first of the test set
+NO_CLASS = -1
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def evaluate(
     test_set = samples(data, "test", chosen_device(spec.device))
     parameters = {name: p.to(test_set.x.device) for name, p in parameters.items()}
     model, train = classifier(spec.model, test_set.shape), Setting.from_json(run["setting"])
-    trained = _outputs(model, parameters, test_set, train)
+    trained, labels = _outputs(model, parameters, test_set, train), test_set.labels.cpu()
     flows = [
         None
         if str(seed) in run["failures"]
@@ -76,7 +76,7 @@ def evaluate(
         for i, seed in enumerate(spec.seeds)
     ]
     rows = [
-        _row(spec, train, seed, _flow(flow, test_set.labels), state_error=_median(flow.distance))
+        _row(spec, train, seed, _flow(flow, labels), state_error=_median(flow.distance))
         for seed, flow in zip(spec.seeds, flows, strict=True)
         if flow
     ]
@@ -84,9 +84,9 @@ def evaluate(
         # One setting at a time: the states of all would fill the memory.
         outputs = trained if test == train else _outputs(model, parameters, test_set, test)
         for i, (seed, flow) in enumerate(zip(spec.seeds, flows, strict=True)):
-            result = _result(outputs, i, test_set.labels, test)
+            result = _result(outputs, i, labels, test)
             result = _with_failure(result, run["failures"].get(str(seed)))
-            distance = _distance(outputs, i, flow, test_set.labels)
+            distance = _distance(outputs, i, flow, labels)
             rows.append(_row(spec, train, seed, result, **distance))
     return rows
 
@@ -96,7 +96,10 @@ def _reference(
 ) -> Reference:
     """The flow of one seed, resolved as finely as its training setting needs."""
     own, first = select_seed(parameters, index), slice(REFERENCED)
-    return reference(model, own, test_set.inputs(first), trained.state[index, first])
+    flow = reference(model, own, test_set.inputs(first), trained.state[index, first])
+    return replace(
+        flow, state=flow.state.cpu(), logits=flow.logits.cpu(), distance=flow.distance.cpu()
+    )
 
 
 def _distance(
@@ -109,7 +112,7 @@ def _distance(
     logits, state = outputs.logits[index, :REFERENCED], outputs.state[index, :REFERENCED]
     # a prediction from numbers that are not finite is none
     predicted = logits.argmax(1).where(logits.isfinite().all(1), NO_CLASS)
-    errors = norms_of(state.double() - flow.state).nan_to_num(nan=math.inf)
+    errors = norms_of(state.double() - flow.state).nan_to_num(nan=math.inf, posinf=math.inf)
     return {
         "accuracy_paired": _share(predicted == labels[:REFERENCED]),
         "disagreement": _share(predicted != flow.logits.argmax(1)),
@@ -197,7 +200,7 @@ def evaluate_setting(
     """Results of one test setting, one per seed."""
     outputs = _outputs(model, parameters, test_set, test)
     for i in range(len(outputs.solutions)):
-        yield _result(outputs, i, test_set.labels, test)
+        yield _result(outputs, i, test_set.labels.cpu(), test)
 
 
 def _outputs(
@@ -212,8 +215,9 @@ def _outputs(
         for of_seed in map(list, zip(*(chunk.solutions for chunk in chunks), strict=True))
     ]
     return Outputs(
-        torch.cat([chunk.logits for chunk in chunks], 1),
-        torch.cat([chunk.state for chunk in chunks], 1),
+        # on the CPU, because shares are taken in float64, which not every device has
+        torch.cat([chunk.logits for chunk in chunks], 1).cpu(),
+        torch.cat([chunk.state for chunk in chunks], 1).cpu(),
         solutions,
     )
 

@@ -74,6 +74,6 @@ class Evaluation(_Distance, Result, Run):
         accuracy_paired: accuracy on the samples of the reference; NaN without one.
         disagreement: share of the samples that are predicted otherwise than by the reference; NaN
             without one.
-        state_error: median over samples of the distance of the final state from the reference's;
-            in the row of the reference, that of its two solvers.
+        state_error: median over samples (the lower of the middle two) of the distance of the final
+            state from the reference's; in the row of the reference, that of its two solvers.
     """

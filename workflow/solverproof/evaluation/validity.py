@@ -118,7 +118,8 @@ def drops(
     is farther from the model's reference than the training setting is not counted.
 
     A run has trained when its accuracy is at least the floor of its task, halfway between that of a
-    guess and the best mean over seeds of any setting of the grid. Below it there is little to lose:
+    guess and the best mean over seeds of any setting of the grid (or, without one, of any
+    controller). Below it there is little to lose:
     a model at chance would count as valid.
 
     Args:
@@ -147,10 +148,12 @@ def has_trained(drops: pd.DataFrame) -> pd.Series:
 
 def _with_untrained(drops: pd.DataFrame, chance: Mapping[str, float]) -> pd.DataFrame:
     """Drops in which runs below the floor of their task are marked as untrained."""
-    grid = drops[drops["controller"].isna()]
-    means = grid.groupby(["task", "train_solver", *TRAIN_VALUES], dropna=False)["accuracy"].mean()
-    best = means.groupby("task").max()
-    floor = drops["task"].map({task: (chance[task] + best.get(task, 1.0)) / 2 for task in chance})
+    grid, others = drops[drops["controller"].isna()], drops[drops["controller"].notna()]
+    # A study without a grid has the means of its controllers, whose runs end with unlike settings.
+    best = _best_mean(grid, TRAIN_VALUES).combine_first(_best_mean(others, ["controller"]))
+    floor = drops["task"].map(
+        {task: (chance[task] + best.get(task, math.nan)) / 2 for task in chance}
+    )
     untrained = drops["accuracy"] < floor
     told = floor[untrained].map("accuracy below {:.3f}, halfway between chance and the best".format)
     return drops.assign(
@@ -158,6 +161,12 @@ def _with_untrained(drops: pd.DataFrame, chance: Mapping[str, float]) -> pd.Data
         status=drops["status"].mask(untrained, UNTRAINED),
         reason=drops["reason"].mask(untrained, told),
     )
+
+
+def _best_mean(drops: pd.DataFrame, ways: list[str]) -> pd.Series:
+    """The best mean accuracy over seeds, by task, of runs that were trained in the same way."""
+    means = drops.groupby(["task", "train_solver", *ways], dropna=False)["accuracy"].mean()
+    return means.groupby("task").max().dropna()
 
 
 def is_valid(drop: Any, threshold: float) -> Any:

@@ -14,7 +14,7 @@ from solverproof.files import columns, read_json, write_text
 from solverproof.ode.solvers import SOLVERS, Solver
 from solverproof.reporting.intervals import mean_interval, share_interval
 from solverproof.reporting.specifications import TablesSpec
-from solverproof.reporting.tables import percent, write_csv
+from solverproof.reporting.tables import percent, read_csv, write_csv
 from solverproof.training.specifications import ControlledTraining
 
 # Ott et al. 2021, table 1: NFE and accuracy (%) of grid search and adaptation, by task and solver.
@@ -138,12 +138,12 @@ def compare(
         checks: `checks.csv` of the same runs, in the same order.
         out: folder of the tables.
     """
-    dropped = pd.read_csv(drops)
+    dropped = read_csv(drops)
     solvers = {**SOLVERS, **{solver.name: solver for solver in spec.own_solvers}}
     efforts = [
-        _effort(read_json(run), pd.read_csv(check)) for run, check in zip(runs, checks, strict=True)
+        _effort(read_json(run), read_csv(check)) for run, check in zip(runs, checks, strict=True)
     ]
-    brackets = pd.read_csv(critical)
+    brackets = read_csv(critical)
     brackets = brackets[brackets["measure"] == "drop"]  # the paper's, whose table this is
     rows = [
         *_grid_rows(dropped, brackets, solvers),

@@ -34,7 +34,7 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
         out: folder of the tables.
     """
     # As objects, because a column that is empty in one part would otherwise get another type there.
-    parts = [pd.read_csv(path).astype(object) for path in evaluations]
+    parts = [read_csv(path).astype(object) for path in evaluations]
     table = pd.concat(parts).infer_objects().sort_values(ORDER, ignore_index=True)
     solvers = {**SOLVERS, **{solver.name: solver for solver in spec.own_solvers}}
     dropped = drops(table, spec.threshold, chance=spec.chance, solvers=solvers)
@@ -43,6 +43,11 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
     write_csv(dropped, out / "drops.csv")
     write_csv(critical, out / "critical_steps.csv")
     write_text(out / "critical_steps.md", critical_markdown(critical))
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a table; only an empty cell is a missing value, for a controller may be called NA."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:

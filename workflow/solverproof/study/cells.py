@@ -145,7 +145,7 @@ class Study:
         return Task(
             name,
             data,
-            Model(network, classes, definition["horizon"]),
+            Model(network, classes, float(definition["horizon"])),
             Protocol.from_json(self.config["protocols"][definition["protocol"]]),
             definition["device"],
         )
@@ -180,6 +180,7 @@ class Study:
         """The cell of one setting, or of one controller, given by its name."""
         test = self.config["test"]
         # Sorted, here and below, so that reordering a list in the configuration re-runs nothing.
+        ratios = test["tolerance_ratios" if solver.is_adaptive else "ratios"]
         tests = sorted(test["solvers"].get(solver.name, [solver.name]))
         return Cell(
             task=self.tasks[task],
@@ -189,5 +190,5 @@ class Study:
             setting=setting,
             controller=None if setting else self.controllers[controller],
             test_solvers=tuple(self.solvers[name] for name in tests),
-            ratios=tuple(sorted(test["tolerance_ratios" if solver.is_adaptive else "ratios"])),
+            ratios=tuple(sorted(map(float, ratios))),
         )

@@ -13,6 +13,7 @@ import yaml
 
 from solverproof.datasets.base import DataSet
 from solverproof.errors import InputError, Key, Problem
+from solverproof.evaluation.rows import REFERENCE
 from solverproof.family import Family
 from solverproof.models.networks.base import Network
 from solverproof.ode.solvers import METHODS, SOLVERS, Solver, known_solvers
@@ -302,6 +303,8 @@ def _suggest(name: object, known: Iterable[str]) -> str:
 
 def _unusable_tableaux(config: Mapping[str, Any]) -> Iterator[Problem]:
     for name, definition in config["solvers"].items():
+        if name == REFERENCE:
+            yield ("solvers", name), f"'{name}' is the flow itself in tables; write another name"
         if name in METHODS:
             yield ("solvers", name), f"torchdiffeq has a method '{name}'; write another name"
         try:

@@ -105,7 +105,7 @@ def tables_spec(study: Study) -> TablesSpec:
     """What defines the tables, besides the evaluations."""
     selected = (study.tasks[name] for name in study.config["select"]["tasks"])
     chance = {task.name: 1 / task.model.classes for task in selected}
-    return TablesSpec(study.config["validity"]["threshold"], chance, _own_solvers(study))
+    return TablesSpec(float(study.config["validity"]["threshold"]), chance, _own_solvers(study))
 
 
 def flow_spec(study: Study) -> FlowSpec:

@@ -251,21 +251,23 @@ class Adaptation:
 
         A tolerance is not raised while the NFE does not change: it would buy nothing. But then
         nothing would ever change it again, so while the NFE stays the same each try reaches one
-        factor further, and a tolerance that does take another NFE is taken.
+        factor further, up to the first tolerance that takes another NFE, which is taken if it is
+        valid. If it is not, the reach begins anew: it must not get ever farther from what was found
+        valid, where one lucky batch would accept it.
         """
         idle = self._growth_is_idle()
-        self.reach = self.reach + 1 if idle else 0
+        reach = self.reach + 1 if idle else 0
+        self.reach = 0
         if idle and self.plateau == "wait":
             return self.size, "unchanged", math.nan
-        tried = min(self.rule.coarsest, self.size * self.rule.grow ** (1 + self.reach))
+        tried = min(self.rule.coarsest, self.size * self.rule.grow ** (1 + reach))
         setting = self._setting(tried)
         # With few steps a larger step size is often the same number of steps: nothing to solve.
         larger = own if setting == own.setting else self._measure(batch, setting)
         if idle and larger.nfe == own.nfe:
+            self.reach = reach
             return self.size, "unchanged", larger.accuracy
         following, decision = self.rule.confirm(self.size, tried, larger.accuracy, test.accuracy)
-        if decision == "grow":
-            self.reach = 0
         return following, decision, larger.accuracy
 
     def _growth_is_idle(self) -> bool:
@@ -297,7 +299,8 @@ class Adaptation:
         (solution,) = forward.solutions
         self.monitoring_nfe += solution.nfe
         # In double precision, because differences of accuracies are compared with a threshold.
-        accuracy = (forward.logits.argmax(2) == batch.labels).double().mean().item()
+        right = (forward.logits.argmax(2) == batch.labels).cpu()  # not every device has float64
+        accuracy = right.double().mean().item()
         gave_up = solution.steps is None
         return Measurement(setting, math.nan if gave_up else accuracy, solution.nfe)
 
