@@ -2,12 +2,37 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Generator, Tensor
 
+from solverproof.models.classifier import Classifier
+from solverproof.models.fields import Parameters
+
 Purpose = Literal["weights", "batches", "controller"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The input of a schedule in an iteration: the current model and the batch.
+
+    Attributes:
+        iteration: counted from 1.
+        model: the classifier.
+        parameters: its stacked parameters.
+        x: inputs, shape (seeds, batch, channels, *spatial).
+        labels: shape (seeds, batch).
+        total_nfe: each seed's function evaluations in all forward passes of training so far.
+    """
+
+    iteration: int
+    model: Classifier
+    parameters: Parameters
+    x: Tensor
+    labels: Tensor
+    total_nfe: list[int]
 
 
 def batch_indices(samples: int, batch: int, streams: Sequence[int]) -> Iterator[Tensor]:

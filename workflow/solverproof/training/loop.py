@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from solverproof.models.classifier import Classifier, Forward, classifier
+from solverproof.models.classifier import Forward, classifier
 from solverproof.models.devices import chosen_device
 from solverproof.models.fields import Parameters
 from solverproof.models.losses import seed_losses
 from solverproof.models.samples import samples
 from solverproof.ode.integration import Solution, SolverError
 from solverproof.ode.solvers import Setting
-from solverproof.training.batches import batch_indices, run_seed
+from solverproof.training.batches import Batch, batch_indices, run_seed
 from solverproof.training.specifications import Protocol, Training
 from solverproof.training.stateful import CheckpointStore, Stateful
 
@@ -47,27 +47,6 @@ class HistoryRow:
     rejected: int | None
     total_nfe: int
     seconds: float
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The input of a schedule in an iteration: the current model and the batch.
-
-    Attributes:
-        iteration: counted from 1.
-        model: the classifier.
-        parameters: its stacked parameters.
-        x: inputs, shape (seeds, batch, channels, *spatial).
-        labels: shape (seeds, batch).
-        total_nfe: each seed's function evaluations in all forward passes of training so far.
-    """
-
-    iteration: int
-    model: Classifier
-    parameters: Parameters
-    x: Tensor
-    labels: Tensor
-    total_nfe: list[int]
 
 
 Schedule = Callable[[Batch], Setting]

@@ -12,7 +12,7 @@ from solverproof.training.controllers.families import FAMILIES
 from solverproof.training.stateful import Stateful
 
 if TYPE_CHECKING:
-    from solverproof.training.loop import Batch
+    from solverproof.training.batches import Batch
 
 Decision = Literal["shrink", "try", "grow", "keep", "finest", "coarsest", "unchanged"]
 

@@ -15,7 +15,7 @@ from solverproof.ode.solvers import Setting, Solver
 from solverproof.training.controllers.base import Check, Controller, Decision
 
 if TYPE_CHECKING:
-    from solverproof.training.loop import Batch
+    from solverproof.training.batches import Batch
 
 MARGIN = 50  # the test solver's error estimate is smaller by this factor
 FIRST_TOLERANCE = 1e-6

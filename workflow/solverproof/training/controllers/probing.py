@@ -11,8 +11,8 @@ from solverproof.evaluation.rows import Result
 from solverproof.models.devices import chosen_device
 from solverproof.models.samples import samples
 from solverproof.ode.solvers import Setting, Solver
+from solverproof.training.batches import Batch
 from solverproof.training.controllers.base import Schedule
-from solverproof.training.loop import Batch
 from solverproof.training.specifications import ControlledTraining
 
 

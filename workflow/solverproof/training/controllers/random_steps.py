@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from solverproof.errors import Problem
-    from solverproof.training.loop import Batch
+    from solverproof.training.batches import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
