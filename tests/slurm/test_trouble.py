@@ -114,7 +114,7 @@ def test_a_preempted_job_and_one_whose_node_is_lost_run_again_under_their_own_nu
 @pytest.mark.parametrize("cell", [CANCELLED, REQUEUED, LOST])
 def test_a_job_that_was_stopped_went_on_from_its_checkpoint(troubled, cell):
     log = (troubled.study.results / "logs" / "train" / f"{cell}.log").read_text(encoding="utf-8")
-    assert f"going on from {troubled.study.results.name}/checkpoints/{cell}/" in log
+    assert f"resuming from {troubled.study.results.name}/checkpoints/{cell}/" in log
 
 
 def test_a_job_that_ran_out_of_memory_finishes_with_more(troubled):

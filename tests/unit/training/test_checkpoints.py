@@ -166,7 +166,7 @@ def test_training_really_goes_on_where_it_was_and_says_so(tmp_path, monkeypatch,
     monkeypatch.setattr(training, "seed_losses", lambda *a: losses.append(1) or seed_losses(*a))
     job.run()
     assert len(losses) == 20
-    assert f"going on from {job.checkpoint}" in capsys.readouterr().out
+    assert f"resuming from {job.checkpoint}" in capsys.readouterr().out
 
 
 KILLS = 4

@@ -64,7 +64,7 @@ class Checkpoint:
             state = torch.load(io.BytesIO(payload), weights_only=True)
             for name, part in {**parts, **self.also}.items():
                 part.load_state_dict(state[name])
-            print(f"going on from {self.path}", flush=True)
+            print(f"resuming from {self.path}", flush=True)
 
     def _payload(self) -> bytes | None:
         if not self.path.exists():
