@@ -236,6 +236,21 @@ def test_a_finer_solver_that_is_farther_from_the_flow_is_not_counted_and_named()
     assert result["drop"] == pytest.approx(0.3)
 
 
+def test_an_adaptive_setting_that_is_not_counted_is_named_by_its_tolerance():
+    train = {"train_solver": "fehlberg2", "train_steps": math.nan, "train_tolerance": 0.1}
+    rows = [
+        row | train | {"test_tolerance": 0.1, "test_steps": 7}
+        for row in run({("fehlberg2", 7): 0.9, ("dopri5", 7): 0.4})
+    ]
+    (result,) = drops(pd.DataFrame(with_errors(rows, [1.0, 2.0])), 0.1).to_dict("records")
+    assert (result["not_finer"], result["drop"]) == ("dopri5 0.1", 0.0)
+
+
+def test_the_worst_accuracy_is_that_of_its_test_to_the_last_digit():
+    result = drop_of({("euler", 8): 0.95, ("euler", 16): 0.3})
+    assert result["worst_accuracy"] == 0.3
+
+
 def test_without_a_reference_orders_are_believed():
     tests = {("euler", 2): 0.9, ("rk4", 2): 0.5}
     (result,) = drops(pd.DataFrame(run(tests, steps=2)), 0.1).to_dict("records")

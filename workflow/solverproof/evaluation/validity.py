@@ -119,8 +119,7 @@ def drops(
 
     A run has trained when its accuracy is at least the floor of its task, halfway between that of a
     guess and the best mean over seeds of any setting of the grid (or, without one, of any
-    controller). Below it there is little to lose:
-    a model at chance would count as valid.
+    controller). Below it there is little to lose: a model at chance would count as valid.
 
     Args:
         evaluations: rows of `evaluations.csv`.
@@ -201,20 +200,22 @@ def _drop(run: pd.DataFrame, threshold: float, solvers: Mapping[str, Solver]) ->
     }
     if pd.isna(own["accuracy"]):
         return Drop(**result, status=own["status"], reason=own["reason"])
+    told, left = own, worst["accuracy"]
     if len(unknown):
         # Leaving such a model out of the mean over seeds would make the others decide for it.
-        worst, own = unknown.iloc[0], unknown.iloc[0]
-    drop = result["accuracy"] - (0.0 if len(unknown) else worst["accuracy"])
+        worst = told = unknown.iloc[0]
+        left = 0.0
+    drop = own["accuracy"] - left
     return Drop(
         **result,
-        worst_accuracy=result["accuracy"] - drop,
+        worst_accuracy=left,
         worst_solver=worst["test_solver"],
         worst_steps=worst["test_steps"],
         worst_tolerance=worst["test_tolerance"],
         drop=drop,
         valid=bool(is_valid(drop, threshold)),
-        status=own["status"],
-        reason=own["reason"],
+        status=told["status"],
+        reason=told["reason"],
     )
 
 
@@ -233,8 +234,9 @@ def _of_reference(flow: pd.DataFrame, accuracy: float) -> dict[str, Any]:
 
 
 def _settings_of(rows: pd.DataFrame) -> str | None:
-    """Test settings in words: `rk4 2, midpoint 2`."""
-    value = rows["test_steps"].fillna(rows["test_tolerance"])
+    """Test settings in words: `midpoint 2, rk4 2`, or `dopri5 0.01`."""
+    # Tolerance first: of an adaptive solver the steps are those it happened to take.
+    value = rows["test_tolerance"].fillna(rows["test_steps"])
     names = [f"{solver} {v:g}" for solver, v in zip(rows["test_solver"], value, strict=True)]
     return ", ".join(sorted(names)) or None
 

@@ -1,7 +1,7 @@
 """The numerical methods of the study and their properties."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
@@ -109,8 +109,12 @@ def defined(name: str, definition: Mapping[str, Any]) -> Solver:
 
 def known_solvers(definitions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Solver]:
     """Solvers by name: those of torchdiffeq, and those of a configuration."""
-    own = {name: defined(name, definition) for name, definition in definitions.items()}
-    return {**SOLVERS, **own}
+    return by_name(defined(name, definition) for name, definition in definitions.items())
+
+
+def by_name(own: Iterable[Solver]) -> Mapping[str, Solver]:
+    """The solvers of torchdiffeq and others, by name."""
+    return {**SOLVERS, **{solver.name: solver for solver in own}}
 
 
 def table(solvers: Mapping[str, Solver] = SOLVERS) -> str:

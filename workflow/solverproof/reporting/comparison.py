@@ -11,7 +11,7 @@ import pandas as pd
 
 from solverproof.evaluation.validity import UNTRAINED, has_trained
 from solverproof.files import columns, read_json, write_text
-from solverproof.ode.solvers import SOLVERS, Solver
+from solverproof.ode.solvers import Solver, by_name
 from solverproof.reporting.intervals import mean_interval, share_interval
 from solverproof.reporting.specifications import TablesSpec
 from solverproof.reporting.tables import percent, read_csv, write_csv
@@ -139,7 +139,7 @@ def compare(
         out: folder of the tables.
     """
     dropped = read_csv(drops)
-    solvers = {**SOLVERS, **{solver.name: solver for solver in spec.own_solvers}}
+    solvers = by_name(spec.own_solvers)
     efforts = [
         _effort(read_json(run), read_csv(check)) for run, check in zip(runs, checks, strict=True)
     ]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from solverproof.evaluation.validity import critical_steps, drops
 from solverproof.files import write_text
-from solverproof.ode.solvers import SOLVERS
+from solverproof.ode.solvers import by_name
 from solverproof.reporting.specifications import TablesSpec
 
 MEASURES = {
@@ -36,7 +36,7 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
     # As objects, because a column that is empty in one part would otherwise get another type there.
     parts = [read_csv(path).astype(object) for path in evaluations]
     table = pd.concat(parts).infer_objects().sort_values(ORDER, ignore_index=True)
-    solvers = {**SOLVERS, **{solver.name: solver for solver in spec.own_solvers}}
+    solvers = by_name(spec.own_solvers)
     dropped = drops(table, spec.threshold, chance=spec.chance, solvers=solvers)
     critical = critical_steps(dropped, spec.threshold, solvers)
     write_csv(table, out / "evaluations.csv")

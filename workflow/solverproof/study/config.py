@@ -349,10 +349,8 @@ def _unusable_kinds(config: Mapping[str, Any], solvers: Mapping[str, Solver]) ->
     for train, tests in config["test"]["solvers"].items():
         for i, test in enumerate(tests):
             if solvers[test].measure != solvers[train].measure:
-                kinds = (
-                    " ".join((f"{test} is of kind '{solvers[test].kind}',", f"{train} of kind"))
-                    + f" '{solvers[train].kind}'"
-                )
+                theirs, ours = solvers[test].kind, solvers[train].kind
+                kinds = f"{test} is of kind '{theirs}', {train} of kind '{ours}'"
                 yield ("test", "solvers", train, i), f"{kinds}; write a solver of the same kind"
 
 

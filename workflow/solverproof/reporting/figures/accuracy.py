@@ -13,7 +13,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from solverproof.evaluation.rows import REFERENCE
-from solverproof.ode.solvers import SOLVERS
+from solverproof.ode.solvers import by_name
 from solverproof.reporting.figures.style import (
     PAGE,
     SETTINGS_COLORMAP,
@@ -41,7 +41,7 @@ def figure(spec: AccuracySpec, evaluations: Path) -> Figure:
     table = pd.read_csv(evaluations)
     table = table[(table["task"] == spec.task) & table["controller"].isna()]
     table = table[table["test_solver"] != REFERENCE]
-    known = {**SOLVERS, **{solver.name: solver for solver in spec.own_solvers}}
+    known = by_name(spec.own_solvers)
     by_measure = {m: [s for s in spec.solvers if known[s].measure == m] for m in MEASURES}
     rows = {measure: solvers for measure, solvers in by_measure.items() if solvers}
     width = PAGE if max(map(len, rows.values())) > 1 else 0.62 * PAGE
