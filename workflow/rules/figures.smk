@@ -43,6 +43,7 @@ rule fan:
 use rule fan as accuracy with:
     input:
         rules.tabulate.output.evaluations,
+        rules.tabulate.output.drops,
     output:
         pdf=report(
             f"{RESULTS}/figures/figure4_accuracy_{{task}}.pdf",
@@ -88,6 +89,7 @@ if FLOW:
             fine=expand(rules.trace.output[0], cell=FLOW.fine.path, seed=FLOW.seed),
             coarse=expand(rules.trace.output[0], cell=FLOW.coarse.path, seed=FLOW.seed),
             evaluations=rules.tabulate.output.evaluations,
+            drops=rules.tabulate.output.drops,
         output:
             pdf=report(
                 f"{RESULTS}/figures/figure1_trajectories.pdf",

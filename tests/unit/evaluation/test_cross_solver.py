@@ -35,6 +35,8 @@ COLUMNS = [
     "nfe",
     "status",
     "reason",
+    "control",
+    "changed_alone",
     "accuracy_paired",
     "disagreement",
     "state_error",

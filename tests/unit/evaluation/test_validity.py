@@ -4,81 +4,16 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from runs import gave_up, run, with_errors, with_flow
 
-from solverproof.evaluation.validity import RUN, bracket, critical_steps, drops
+from solverproof.evaluation.validity import RUN, drops
 
 shares = st.integers(0, 100).map(lambda percent: percent / 100)
-validities = st.lists(st.booleans(), min_size=1, max_size=8)
-
-
-def run(tests, solver="euler", steps=8, seed=0, task="toy", status="ok"):
-    """Rows of one trained model; `tests` maps (solver, steps) to accuracy."""
-    train = {
-        "task": task,
-        "train_solver": solver,
-        "train_steps": steps,
-        "train_tolerance": math.nan,
-    }
-    return [
-        {
-            **train,
-            "controller": math.nan,
-            "adapted": "false",
-            "seed": seed,
-            "test_solver": test_solver,
-            "test_steps": test_steps,
-            "test_tolerance": math.nan,
-            "accuracy": math.nan if status == "diverged" else accuracy,
-            "loss": 0.5,
-            "nfe": test_steps,
-            "accuracy_paired": math.nan if status == "diverged" else accuracy,
-            "disagreement": math.nan,
-            "state_error": math.nan,
-            "status": status,
-            "reason": "loss not finite at iteration 3" if status == "diverged" else math.nan,
-        }
-        for (test_solver, test_steps), accuracy in tests.items()
-    ]
 
 
 def drop_of(tests, threshold=0.1, **train):
     (result,) = drops(pd.DataFrame(run(tests, **train)), threshold).to_dict("records")
     return result
-
-
-def study(settings_of_seeds, solver="euler", task="toy"):
-    """Rows of models with given drops: seed -> {steps: drop, or None for a failed run}."""
-    return [
-        row
-        for seed, settings_of_seed in settings_of_seeds.items()
-        for steps, drop in settings_of_seed.items()
-        for row in run(
-            {(solver, steps): 0.95, (solver, 2 * steps): 0.95 - (drop or 0)},
-            solver=solver,
-            steps=steps,
-            seed=seed,
-            task=task,
-            status="diverged" if drop is None else "ok",
-        )
-    ]
-
-
-def critical_of(settings_of_seeds, threshold=0.1):
-    table = pd.DataFrame(study(settings_of_seeds))
-    return by_drop(critical_steps(drops(table, threshold), threshold))
-
-
-def by_drop(critical):
-    """The only row of critical steps by the paper's drop."""
-    (result,) = critical[critical["measure"] == "drop"].to_dict("records")
-    return result
-
-
-def ends(critical):
-    return tuple(
-        None if pd.isna(critical[end]) else int(critical[end])
-        for end in ("invalid_steps", "valid_steps")
-    )
 
 
 def test_the_drop_is_the_loss_of_accuracy_under_the_worst_finer_test():
@@ -127,11 +62,6 @@ def test_a_drop_of_ten_points_is_valid_whatever_its_binary_rounding(accuracy):
     assert drop_of({("euler", 8): accuracy, ("euler", 16): finer}, threshold=0.1)["valid"]
 
 
-@pytest.mark.parametrize("seeds", [1, 2, 3, 5, 7])
-def test_a_mean_drop_of_ten_points_is_valid_whatever_its_binary_rounding(seeds):
-    assert ends(critical_of({seed: {8: 0.1} for seed in range(seeds)})) == (None, 8)
-
-
 def test_a_failed_run_that_comes_first_does_not_change_the_columns():
     failed, trained = run({("euler", 4): 0.5}, steps=4, status="diverged"), run({("euler", 8): 0.5})
     assert list(drops(pd.DataFrame([*failed, *trained]), 0.1)) == list(
@@ -154,14 +84,6 @@ def test_a_run_that_failed_has_no_drop_and_is_not_valid_and_keeps_its_reason():
     assert (trained["valid"], trained["drop"]) == (True, 0)
 
 
-def gave_up(rows, *tests):
-    """Rows in which the solver gave up under some tests."""
-    failed = {"accuracy": math.nan, "status": "budget", "reason": "more than 40 evaluations"}
-    return [
-        row | failed if (row["test_solver"], row["test_steps"]) in tests else row for row in rows
-    ]
-
-
 def test_a_model_on_which_a_finer_solver_gives_up_loses_all_it_had():
     rows = run({("euler", 8): 0.75, ("euler", 16): 0.75, ("euler", 32): 0.5})
     (result,) = drops(pd.DataFrame(gave_up(rows, ("euler", 16))), 0.1).to_dict("records")
@@ -175,34 +97,6 @@ def test_a_coarser_solver_that_gives_up_costs_nothing():
     rows = run({("euler", 4): 0.75, ("euler", 8): 0.75, ("euler", 16): 0.75})
     (result,) = drops(pd.DataFrame(gave_up(rows, ("euler", 4))), 0.1).to_dict("records")
     assert (result["drop"], result["valid"], result["status"]) == (0.0, True, "ok")
-
-
-def test_seeds_on_which_a_finer_solver_gives_up_decide_the_bracket_with_the_others():
-    rows = [row for n in (8, 16) for s in range(3) for row in study({s: {n: 0.0}})]
-    lost = [
-        failed
-        for row in rows
-        for failed in gave_up([row], *([("euler", 16)] if row["train_steps"] == 8 else []))
-    ]
-    # two of three seeds of 8 steps: the mean drop is 2/3 of their accuracy, not that of the third
-    spared = [a if a["seed"] == 2 else b for a, b in zip(rows, lost, strict=True)]
-    result = by_drop(critical_steps(drops(pd.DataFrame(spared), 0.1), 0.1))
-    assert ends(result) == (8, 16)
-    assert (result["failed_runs"], result["seeds_never_valid"]) == (0, 0)
-
-
-def with_flow(rows, accuracy, status="ok", reason=math.nan):
-    """Rows of one model with those of its reference."""
-    flow = {"test_solver": "reference", "test_steps": math.nan, "accuracy": accuracy}
-    return [*rows, rows[0] | flow | {"status": status, "reason": reason}]
-
-
-def with_errors(rows, errors, disagreement=0.25):
-    """Rows of one model at these distances from its reference."""
-    return [
-        row | {"state_error": error, "disagreement": disagreement}
-        for row, error in zip(rows, errors, strict=True)
-    ]
 
 
 def test_the_flow_of_a_model_has_an_accuracy_a_drop_and_a_disagreement_of_its_own():
@@ -258,20 +152,6 @@ def test_without_a_reference_orders_are_believed():
     assert result["not_finer"] is None or math.isnan(result["not_finer"])
 
 
-def test_critical_steps_are_given_by_each_measure():
-    rows = []
-    for steps, accuracy, disagreement in ((4, 0.5, 0.5), (8, 0.8, 0.3), (16, 0.95, 0.05)):
-        own = run({("euler", steps): 0.95, ("euler", 2 * steps): 0.95}, steps=steps)
-        rows += with_flow(with_errors(own, [2.0, 1.0], disagreement), accuracy)
-    table = critical_steps(drops(pd.DataFrame(rows), 0.16), 0.16).to_dict("records")
-    assert {row["measure"]: ends(row) for row in table} == {
-        "drop": (None, 4),
-        "drop_reference": (4, 8),
-        "disagreement": (8, 16),
-    }
-    assert [row["unresolved_runs"] for row in table] == [0, 0, 0]
-
-
 CHANCE = {"toy": 0.5}
 
 
@@ -324,33 +204,6 @@ def test_a_task_whose_chance_is_not_given_has_no_floor():
 def test_a_run_that_failed_stays_failed_whatever_the_floor():
     (row,) = with_floor([0.1], status="diverged")
     assert (row["status"], row["reason"]) == ("diverged", "loss not finite at iteration 3")
-
-
-def test_untrained_runs_are_counted_and_not_averaged():
-    rows = [
-        *run({("euler", 8): 0.95, ("euler", 16): 0.95}),
-        *run({("euler", 8): 0.5, ("euler", 16): 0.1}, seed=1),
-    ]
-    dropped = drops(pd.DataFrame(rows), 0.1, chance=CHANCE)
-    result = by_drop(critical_steps(dropped, 0.1))
-    # the best mean is 0.725 and the floor 0.6125: the second seed would have made 8 steps invalid
-    assert ends(result) == (None, 8)
-    assert (result["untrained_runs"], result["failed_runs"], result["seeds_never_valid"]) == (
-        1,
-        0,
-        1,
-    )
-    assert result["accuracy_mean"] == 0.95
-
-
-def test_a_setting_at_which_no_seed_trains_is_not_valid():
-    rows = [
-        *run({("euler", 8): 0.95, ("euler", 16): 0.95}),
-        *run({("euler", 16): 0.5, ("euler", 32): 0.5}, steps=16),
-    ]
-    dropped = drops(pd.DataFrame(rows), 0.1, chance=CHANCE)
-    result = by_drop(critical_steps(dropped, 0.1))
-    assert ends(result) == (16, None)
 
 
 def test_outputs_that_are_not_finite_are_a_drop_like_any_other():
@@ -408,149 +261,23 @@ def test_the_order_of_the_rows_does_not_change_the_drop(tests, own, random):
     assert first["valid"].item() == second["valid"].item()
 
 
-@pytest.mark.parametrize(
-    ("valid", "expected"),
-    [
-        ([True, True, True], (None, 2)),
-        ([False, False, False], (8, None)),
-        ([False, True, True], (2, 4)),
-        ([False, False, True], (4, 8)),
-        ([True, False, True], (4, 8)),
-        ([True, True, False], (8, None)),
-    ],
-)
-def test_the_bracket_ends_where_all_finer_settings_are_valid(valid, expected):
-    assert bracket([2, 4, 8], valid) == expected
-
-
-@given(validities)
-def test_from_the_valid_end_on_every_setting_is_valid_and_its_coarser_neighbour_is_not(valid):
-    steps = [2**i for i in range(len(valid))]
-    below, above = bracket(steps, valid)
-    if above is not None:
-        assert all(ok for n, ok in zip(steps, valid, strict=True) if n >= above)
-    if below is not None:
-        assert not valid[steps.index(below)]
-    if below is not None and above is not None:
-        assert steps.index(above) == steps.index(below) + 1
-    assert (below is None) == all(valid)
-    assert (above is None) == (not valid[-1])
-
-
-def test_the_critical_bracket_is_that_of_the_mean_drop_over_seeds():
-    result = critical_of({0: {4: 0.3, 8: 0.16, 16: 0.0}, 1: {4: 0.3, 8: 0.02, 16: 0.0}})
-    assert ends(result) == (4, 8)
-    assert result["accuracy_mean"] == pytest.approx(0.95)
-    assert result["accuracy_sd"] == pytest.approx(0.0)
-
-
-def test_the_seeds_own_brackets_are_told_beside_it():
-    result = critical_of(
-        {
-            0: {4: 0.3, 8: 0.16, 16: 0.0},
-            1: {4: 0.3, 8: 0.02, 16: 0.0},
-            2: {4: 0, 8: 0, 16: 0},
-            3: {4: 1, 8: 0, 16: 0.5},
-        }
-    )
-    assert (result["seeds"], result["seeds_never_valid"], result["failed_runs"]) == (4, 1, 0)
-    spread = [result[f"seeds_valid_steps_{name}"] for name in ("min", "median", "max")]
-    assert spread == [4, 8, 16]
-
-
-def test_a_seed_that_failed_counts_as_failed_and_not_in_the_mean():
-    result = critical_of({0: {4: 0.3, 8: 0.0}, 1: {4: None, 8: None}, 2: {4: 0.3, 8: None}})
-    assert ends(result) == (4, 8)
-    assert (result["failed_runs"], result["seeds"], result["seeds_never_valid"]) == (3, 3, 2)
-    assert result["accuracy_mean"] == pytest.approx(0.95)
-
-
-def test_a_setting_at_which_all_seeds_failed_is_not_valid():
-    assert ends(critical_of({0: {4: 0.0, 8: 0.0, 16: 0.0}, 1: {4: 0.0, 8: 0.0, 16: 0.0}})) == (
-        None,
-        4,
-    )
-    assert ends(critical_of({0: {4: 0.0, 8: None, 16: 0.0}, 1: {4: 0.0, 8: None, 16: 0.0}})) == (
-        8,
-        16,
-    )
-
-
-def test_a_study_of_failures_alone_has_no_valid_setting():
-    result = critical_of({0: {4: None, 8: None}, 1: {4: None, 8: None}})
-    assert ends(result) == (8, None)
-    assert (result["failed_runs"], result["seeds_never_valid"]) == (4, 2)
-    assert pd.isna(result["accuracy_mean"])
-
-
-def test_the_accuracy_is_that_of_the_coarsest_valid_setting():
+def test_samples_solved_alone_have_an_accuracy_of_their_own_and_no_part_in_the_drop():
+    train = {"train_solver": "dopri5", "train_steps": math.nan, "train_tolerance": 0.1}
     rows = [
-        *run({("euler", 4): 0.5, ("euler", 8): 0.0}, steps=4),
-        *run({("euler", 8): 0.75}, steps=8, seed=0),
-        *run({("euler", 8): 0.25}, steps=8, seed=1),
-        *run({("euler", 16): 1.0}, steps=16),
-    ]
-    result = by_drop(critical_steps(drops(pd.DataFrame(rows), 0.1), 0.1))
-    assert ends(result) == (4, 8)
-    assert result["accuracy_mean"] == 0.5
-    assert result["accuracy_sd"] == pytest.approx(math.sqrt(0.125))
-
-
-def test_every_task_and_training_solver_has_its_own_bracket():
-    rows = [
-        row
-        for task in ("toy", "game")
-        for solver in ("euler", "rk4")
-        for row in study(
-            {0: {4: 0.0 if task == "toy" else 0.5, 8: 0.5 if solver == "rk4" else 0.0}},
-            solver,
-            task,
+        {**row, **train, "test_tolerance": tolerance, "control": control, "changed_alone": changed}
+        for control, changed, accuracies in (
+            ("batch", math.nan, {0.1: 0.9, 0.01: 0.8}),
+            ("sample", 0.3, {0.1: 0.6, 0.01: 0.1}),
         )
+        for tolerance, accuracy in accuracies.items()
+        for row in run({("dopri5", 5): accuracy})
     ]
-    table = critical_steps(drops(pd.DataFrame(rows), 0.1), 0.1)
-    table = table[table["measure"] == "drop"]
-    found = {(row["task"], row["train_solver"]): ends(row) for row in table.to_dict("records")}
-    assert found == {
-        ("toy", "euler"): (None, 4),
-        ("toy", "rk4"): (8, None),
-        ("game", "euler"): (4, 8),
-        ("game", "rk4"): (8, None),
-    }
+    (result,) = drops(pd.DataFrame(rows), 0.1).to_dict("records")
+    assert (result["accuracy"], result["drop"]) == (0.9, pytest.approx(0.1))
+    assert (result["accuracy_alone"], result["changed_alone"]) == (0.6, 0.3)
 
 
-drops_of_seeds = st.lists(
-    st.tuples(
-        *[
-            st.one_of(st.none(), st.integers(0, 95).map(lambda percent: percent / 100))
-            for _ in range(4)
-        ]
-    ),
-    min_size=1,
-    max_size=3,
-).map(
-    lambda seeds: {
-        seed: dict(zip((2, 4, 8, 16), values, strict=True)) for seed, values in enumerate(seeds)
-    }
-)
-
-
-@settings(max_examples=30)
-@given(drops_of_seeds, st.randoms(use_true_random=False))
-def test_the_order_of_the_rows_does_not_change_the_critical_steps(seeds, random):
-    rows = [*study(seeds), *study({0: {4: 0.0}}, task="trained")]
-    tables = [pd.DataFrame(rows), pd.DataFrame(random.sample(rows, len(rows)))]
-    first, second = (critical_steps(drops(table, 0.1), 0.1) for table in tables)
-    pd.testing.assert_frame_equal(first, second)
-
-
-@settings(max_examples=30)
-@given(drops_of_seeds, shares, shares)
-def test_a_larger_threshold_never_gives_a_finer_bracket(seeds, one, two):
-    rows = [*study(seeds), *study({0: {4: 0.0}}, task="trained")]
-    strict, lenient = (
-        critical_steps(drops(pd.DataFrame(rows), threshold), threshold)["valid_steps"].fillna(
-            math.inf
-        )
-        for threshold in sorted((one, two))
-    )
-    assert (lenient <= strict).all()
+def test_a_solver_of_equal_steps_has_no_accuracy_alone():
+    result = drop_of({("euler", 8): 0.75})
+    assert math.isnan(result["accuracy_alone"])
+    assert math.isnan(result["changed_alone"])

@@ -333,7 +333,7 @@ def test_a_test_solver_that_gives_up_is_a_row_with_its_status(data, monkeypatch)
         "task": "toy", "model": MODEL, "controller": None, "adapted": False, "seeds": SEEDS,
         "device": "cpu", "solvers": ["dopri5"], "ratios": [1, 1e-8],
     }  # fmt: skip
-    rows = evaluated(spec, data, parameters, run)
+    rows = [r for r in evaluated(spec, data, parameters, run) if r["control"] == "batch"]
     own = [row for row in rows if row["test_tolerance"] == 0.1]
     tight = [row for row in rows if row["test_tolerance"] == 1e-9]
     assert {row["status"] for row in own} == {"ok"}
@@ -404,3 +404,54 @@ def test_training_with_the_adjoint_goes_nearly_the_same_way(solver, fineness, da
     losses = [[row["loss"] for row in training.history] for training in (through, adjoint)]
     assert losses[1] == pytest.approx(losses[0], rel=2e-3)
     assert losses[1] != losses[0]
+
+
+@every_adaptive
+def test_a_model_solves_every_sample_alone_as_it_does_in_a_batch_of_one(data, solver):
+    model, setting = classifier_of(MODEL, (1, 2)), tolerant(solver, 0.01)
+    # in float64: in float32 rounding moves the step sizes, and they the result
+    parameters = {name: 2 * p.double() for name, p in model.initial(SEEDS).items()}
+    x = torch.from_numpy(data["test_x"][:5]).double().expand(len(SEEDS), 5, 1, 2)
+    alone = model.alone(parameters, x, setting)
+    singles = [model(parameters, x[:, i : i + 1], setting) for i in range(5)]
+    assert torch.allclose(alone.logits, torch.cat([one.logits for one in singles], 1), atol=1e-9)
+    most = [max(one.solutions[i].nfe for one in singles) for i in range(len(SEEDS))]
+    assert [solution.nfe for solution in alone.solutions] == most
+
+
+def test_a_field_that_depends_on_the_time_is_solved_sample_by_sample(data, monkeypatch):
+    model, setting = classifier_of(MODEL, (1, 2)), tolerant("dopri5", 0.01)
+    parameters, x = model.initial([0]), torch.from_numpy(data["test_x"][:4]).unsqueeze(0)
+    together = model.alone(parameters, x, setting)
+    monkeypatch.setattr(type(model.field), "autonomous", False)
+    one_by_one = model.alone(parameters, x, setting)
+    assert torch.allclose(together.logits, one_by_one.logits, atol=1e-5)
+    assert [s.nfe for s in together.solutions] == [s.nfe for s in one_by_one.solutions]
+
+
+def test_an_adaptive_test_has_a_row_in_batch_and_a_row_alone(data):
+    model = classifier_of(MODEL, (1, 2))
+    parameters = {name: 2 * p for name, p in model.initial(SEEDS).items()}
+    spec = {
+        "task": "toy", "model": MODEL, "controller": None, "adapted": False, "seeds": SEEDS,
+        "device": "cpu", "solvers": ["fehlberg2", "dopri5"], "ratios": [1, 0.1],
+    }  # fmt: skip
+    run = {"setting": {"solver": "fehlberg2", "tolerance": 0.1}, "failures": {}}
+    rows = evaluated(spec, data, parameters, run)
+    assert [row["control"] for row in rows[:6]] == ["batch"] * 3 + ["sample"] * 3
+    alone = [row for row in rows if row["control"] == "sample"]
+    assert len(rows) == 2 * len(alone) == 2 * 2 * 2 * len(SEEDS)
+    assert all(0 <= row["changed_alone"] <= 1 for row in alone)
+    assert all(math.isnan(row["changed_alone"]) for row in rows if row["control"] == "batch")
+    setting, x = tolerant("dopri5", 0.1), torch.from_numpy(data["test_x"])
+    labels = torch.from_numpy(data["test_y"])
+    for i, row in enumerate(
+        r for r in alone if r["test_solver"] == "dopri5" and r["test_tolerance"] == 0.1
+    ):
+        own = {name: p[i : i + 1] for name, p in parameters.items()}
+        singles = [model(own, z[None, None], setting).logits[0, 0].argmax() for z in x]
+        predicted = torch.stack(singles)
+        assert row["accuracy"] == pytest.approx((predicted == labels).double().mean().item())
+        together = model(own, x[None], setting).logits[0].argmax(1)
+        share = (predicted != together).double().mean().item()
+        assert row["changed_alone"] == pytest.approx(share)

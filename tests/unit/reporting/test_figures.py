@@ -1,11 +1,12 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from defined import written_table
 
-from solverproof.evaluation.rows import Evaluation
-from solverproof.files import write_arrays, write_table
+from solverproof.evaluation.rows import Evaluation, Run
+from solverproof.files import columns, write_arrays, write_table
 from solverproof.ode.solvers import SOLVERS
 from solverproof.reporting.figures import accuracy, adaptation, regions
 from solverproof.reporting.figures.drawing import draw
@@ -32,6 +33,16 @@ def evaluations(path, trained, accuracy=0.5):
     ]
     written_table(path, Evaluation, rows)
     return path
+
+
+def drops_beside(evaluations, untrained=()):
+    """A table of drops in which some (seed, setting) did not train."""
+    runs = pd.read_csv(evaluations)[columns(Run)].drop_duplicates()
+    value = runs["train_steps"].fillna(runs["train_tolerance"])
+    chosen = [pair in untrained for pair in zip(runs["seed"], value, strict=True)]
+    runs["status"] = np.where(chosen, "untrained", "ok")
+    runs.to_csv(evaluations.with_name("drops.csv"), index=False)
+    return evaluations.with_name("drops.csv")
 
 
 def trace(path, spoilt=0):
@@ -81,27 +92,71 @@ def test_every_figure_of_a_study_is_drawn_whatever_failed(tmp_path, accuracy, sp
     table = evaluations(tmp_path / "evaluations.csv", TRAINED, accuracy)
     traced = trace(tmp_path / "trace.safetensors", spoilt)
     for name, spec, inputs in (
-        ("trajectories", FLOW, [traced, traced, table]),
+        ("trajectories", FLOW, [traced, traced, table, drops_beside(table)]),
         ("regions", FLOW, [traced]),
-        ("accuracy", ACCURACY, [table]),
+        ("accuracy", ACCURACY, [table, drops_beside(table)]),
     ):
         draw(name, spec, inputs, [tmp_path / f"{name}.png"])
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(("value", "note"), [(0.5, ""), (math.nan, ", 4 of 4 failed")])
-def test_figures_count_the_runs_that_failed(tmp_path, value, note):
+def accuracy_figure(table, untrained=(), solvers=("euler",)):
+    spec = AccuracySpec.from_json({**ACCURACY, "solvers": list(solvers)})
+    return figure_of(accuracy, spec, table, drops_beside(table, untrained))
+
+
+@pytest.mark.parametrize(
+    ("value", "untrained", "note"),
+    [
+        (0.5, [], ""),
+        (math.nan, [], ", 4 failed of 4"),
+        (0.5, [(0, 2)], ", 1 untrained of 4"),
+    ],
+)
+def test_figures_count_the_runs_that_failed_or_did_not_train(tmp_path, value, untrained, note):
     table = evaluations(tmp_path / "evaluations.csv", {"euler": [2, 4]}, value)
-    drawn = figure_of(accuracy, AccuracySpec.from_json({**ACCURACY, "solvers": ["euler"]}), table)
+    drawn = accuracy_figure(table, untrained)
     assert drawn.axes[0].get_title() == f"trained with Euler{note}"
 
 
+def shown_at(figure, place):
+    """The accuracies that lines have at a test setting."""
+    lines = figure.axes[0].lines
+    found = [dict(zip(line.get_xdata(), line.get_ydata(), strict=True)) for line in lines]
+    return {round(line[place], 6) for line in found if place in line}
+
+
+def test_runs_that_did_not_train_are_not_averaged(tmp_path):
+    table = evaluations(tmp_path / "evaluations.csv", {"euler": [2]})
+    rows = pd.read_csv(table)
+    rows.loc[rows["seed"] == 1, "accuracy"] = 0.1
+    rows.to_csv(table, index=False)
+    assert shown_at(accuracy_figure(table), 8) == {30}
+    assert shown_at(accuracy_figure(table, [(1, 2)]), 8) == {50}
+
+
+def test_samples_that_are_solved_alone_have_a_line_of_their_own(tmp_path):
+    table = evaluations(tmp_path / "evaluations.csv", {"dopri5": [0.1]})
+    together = pd.read_csv(table).assign(control="batch")
+    alone = together.assign(control="sample", accuracy=0.25)
+    pd.concat([together, alone]).to_csv(table, index=False)
+    drawn = accuracy_figure(table, solvers=["dopri5"])
+    assert shown_at(drawn, 0.4) == {25, 50}
+    dashed = [line for line in drawn.axes[0].lines if line.get_linestyle() == "--"]
+    assert [set(line.get_ydata()) for line in dashed] == [{25.0}]
+
+
+def test_the_flow_stands_beyond_the_finest_test_setting(tmp_path):
+    table = evaluations(tmp_path / "evaluations.csv", {"euler": [2]})
+    own = pd.read_csv(table)
+    flow = own[own["test_steps"] == 2].assign(test_solver="reference", accuracy=0.75)
+    pd.concat([own, flow.assign(test_steps=math.nan)]).to_csv(table, index=False)
+    assert shown_at(accuracy_figure(table), 8 * accuracy.BEYOND) == {75}
+
+
 def test_a_training_setting_has_one_colour_in_all_panels(tmp_path):
-    drawn = figure_of(
-        accuracy,
-        AccuracySpec.from_json(ACCURACY),
-        evaluations(tmp_path / "evaluations.csv", TRAINED),
-    )
+    table = evaluations(tmp_path / "evaluations.csv", TRAINED)
+    drawn = accuracy_figure(table, solvers=TRAINED)
     euler, rk4 = (
         {tuple(line.get_xdata()): line.get_color() for line in ax.lines} for ax in drawn.axes[:2]
     )

@@ -29,6 +29,8 @@ COLUMNS = [
     "nfe",
     "status",
     "reason",
+    "control",
+    "changed_alone",
     "accuracy_paired",
     "disagreement",
     "state_error",
@@ -208,9 +210,9 @@ def test_drops_and_critical_steps_are_those_of_the_evaluations(tmp_path):
 @pytest.mark.parametrize(
     ("drops", "bracket", "seeds", "accuracy"),
     [
-        ({4: 0, 8: 0}, "all valid (coarsest: steps 4)", "valid from 4", "96.9 ± 0.0"),
+        ({4: 0, 8: 0}, "all valid (coarsest: steps 4)", "valid from 4", "96.9 (96.9 to 96.9)"),
         ({4: 0.5, 8: 0.5}, "no setting valid (finest: steps 8)", "2 of 2 never valid", "–"),
-        ({4: 0.5, 8: 0.0, 16: 0.0}, "steps 4–8", "valid from 8", "96.9 ± 0.0"),
+        ({4: 0.5, 8: 0.0, 16: 0.0}, "steps 4–8", "valid from 8", "96.9 (96.9 to 96.9)"),
     ],
 )
 def test_the_readable_table_tells_the_bracket_in_words(tmp_path, drops, bracket, seeds, accuracy):
@@ -218,8 +220,8 @@ def test_the_readable_table_tells_the_bracket_in_words(tmp_path, drops, bracket,
     assert (row["task"], row["training solver"]) == ("toy", "euler")
     assert row["critical bracket"] == bracket
     assert row["brackets of single seeds"] == seeds
-    assert row["accuracy at the valid end (%)"] == accuracy
-    assert row["failed runs"] == "0"
+    assert row["accuracy with its solver there (%, 95 %)"] == accuracy
+    assert row["runs failed / untrained / unresolved"] == "0 / 0 / 0"
 
 
 def test_the_readable_table_tells_how_the_seeds_differ(tmp_path):
@@ -229,13 +231,29 @@ def test_the_readable_table_tells_how_the_seeds_differ(tmp_path):
     )
     assert row["critical bracket"] == "steps 4–8"
     assert row["brackets of single seeds"] == "valid from 4 to 8; 1 of 4 never valid"
-    assert row["failed runs"] == "1"
+    assert row["runs failed / untrained / unresolved"] == "1 / 0 / 0"
+
+
+def test_the_readable_table_tells_the_critical_setting_with_its_interval(tmp_path):
+    row = readable(tmp_path, cell(4, 0.5), cell(8, 0.0))
+    assert row["critical setting (95 %)"] == "6.9 (6.9 to 6.9)"
+    row = readable(tmp_path, cell(4, 0.5))
+    assert row["critical setting (95 %)"] == "– (open to open)"
+
+
+def test_a_valid_end_whose_interval_reaches_above_the_threshold_is_not_resolved(tmp_path):
+    sure = readable(tmp_path, cell(8, 0.0625))
+    assert sure["measure at the valid end (%, 95 %)"] == "6.2 (6.2 to 6.2)"
+    unsure = readable(tmp_path, cell(8, 0.0), cell(8, 0.1875, seeds=(2,)))
+    assert unsure["measure at the valid end (%, 95 %)"] == "6.2 (-20.6 to 33.1), not resolved"
+    alone = readable(tmp_path, cell(8, 0.0, seeds=(0,)))
+    assert alone["measure at the valid end (%, 95 %)"] == "0.0, not resolved"
 
 
 def test_a_single_seed_has_an_accuracy_without_a_spread(tmp_path):
     row = readable(tmp_path, cell(4, 0.5, seeds=[0]), cell(8, 0.0, seeds=[0]))
-    assert row["accuracy at the valid end (%)"].startswith("96.9")
-    assert "nan" not in row["accuracy at the valid end (%)"]
+    assert row["accuracy with its solver there (%, 95 %)"].startswith("96.9")
+    assert "nan" not in row["accuracy with its solver there (%, 95 %)"]
 
 
 def test_a_study_of_failures_alone_has_tables(tmp_path):
@@ -245,8 +263,8 @@ def test_a_study_of_failures_alone_has_tables(tmp_path):
         cell(8, 0.0, reason="the same"),
     )
     assert row["critical bracket"] == "no setting valid (finest: steps 8)"
-    assert row["accuracy at the valid end (%)"] == "–"
-    assert row["failed runs"] == "4"
+    assert row["accuracy with its solver there (%, 95 %)"] == "–"
+    assert row["runs failed / untrained / unresolved"] == "4 / 0 / 0"
 
 
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)])

@@ -1,7 +1,7 @@
 """Evaluating trained models with solvers other than their own."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from solverproof.auditing.reference import Reference, norms_of, reference
-from solverproof.evaluation.rows import REFERENCE, Evaluation, Result
+from solverproof.evaluation.rows import BATCH, REFERENCE, SAMPLE, Evaluation, Result
 from solverproof.evaluation.specifications import EvaluationSpec
 from solverproof.models.classifier import Classifier, Forward, classifier, select_seed
 from solverproof.models.devices import chosen_device
@@ -20,11 +20,12 @@ from solverproof.models.samples import Samples, samples
 from solverproof.ode.integration import Solution, SolverError
 from solverproof.ode.solvers import Setting, Solver
 
-# Samples solved together, to bound memory. Adaptive solvers control the mean error over a chunk, so
-# their results depend on it.
+# Samples solved together, to bound memory. Adaptive solvers with control `batch` control the mean
+# error over a chunk, so their results depend on it.
 CHUNK = 1000
 REFERENCED = 1000  # samples at most that a reference is computed for, the first of the test set
 NO_CLASS = -1
+ForwardPass = Callable[[Parameters, Tensor, Setting], Forward]  # a classifier, or its `alone`
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ def evaluate(
     run: Mapping[str, Any],
 ) -> list[Evaluation]:
     """One row per seed and test setting, and one per seed of its reference solution.
+
+    An adaptive test solver has another row in which it solves every sample alone (`Evaluation`).
 
     A seed that failed in training has rows with the status of its failure and no accuracy. If some
     outputs of a trained model are NaN or infinite under a test solver, the status is `nonfinite`,
@@ -82,12 +85,19 @@ def evaluate(
     ]
     for test in test_settings(train, spec.solvers, spec.ratios):
         # One setting at a time: the states of all would fill the memory.
-        outputs = trained if test == train else _outputs(model, parameters, test_set, test)
-        for i, (seed, flow) in enumerate(zip(spec.seeds, flows, strict=True)):
-            result = _result(outputs, i, labels, test)
-            result = _with_failure(result, run["failures"].get(str(seed)))
-            distance = _distance(outputs, i, flow, labels)
-            rows.append(_row(spec, train, seed, result, **distance))
+        together = trained if test == train else _outputs(model, parameters, test_set, test)
+        ways: dict[str | None, Outputs] = {None: together}
+        if test.solver.is_adaptive:
+            alone = _outputs(model.alone, parameters, test_set, test)
+            ways = {BATCH: together, SAMPLE: alone}
+        for control, outputs in ways.items():
+            for i, (seed, flow) in enumerate(zip(spec.seeds, flows, strict=True)):
+                result = _result(outputs, i, labels, test)
+                judged = _distance(outputs, i, flow, labels)
+                if control == SAMPLE:
+                    judged["changed_alone"] = _changed(together, alone, i)
+                result = _with_failure(result, run["failures"].get(str(seed)))
+                rows.append(_row(spec, train, seed, result, control=control, **judged))
     return rows
 
 
@@ -109,15 +119,27 @@ def _distance(
     gave_up = isinstance(outputs.solutions[index][0], SolverError)
     if flow is None or flow.status != "ok" or gave_up:
         return {}
-    logits, state = outputs.logits[index, :REFERENCED], outputs.state[index, :REFERENCED]
-    # a prediction from numbers that are not finite is none
-    predicted = logits.argmax(1).where(logits.isfinite().all(1), NO_CLASS)
+    state, predicted = outputs.state[index, :REFERENCED], _predicted(outputs, index)[:REFERENCED]
     errors = norms_of(state.double() - flow.state).nan_to_num(nan=math.inf, posinf=math.inf)
     return {
         "accuracy_paired": _share(predicted == labels[:REFERENCED]),
         "disagreement": _share(predicted != flow.logits.argmax(1)),
         "state_error": _median(errors),
     }
+
+
+def _predicted(outputs: Outputs, index: int) -> Tensor:
+    """The classes that a seed predicts."""
+    logits = outputs.logits[index]
+    # a prediction from numbers that are not finite is none
+    return logits.argmax(1).where(logits.isfinite().all(1), NO_CLASS)
+
+
+def _changed(together: Outputs, alone: Outputs, index: int) -> float:
+    """Share of a seed's predictions that differ; NaN where the batch has none."""
+    if isinstance(together.solutions[index][0], SolverError):
+        return math.nan
+    return _share(_predicted(together, index) != _predicted(alone, index))
 
 
 def _share(chosen: Tensor) -> float:
@@ -152,9 +174,8 @@ def _row(
     seed: int,
     result: Result,
     *,
-    accuracy_paired: float = math.nan,
-    disagreement: float = math.nan,
-    state_error: float = math.nan,
+    control: str | None = None,
+    **judged: Any,
 ) -> Evaluation:
     return Evaluation(
         task=spec.task,
@@ -165,9 +186,8 @@ def _row(
         adapted=spec.adapted,
         seed=seed,
         **vars(result),
-        accuracy_paired=accuracy_paired,
-        disagreement=disagreement,
-        state_error=state_error,
+        control=control,
+        **judged,
     )
 
 
@@ -204,7 +224,7 @@ def evaluate_setting(
 
 
 def _outputs(
-    model: Classifier, parameters: Parameters, test_set: Samples, test: Setting
+    model: ForwardPass, parameters: Parameters, test_set: Samples, test: Setting
 ) -> Outputs:
     starts = range(0, len(test_set), CHUNK)
     chunks = [
@@ -256,7 +276,7 @@ def _result(outputs: Outputs, index: int, labels: Tensor, test: Setting) -> Resu
 
 
 @torch.no_grad()
-def _forward(model: Classifier, parameters: Parameters, x: Tensor, test: Setting) -> Forward:
+def _forward(model: ForwardPass, parameters: Parameters, x: Tensor, test: Setting) -> Forward:
     """A forward pass of every seed on the same samples.
 
     Raises:

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 
 REFERENCE = "reference"  # in place of a test solver's name
+UNTRAINED = "untrained"  # status of a run below the accuracy floor of its task
+BATCH, SAMPLE = "batch", "sample"  # over what an adaptive solver controls its error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,21 +58,30 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Distance:
+class _Judged:
+    control: str | None = None
+    changed_alone: float = math.nan
     accuracy_paired: float = math.nan
     disagreement: float = math.nan
     state_error: float = math.nan
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation(_Distance, Result, Run):
+class Evaluation(_Judged, Result, Run):
     """A row of `evaluations.csv`: the columns of `Run`, then those of `Result`.
 
     Every model has a row of the solver `reference`: the flow itself, with status `unresolved` where
     two solvers do not agree on it. It is computed for the first 1,000 test samples, and what is
     held against it is of these as well.
 
+    An adaptive test solver has two rows for each tolerance. In the one it chooses its steps for all
+    samples that are solved together, as in training; in the other for every sample alone.
+
     Attributes:
+        control: `batch` or `sample`, over what an adaptive solver controls its error; None for all
+            other rows.
+        changed_alone: share of the predictions that change when samples are solved alone; only in
+            rows with control `sample`, NaN elsewhere.
         accuracy_paired: accuracy on the samples of the reference; NaN without one.
         disagreement: share of the samples that are predicted otherwise than by the reference; NaN
             without one.

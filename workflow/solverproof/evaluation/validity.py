@@ -1,14 +1,14 @@
-"""Is a trained model an ODE? Drops, validity, and the critical step."""
+"""Is a trained model an ODE? What it loses under finer solvers, and under its own flow."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
-from solverproof.evaluation.rows import REFERENCE, Run
+from solverproof.evaluation.rows import REFERENCE, SAMPLE, UNTRAINED, Run
 from solverproof.files import columns
 from solverproof.ode.solvers import SOLVERS, Setting, Solver, is_at_least_as_accurate
 
@@ -23,6 +23,8 @@ class _Loss:
     drop: float = math.nan
     valid: bool = False
     not_finer: str | None = None
+    accuracy_alone: float = math.nan
+    changed_alone: float = math.nan
     accuracy_reference: float = math.nan
     drop_reference: float = math.nan
     disagreement: float = math.nan
@@ -43,6 +45,9 @@ class Drop(_Loss, Run):
         valid: whether the model has trained and its drop is at most the threshold.
         not_finer: test settings of a finer solver or step that are less accurate on this model, by
             the distance from its reference, and so do not count.
+        accuracy_alone: with its own solver and tolerance, every sample solved alone; NaN unless
+            the solver is adaptive.
+        changed_alone: share of the predictions that change then.
         accuracy_reference: that of the flow itself, as two solvers agree on it.
         drop_reference: accuracy minus `accuracy_reference`, on the same samples (the first 1,000);
             negative where the flow is better.
@@ -54,51 +59,8 @@ class Drop(_Loss, Run):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Critical:
-    """A row of `critical_steps.csv`, for a task, a training solver and a measure.
-
-    Attributes:
-        task, train_solver: the task and the training solver.
-        measure: what must be at most the threshold: `drop`, the paper's, `drop_reference` or
-            `disagreement`.
-        invalid_steps, valid_steps: the critical bracket of steps, by the mean drop over the seeds
-            that trained, or the mean of another measure; the same for tolerances.
-        seeds: number of seeds.
-        seeds_never_valid: number of seeds that are not valid even at the finest setting.
-        seeds_valid_steps_min, ...: the spread of the valid ends of the other seeds' own brackets.
-        failed_runs: number of runs without an accuracy, over all settings.
-        untrained_runs: number of runs whose accuracy is below the task's floor.
-        unresolved_runs: number of runs that trained and do not have this measure.
-        accuracy_mean, accuracy_sd: over the seeds that trained, at the coarsest valid setting.
-    """
-
-    task: str
-    train_solver: str
-    measure: str
-    invalid_steps: float | None = None
-    valid_steps: float | None = None
-    invalid_tolerance: float | None = None
-    valid_tolerance: float | None = None
-    seeds: int
-    seeds_never_valid: int
-    seeds_valid_steps_min: float | None = None
-    seeds_valid_steps_median: float | None = None
-    seeds_valid_steps_max: float | None = None
-    seeds_valid_tolerance_min: float | None = None
-    seeds_valid_tolerance_median: float | None = None
-    seeds_valid_tolerance_max: float | None = None
-    failed_runs: int
-    untrained_runs: int
-    unresolved_runs: int
-    accuracy_mean: float
-    accuracy_sd: float
-
-
 RUN = columns(Run)
 TRAIN_VALUES = ["train_steps", "train_tolerance"]
-UNTRAINED = "untrained"
-MEASURES = ("drop", "drop_reference", "disagreement")
 
 
 def drops(
@@ -112,7 +74,8 @@ def drops(
 
     The drop is the accuracy with the training solver and setting minus the lowest accuracy over
     all test settings of equal or smaller numerical error; never negative, because the training
-    setting is one of them. A run is valid when it has trained and its drop is at most `threshold`.
+    setting is one of them. Rows in which samples are solved alone are left out, as in the paper. A
+    run is valid when it has trained and its drop is at most `threshold`.
     A model loses all it had where a finer solver gives up on it: its drop is its own accuracy. That
     a solver of higher order has a smaller error is a claim about small steps: a test setting that
     is farther from the model's reference than the training setting is not counted.
@@ -136,7 +99,8 @@ def drops(
     found = [vars(_drop(group, threshold, solvers)) for _, group in groups]
     table = _with_untrained(pd.DataFrame(found, columns=columns(Drop)), chance)
     # Explicit types, which columns keep even when every run failed.
-    numbers = ["accuracy", "drop", "accuracy_reference", "drop_reference", "disagreement"]
+    numbers = ["accuracy", "drop", "accuracy_alone", "changed_alone"]
+    numbers += ["accuracy_reference", "drop_reference", "disagreement"]
     return table.astype(dict.fromkeys(numbers, float))
 
 
@@ -182,6 +146,7 @@ def _drop(run: pd.DataFrame, threshold: float, solvers: Mapping[str, Solver]) ->
     first = run.iloc[0]
     train = _setting(first, "train", solvers)
     flow, run = run[run["test_solver"] == REFERENCE], run[run["test_solver"] != REFERENCE]
+    alone, run = run[run["control"] == SAMPLE], run[run["control"] != SAMPLE]
     tests = [_setting(row, "test", solvers) for _, row in run.iterrows()]
     own = run[[test == train for test in tests]].iloc[0]
     finer = run[[is_at_least_as_accurate(test, train) for test in tests]]
@@ -196,6 +161,7 @@ def _drop(run: pd.DataFrame, threshold: float, solvers: Mapping[str, Solver]) ->
         "accuracy": own["accuracy"],
         "not_finer": not_finer,
         "disagreement": own["disagreement"],
+        **_of_alone(alone, train, solvers),
         **_of_reference(flow, own["accuracy_paired"]),
     }
     if pd.isna(own["accuracy"]):
@@ -217,6 +183,14 @@ def _drop(run: pd.DataFrame, threshold: float, solvers: Mapping[str, Solver]) ->
         status=told["status"],
         reason=told["reason"],
     )
+
+
+def _of_alone(alone: pd.DataFrame, train: Setting, solvers: Mapping[str, Solver]) -> dict[str, Any]:
+    """The columns of the training setting where it solves every sample alone, if it can."""
+    own = [row for _, row in alone.iterrows() if _setting(row, "test", solvers) == train]
+    if not own:
+        return {}
+    return {"accuracy_alone": own[0]["accuracy"], "changed_alone": own[0]["changed_alone"]}
 
 
 def _of_reference(flow: pd.DataFrame, accuracy: float) -> dict[str, Any]:
@@ -244,80 +218,3 @@ def _settings_of(rows: pd.DataFrame) -> str | None:
 def _setting(row: pd.Series, role: str, solvers: Mapping[str, Solver]) -> Setting:
     solver = solvers[row[f"{role}_solver"]]
     return Setting.of(solver, row[f"{role}_{solver.measure}"])
-
-
-def bracket(settings: Sequence[float], valid: Sequence[bool]) -> tuple[float | None, float | None]:
-    """The critical bracket: (coarser neighbour, coarsest setting from which on all are valid).
-
-    Args:
-        settings: numbers of steps or tolerances, from coarse to fine.
-        valid: whether each setting is valid.
-
-    Returns:
-        Two settings. The first is None when every setting is valid; the second is None when the
-        finest setting is not.
-    """
-    # From the fine end: a coarse setting that happens to be valid, with an invalid one between, is
-    # not part of the valid range.
-    coarsest = len(settings)
-    while coarsest > 0 and valid[coarsest - 1]:
-        coarsest -= 1
-    return (
-        settings[coarsest - 1] if coarsest > 0 else None,
-        settings[coarsest] if coarsest < len(settings) else None,
-    )
-
-
-def critical_steps(
-    drops: pd.DataFrame, threshold: float, solvers: Mapping[str, Solver] = SOLVERS
-) -> pd.DataFrame:
-    """The critical bracket of every task and training solver, in the columns of `Critical`.
-
-    Runs with a controller are left out.
-    """
-    groups = drops[drops["controller"].isna()].groupby(["task", "train_solver"], sort=True)
-    found = [
-        vars(_critical(group, measure, threshold, solvers))
-        for _, group in groups
-        for measure in MEASURES
-    ]
-    return pd.DataFrame(found, columns=columns(Critical))
-
-
-def _critical(
-    group: pd.DataFrame, measure: str, threshold: float, solvers: Mapping[str, Solver]
-) -> Critical:
-    solver = solvers[group["train_solver"].iloc[0]]
-    train, coarse_first = f"train_{solver.measure}", not solver.is_adaptive
-    # Runs that failed or did not train are counted, not averaged.
-    trained = group.where(has_trained(group))
-    means = trained[measure].groupby(group[train]).mean().sort_index(ascending=coarse_first)
-    invalid, valid = bracket(list(means.index), list(is_valid(means, threshold)))
-    ordered = group.assign(valid=is_valid(trained[measure], threshold))
-    by_seed = ordered.sort_values(train, ascending=coarse_first).groupby("seed")
-    own = [bracket(list(runs[train]), list(runs["valid"]))[1] for _, runs in by_seed]
-    # The type is given, because the list is empty when no seed is ever valid.
-    found = pd.Series([n for n in own if n is not None], dtype="Float64")
-    # Without a valid setting this selects no row, and mean and deviation are NaN.
-    at_valid = group[train] == valid if valid is not None else group[train].isna()
-    accuracy = trained.loc[at_valid, "accuracy"]
-    measured: dict[str, Any] = {
-        f"invalid_{solver.measure}": invalid,
-        f"valid_{solver.measure}": valid,
-        f"seeds_valid_{solver.measure}_min": found.min(),
-        f"seeds_valid_{solver.measure}_median": found.median(),
-        f"seeds_valid_{solver.measure}_max": found.max(),
-    }
-    return Critical(
-        task=group["task"].iloc[0],
-        train_solver=solver.name,
-        measure=measure,
-        seeds=len(own),
-        seeds_never_valid=len(own) - len(found),
-        failed_runs=int(group["accuracy"].isna().sum()),
-        untrained_runs=int((group["status"] == UNTRAINED).sum()),
-        unresolved_runs=int((trained["accuracy"].notna() & trained[measure].isna()).sum()),
-        accuracy_mean=accuracy.mean(),
-        accuracy_sd=accuracy.std(),
-        **measured,
-    )

@@ -15,6 +15,7 @@ from solverproof.models.fields import Field, Parameters
 from solverproof.models.layers import kaiming
 from solverproof.models.specifications import Gradient, Model
 from solverproof.ode.integration import Norm, Solution, SolverError, VectorField, solve, trajectory
+from solverproof.ode.sample_control import solve_samples
 from solverproof.ode.solvers import Setting
 
 
@@ -111,6 +112,46 @@ class Classifier:
             ]
         )
         return Forward(self.head(parameters, states), states, solved)
+
+    def alone(self, parameters: Parameters, x: Tensor, setting: Setting) -> Forward:
+        """Forward pass for all seeds with an adaptive solver for each sample, without gradients.
+
+        Called with a batch, an adaptive solver chooses one step size for all its samples; this
+        gives every sample what it gets as a batch of one. A sample whose solver gives up gets a NaN
+        state and NaN logits. A field that depends on the time is solved sample by sample, which
+        takes longer.
+
+        Args:
+            parameters: stacked parameters.
+            x: inputs of shape (seeds, batch, channels, *spatial).
+            setting: an adaptive solver and its tolerance.
+
+        Returns:
+            Evaluations and steps of the sample that took most.
+        """
+        solve_all = self._together if self.field.autonomous else self._one_by_one
+        solutions = [
+            solve_all(select_seed(parameters, i), x[i : i + 1], setting) for i in range(len(x))
+        ]
+        states = torch.cat([solution.state for solution in solutions])
+        return Forward(self.head(parameters, states), states, [*solutions])
+
+    def _together(self, parameters: Parameters, x: Tensor, setting: Setting) -> Solution:
+        field, layout = self.vector_field(parameters), self.field
+
+        def of_samples(t: Tensor, z: Tensor) -> Tensor:
+            return layout.unpack(field(t, layout.pack(z.unsqueeze(0))))[0]
+
+        solution = solve_samples(of_samples, x[0], setting, horizon=self.horizon)
+        return replace(solution, state=solution.state.unsqueeze(0))
+
+    @torch.no_grad()
+    def _one_by_one(self, parameters: Parameters, x: Tensor, setting: Setting) -> Solution:
+        solved = [self(parameters, x[:, i : i + 1], setting) for i in range(x.shape[1])]
+        states = torch.cat([forward.state for forward in solved], 1)
+        solutions = [forward.solutions[0] for forward in solved]
+        nfe, steps = max(s.nfe for s in solutions), max(s.steps or 0 for s in solutions)
+        return Solution(states, nfe, steps)
 
     def trajectory(self, parameters: Parameters, x: Tensor, setting: Setting) -> Tensor:
         """States after each step of a fixed-step solver.

@@ -13,7 +13,11 @@ Parameters = dict[str, Tensor]
 
 
 class Field(Protocol):
-    """A vector field without its parameters."""
+    """A vector field without its parameters, which maps every sample by itself."""
+
+    @property
+    def autonomous(self) -> bool:
+        """Whether it ignores the time."""
 
     def initial(self, generator: Generator) -> Parameters:
         """Random parameters of one seed, without the seeds axis."""

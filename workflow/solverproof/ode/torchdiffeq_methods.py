@@ -34,6 +34,15 @@ def name_in_torchdiffeq(solver: Solver) -> str:
     return solver.name
 
 
+def method_in_torchdiffeq(solver: Solver) -> Any:
+    """Torchdiffeq's class of a method, with its `order` and `tableau`.
+
+    Raises:
+        ValueError: if torchdiffeq has a method of its own by this name.
+    """
+    return METHODS[name_in_torchdiffeq(solver)]
+
+
 @cache
 def _method(tableau: Tableau) -> type:
     return _adaptive(tableau) if tableau.b_embedded else _fixed(tableau)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from solverproof.evaluation.validity import UNTRAINED, has_trained
+from solverproof.auditing.intervals import mean_interval, share_interval
+from solverproof.evaluation.rows import UNTRAINED
+from solverproof.evaluation.validity import has_trained
 from solverproof.files import columns, read_json, write_text
 from solverproof.ode.solvers import Solver, by_name
-from solverproof.reporting.intervals import mean_interval, share_interval
 from solverproof.reporting.specifications import TablesSpec
 from solverproof.reporting.tables import percent, read_csv, write_csv
 from solverproof.training.specifications import ControlledTraining

@@ -1,11 +1,13 @@
 """From the evaluations of single cells to the tables of the study."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from solverproof.evaluation.validity import critical_steps, drops
+from solverproof.evaluation.critical import critical_steps
+from solverproof.evaluation.validity import drops
 from solverproof.files import write_text
 from solverproof.ode.solvers import by_name
 from solverproof.reporting.specifications import TablesSpec
@@ -42,7 +44,7 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
     write_csv(table, out / "evaluations.csv")
     write_csv(dropped, out / "drops.csv")
     write_csv(critical, out / "critical_steps.csv")
-    write_text(out / "critical_steps.md", critical_markdown(critical))
+    write_text(out / "critical_steps.md", critical_markdown(critical, spec.threshold))
 
 
 def read_csv(path: Path) -> pd.DataFrame:
@@ -68,7 +70,16 @@ def percent(mean: float, sd: float = float("nan")) -> str:
     return f"{100 * mean:.1f}{spread}"
 
 
-def critical_markdown(critical: pd.DataFrame) -> str:
+def with_interval(row: pd.Series, name: str) -> str:
+    """A mean share in percent with its interval, given the columns NAME_mean, _low and _high."""
+    mean, low, high = (row[f"{name}_{part}"] for part in ("mean", "low", "high"))
+    if pd.isna(mean) or pd.isna(low):
+        return percent(mean)
+    # Student's interval does not know that no share is above 1.
+    return f"{percent(mean)} ({percent(low)} to {percent(min(high, 1.0))})"
+
+
+def critical_markdown(critical: pd.DataFrame, threshold: float) -> str:
     """The critical brackets as a Markdown table for readers."""
     rows = [row for _, row in critical.iterrows()]
     readable = pd.DataFrame(
@@ -77,16 +88,40 @@ def critical_markdown(critical: pd.DataFrame) -> str:
             "training solver": critical["train_solver"],
             "measure": critical["measure"].map(MEASURES),
             "critical bracket": [_bracket(row) for row in rows],
-            "brackets of single seeds": [_spread(row) for row in rows],
-            "accuracy at the valid end (%)": [
-                percent(row["accuracy_mean"], row["accuracy_sd"]) for row in rows
+            "critical setting (95 %)": [_critical(row) for row in rows],
+            "measure at the valid end (%, 95 %)": [_at_valid(row, threshold) for row in rows],
+            "accuracy as an ODE there (%, 95 %)": [
+                with_interval(row, "accuracy_reference") for row in rows
             ],
-            "failed runs": critical["failed_runs"],
-            "untrained runs": critical["untrained_runs"],
-            "unresolved runs": critical["unresolved_runs"],
+            "accuracy with its solver there (%, 95 %)": [
+                with_interval(row, "accuracy") for row in rows
+            ],
+            "brackets of single seeds": [_spread(row) for row in rows],
+            "runs failed / untrained / unresolved": [_counts(row) for row in rows],
         }
     )
     return str(readable.to_markdown(index=False)) + "\n"
+
+
+def _critical(row: pd.Series) -> str:
+    """`41 (35 to 60)`; an end beyond the settings that were run is `open`."""
+    name = f"critical_{_measure(row)}"
+    low, high = (
+        f"{row[f'{name}_{end}']:.2g}" if 0 < row[f"{name}_{end}"] < math.inf else "open"
+        for end in ("low", "high")
+    )
+    estimate = "–" if pd.isna(row[name]) else f"{row[name]:.2g}"
+    return f"{estimate} ({low} to {high})"
+
+
+def _at_valid(row: pd.Series, threshold: float) -> str:
+    unknown = pd.isna(row["measure_low"]) or row["measure_high"] > threshold
+    resolved = ", not resolved" if pd.notna(row["measure_mean"]) and unknown else ""
+    return with_interval(row, "measure") + resolved
+
+
+def _counts(row: pd.Series) -> str:
+    return " / ".join(str(row[f"{kind}_runs"]) for kind in ("failed", "untrained", "unresolved"))
 
 
 def _measure(row: pd.Series) -> str:

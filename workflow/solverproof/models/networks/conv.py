@@ -48,6 +48,7 @@ class Conv(Network):
 class ConvField:
     """The field of `Conv`, for states of a shape (channels, *spatial)."""
 
+    autonomous: ClassVar[bool] = True
     shape: tuple[int, ...]
     channels: int
 

@@ -50,6 +50,7 @@ class MLP(Network):
 class MLPField:
     """The field of `MLP`, for states of a shape (channels, *spatial)."""
 
+    autonomous: ClassVar[bool] = True
     shape: tuple[int, ...]
     widths: tuple[int, ...]
 

@@ -70,6 +70,11 @@ class ModuleField:
     path: str
     options: Mapping[str, Any]
 
+    @property
+    def autonomous(self) -> bool:
+        """Whether `forward` takes the state alone."""
+        return not self._takes_time(self._module)
+
     def initial(self, generator: Generator) -> Parameters:
         """The parameters of a newly made module."""
         import torch

@@ -12,13 +12,15 @@ from matplotlib.colors import Colormap
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
-from solverproof.evaluation.rows import REFERENCE
+from solverproof.evaluation.rows import REFERENCE, SAMPLE
 from solverproof.ode.solvers import by_name
 from solverproof.reporting.figures.style import (
     PAGE,
     SETTINGS_COLORMAP,
     count_failures,
+    errorbars,
     label_panels,
+    read_evaluations,
     steps_axis,
     style_of,
     tolerance_axis,
@@ -26,21 +28,24 @@ from solverproof.reporting.figures.style import (
 from solverproof.reporting.specifications import AccuracySpec
 
 MEASURES = ("steps", "tolerance")  # one row of panels each
+BEYOND = 3.0  # factor from the finest test setting to where the flow is drawn
+FLOW_MARKER = "*"
 
 
-def figure(spec: AccuracySpec, evaluations: Path) -> Figure:
+def figure(spec: AccuracySpec, evaluations: Path, drops: Path) -> Figure:
     """One panel per training solver of a task, against test steps or test tolerance.
 
     A colour stands for a training setting, a marker for a test solver, a dark marker for the
-    training setting itself; points are means over seeds, bars standard deviations.
+    training setting itself; dashed lines are of samples that are solved alone, and stars, on the
+    right, of the flow. Points are means over the seeds that trained, bars their intervals at 95 %.
 
     Args:
         spec: the task and its training solvers.
         evaluations: the study's `evaluations.csv`.
+        drops: its `drops.csv`.
     """
-    table = pd.read_csv(evaluations)
+    table = read_evaluations(evaluations, drops)
     table = table[(table["task"] == spec.task) & table["controller"].isna()]
-    table = table[table["test_solver"] != REFERENCE]
     known = by_name(spec.own_solvers)
     by_measure = {m: [s for s in spec.solvers if known[s].measure == m] for m in MEASURES}
     rows = {measure: solvers for measure, solvers in by_measure.items() if solvers}
@@ -70,7 +75,8 @@ def _row(
     for ax, solver in zip(axes, solvers, strict=True):
         _panel(ax, table[table["train_solver"] == solver], solver, measure, colors)
     axes[0].set_ylabel("test accuracy (%)")
-    _legends(part, colors, sorted(table["test_solver"].unique()), measure)
+    tests = sorted(set(table["test_solver"]) - {REFERENCE})
+    _legends(part, colors, tests, measure)
     return list(axes)
 
 
@@ -78,11 +84,17 @@ def _panel(
     ax: Axes, table: pd.DataFrame, solver: str, measure: str, colors: Mapping[float, Any]
 ) -> None:
     train, test = f"train_{measure}", f"test_{measure}"
+    shown = table[~table["untrained"]]
+    tests = shown[shown["test_solver"] != REFERENCE]
     for value, color in colors.items():
-        for test_solver, runs in table[table[train] == value].groupby("test_solver"):
-            _line(ax, runs, test, str(test_solver), color)
+        lines = tests[tests[train] == value].groupby(["test_solver", tests["control"] == SAMPLE])
+        for (test_solver, alone), runs in lines:
+            _line(ax, runs, test, str(test_solver), color, alone=bool(alone))
+    flow = shown[shown["test_solver"] == REFERENCE]
+    _flow(ax, flow, train, table[test].agg("min" if measure == "tolerance" else "max"), colors)
     own = table[(table["test_solver"] == solver) & (table[test] == table[train])]
-    accuracy = 100 * own.groupby(train)["accuracy"].mean()
+    own = own[own["control"] != SAMPLE]
+    accuracy = 100 * own[~own["untrained"]].groupby(train)["accuracy"].mean()
     ax.plot(
         accuracy.index, accuracy, style_of(solver).marker, color="black", markersize=5, zorder=5
     )
@@ -93,6 +105,22 @@ def _panel(
     ax.set_title(f"trained with {style_of(solver).name}{count_failures(own)}")
 
 
+def _flow(
+    ax: Axes, flow: pd.DataFrame, train: str, finest: float, colors: Mapping[float, Any]
+) -> None:
+    """The accuracy of the flow itself, beyond the finest test setting."""
+    place = finest / BEYOND if train == "train_tolerance" else finest * BEYOND
+    known = flow[flow["accuracy"].notna()].assign(place=place)
+    for value, color in colors.items():
+        runs = known[known[train] == value]
+        errorbars(ax, runs, "place", color=color, marker=FLOW_MARKER, markersize=6)
+    if len(known):
+        ax.annotate(
+            "flow", (place, 0.01), xycoords=("data", "axes fraction"), ha="center", color="0.4",
+            fontsize=7,
+        )  # fmt: skip
+
+
 def _setting_colors(values: Sequence[float]) -> dict[float, Any]:
     """A colour for each training setting, from coarse to fine, the same in all panels of a row."""
     colormap: Colormap = mpl.colormaps[SETTINGS_COLORMAP]
@@ -100,18 +128,12 @@ def _setting_colors(values: Sequence[float]) -> dict[float, Any]:
     return {value: colormap(0.12 + 0.88 * i / last) for i, value in enumerate(values)}
 
 
-def _line(ax: Axes, runs: pd.DataFrame, test: str, test_solver: str, color: Any) -> None:
-    accuracy = 100 * runs.groupby(test)["accuracy"].agg(["mean", "std"])
-    ax.errorbar(
-        accuracy.index,
-        accuracy["mean"],
-        yerr=accuracy["std"],
-        color=color,
-        marker=style_of(test_solver).marker,
-        markersize=3,
-        linewidth=0.7,
-        elinewidth=0.5,
-    )
+def _line(
+    ax: Axes, runs: pd.DataFrame, test: str, test_solver: str, color: Any, *, alone: bool
+) -> None:
+    marker = style_of(test_solver).marker
+    kind = {"linestyle": "--", "fillstyle": "none"} if alone else {}
+    errorbars(ax, runs, test, color=color, marker=marker, markersize=3, linewidth=0.7, **kind)
 
 
 def _legends(
@@ -133,5 +155,13 @@ def _legends(
     own = Line2D(
         [], [], color="black", marker="o", markersize=5, linestyle="", label="test = train"
     )
+    flow = Line2D(
+        [], [], color="0.5", marker=FLOW_MARKER, markersize=6, linestyle="", label="its flow"
+    )
+    alone = Line2D(
+        [], [], color="0.5", marker="o", markersize=4, linestyle="--", fillstyle="none",
+        label="samples alone",
+    )  # fmt: skip
+    others = [own, flow, *([alone] if measure == "tolerance" else [])]
     part.legend(handles=settings, title=f"training {measure}", loc="outside right upper")
-    part.legend(handles=[*shapes, own], title="test solver", loc="outside right lower")
+    part.legend(handles=[*shapes, *others], title="test solver", loc="outside right lower")

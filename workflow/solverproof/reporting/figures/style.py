@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from solverproof.auditing.intervals import mean_interval
+from solverproof.evaluation.rows import UNTRAINED
 from solverproof.files import write_atomically
 
 PAGE = 6.8  # width in inches
@@ -111,10 +113,27 @@ def label_panels(axes: Iterable[Axes]) -> None:
         ax.set_title(f"({chr(ord('a') + i)}) {title}", loc="left")
 
 
+def read_evaluations(evaluations: Path, drops: Path) -> pd.DataFrame:
+    """`evaluations.csv` with a column that marks the runs of `drops.csv` that did not train."""
+    table, of_runs = pd.read_csv(evaluations), pd.read_csv(drops)
+    run = ["task", "train_solver", "train_steps", "train_tolerance", "controller", "seed"]
+    untrained = of_runs.loc[of_runs["status"] == UNTRAINED, run].astype(object)
+    found = table[run].astype(object).merge(untrained, how="left", on=run, indicator=True)
+    return table.assign(untrained=(found["_merge"] == "both").to_numpy())
+
+
+def errorbars(ax: Axes, runs: pd.DataFrame, place: str, **style: Any) -> None:
+    """Mean accuracy in percent at each place, with Student's intervals at 95 % over seeds."""
+    by_place = 100 * runs.pivot_table("accuracy", index="seed", columns=place)
+    means, (low, _) = by_place.mean(), mean_interval(by_place)
+    ax.errorbar(means.index, means, yerr=means - low, elinewidth=0.5, **style)
+
+
 def count_failures(runs: pd.DataFrame) -> str:
-    """How many runs have no accuracy, in words to append to a title; nothing when all have one."""
-    failed = int(runs["accuracy"].isna().sum())
-    return f", {failed} of {len(runs)} failed" if failed else ""
+    """How many runs failed or did not train, to append to a title; nothing when all trained."""
+    counts = {"failed": runs["accuracy"].isna().sum(), "untrained": runs["untrained"].sum()}
+    told = " and ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    return f", {told} of {len(runs)}" if told else ""
 
 
 def class_handles() -> list[Line2D]:

@@ -16,14 +16,16 @@ from solverproof.reporting.figures.style import (
     PAGE,
     class_handles,
     count_failures,
+    errorbars,
     label_panels,
+    read_evaluations,
     steps_axis,
     style_of,
 )
 from solverproof.reporting.specifications import FlowSpec
 
 
-def figure(spec: FlowSpec, fine: Path, coarse: Path, evaluations: Path) -> Figure:
+def figure(spec: FlowSpec, fine: Path, coarse: Path, evaluations: Path, drops: Path) -> Figure:
     """Trajectories (a, b) and accuracy against test steps with the training solver (c, d).
 
     Args:
@@ -31,8 +33,9 @@ def figure(spec: FlowSpec, fine: Path, coarse: Path, evaluations: Path) -> Figur
         fine: trace of the model with the small step.
         coarse: trace of the model with the large step.
         evaluations: the study's `evaluations.csv`.
+        drops: its `drops.csv`.
     """
-    table = pd.read_csv(evaluations)
+    table = read_evaluations(evaluations, drops)
     own = table[(table["task"] == spec.task) & (table["train_solver"] == spec.solver)]
     own = own[(own["test_solver"] == spec.solver) & own["controller"].isna()]
     fig, axes = plt.subplots(2, 2, figsize=(PAGE, 5.6), height_ratios=(3, 2))
@@ -83,21 +86,12 @@ def _widened(low: float, high: float) -> tuple[float, float]:
 
 
 def _accuracy(ax: Axes, runs: pd.DataFrame, solver: str, train_steps: int) -> None:
-    accuracy = 100 * runs.groupby("test_steps")["accuracy"].agg(["mean", "std"])
-    marker = style_of(solver).marker
-    ax.errorbar(
-        accuracy.index,
-        accuracy["mean"],
-        yerr=accuracy["std"],
-        color="0.5",
-        marker=marker,
-        markersize=4,
-    )
-    ax.plot(
-        train_steps, accuracy["mean"][train_steps], marker, color="black", markersize=6, zorder=5
-    )
-    steps_axis(ax, f"number of {style_of(solver).name} test steps $N$")
+    marker, shown = style_of(solver).marker, runs[~runs["untrained"]]
+    errorbars(ax, shown, "test_steps", color="0.5", marker=marker, markersize=4)
     own = runs[runs["test_steps"] == train_steps]
+    mean = 100 * own[~own["untrained"]]["accuracy"].mean()
+    ax.plot(train_steps, mean, marker, color="black", markersize=6, zorder=5)
+    steps_axis(ax, f"number of {style_of(solver).name} test steps $N$")
     ax.set(title=f"mean over seeds{count_failures(own)}", ylabel="test accuracy (%)")
 
 

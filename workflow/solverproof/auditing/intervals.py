@@ -1,6 +1,6 @@
 """Intervals at 95 % confidence, over seeds."""
 
-import math
+from typing import Any
 
 import pandas as pd
 from scipy import stats
@@ -8,13 +8,13 @@ from scipy import stats
 CONFIDENCE = 0.95
 
 
-def mean_interval(values: pd.Series) -> tuple[float, float]:
-    """Student's interval for a mean; NaN for fewer than two values, which have no spread."""
-    given = values.dropna()
-    if len(given) < 2:
-        return math.nan, math.nan
-    reach = stats.t.ppf((1 + CONFIDENCE) / 2, len(given) - 1) * given.sem()
-    return float(given.mean() - reach), float(given.mean() + reach)
+def mean_interval(values: pd.Series | pd.DataFrame) -> tuple[Any, Any]:
+    """Student's interval for a mean, or for that of each column of a table.
+
+    NaN is no value; fewer than two values have no spread, and ends that are NaN.
+    """
+    reach = stats.t.ppf((1 + CONFIDENCE) / 2, values.count() - 1) * values.sem()
+    return values.mean() - reach, values.mean() + reach
 
 
 def share_interval(count: int, of: int) -> tuple[float, float]:

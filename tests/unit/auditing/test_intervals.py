@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solverproof.reporting.intervals import mean_interval, share_interval
+from solverproof.auditing.intervals import mean_interval, share_interval
 
 
 def test_five_of_five_is_at_least_48_percent():
