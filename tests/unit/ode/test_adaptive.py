@@ -443,6 +443,11 @@ def test_an_adaptive_test_has_a_row_in_batch_and_a_row_alone(data):
     assert len(rows) == 2 * len(alone) == 2 * 2 * 2 * len(SEEDS)
     assert all(0 <= row["changed_alone"] <= 1 for row in alone)
     assert all(math.isnan(row["changed_alone"]) for row in rows if row["control"] == "batch")
+    failed = {**run, "failures": {"1": {"status": "diverged", "reason": "loss not finite"}}}
+    unknown = [
+        math.isnan(row["changed_alone"]) for row in evaluated(spec, data, parameters, failed)[3:6]
+    ]
+    assert unknown == [False, True, False]
     setting, x = tolerant("dopri5", 0.1), torch.from_numpy(data["test_x"])
     labels = torch.from_numpy(data["test_y"])
     for i, row in enumerate(

@@ -94,7 +94,7 @@ def evaluate(
             for i, (seed, flow) in enumerate(zip(spec.seeds, flows, strict=True)):
                 result = _result(outputs, i, labels, test)
                 judged = _distance(outputs, i, flow, labels)
-                if control == SAMPLE:
+                if control == SAMPLE and flow:  # a seed that failed has no predictions
                     judged["changed_alone"] = _changed(together, alone, i)
                 result = _with_failure(result, run["failures"].get(str(seed)))
                 rows.append(_row(spec, train, seed, result, control=control, **judged))

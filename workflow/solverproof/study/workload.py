@@ -30,7 +30,8 @@ def training_work(cell: Cell) -> int:
 
 def evaluation_work(cell: Cell) -> int:
     """Multiply-adds of evaluating a cell with all test solvers, and of its reference."""
-    return _test_work(cell, cell.test_solvers, {1, *cell.ratios}) + _reference_work(cell)
+    ways = 2 if cell.solver.is_adaptive else 1  # in batch and alone
+    return ways * _test_work(cell, cell.test_solvers, {1, *cell.ratios}) + _reference_work(cell)
 
 
 def probing_work(cell: Cell) -> int:
