@@ -140,6 +140,9 @@ def test_a_mean_over_seeds_comes_with_its_interval(compared):
     low, high = float(row["nfe_training_low"]), float(row["nfe_training_high"])
     assert (low + high) / 2 == pytest.approx(10.5)
     assert high - low == pytest.approx(2 * 12.706 * 0.5, rel=1e-3)  # Student's t of two values
+    low, high = float(row["nfe_late_low"]), float(row["nfe_late_high"])
+    assert low < float(row["nfe_late"]) < high
+    assert float(row["drop_low"]) < 0.125 < float(row["drop_high"])
     assert float(row["valid_low"]) == pytest.approx(0.0126, abs=1e-4)  # one of two
     text = (compared[0] / "comparison.md").read_text(encoding="utf-8")
     assert "1 of 2 (1–99 %)" in text

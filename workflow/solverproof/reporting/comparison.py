@@ -15,7 +15,7 @@ from solverproof.evaluation.validity import has_trained
 from solverproof.files import columns, read_json, write_text
 from solverproof.ode.solvers import Solver, by_name
 from solverproof.reporting.specifications import TablesSpec
-from solverproof.reporting.tables import percent, read_csv, write_csv
+from solverproof.reporting.tables import percent, read_csv, with_interval, write_csv
 from solverproof.training.specifications import ControlledTraining
 
 # Ott et al. 2021, table 1: NFE and accuracy (%) of grid search and adaptation, by task and solver.
@@ -23,19 +23,21 @@ PUBLISHED = {
     ("sphere2", "euler"): {"grid": ("65–129", "98.7 ± 1.0"), "adaptation": ("100.5", "98.9 ± 0.6")},
     ("cifar10", "euler"): {"grid": ("17–33", "54.7 ± 0.3"), "adaptation": ("21.9", "55.0 ± 0.8")},
 }
+NFE = ("nfe_training", "nfe_late", "nfe_monitored")
+SHARES = ["accuracy_reference", "accuracy", "drop", "disagreement"]
 HEADINGS = {
     "task": "task",
     "train_solver": "solver",
     "method": "method",
     "nfe": "NFE (95 %)",
-    "nfe_late": "NFE, second half",
-    "accuracy_ode": "accuracy as an ODE (%)",
-    "accuracy": "accuracy with its solver (%)",
+    "nfe_late": "NFE, second half (95 %)",
+    "accuracy_reference": "accuracy as an ODE (%, 95 %)",
+    "accuracy": "accuracy with its solver (%, 95 %)",
     "published_nfe": "NFE (paper)",
     "published_accuracy": "accuracy (%, paper)",
-    "nfe_monitored": "NFE with monitoring",
-    "drop": "drop, mean / largest (%)",
-    "disagreement": "predictions unlike the flow's, mean / largest (%)",
+    "nfe_monitored": "NFE with monitoring (95 %)",
+    "drop": "drop, mean (95 %) / largest (%)",
+    "disagreement": "predictions unlike the flow's, mean (95 %) / largest (%)",
     "valid": "seeds valid (95 %)",
     "invalid_checks": "checks invalid (%)",
     "oscillation": "movement of the step (octaves per 1,000 iterations)",
@@ -51,13 +53,14 @@ class Comparison:
         method: `grid search`, or the controller.
         nfe_invalid, nfe_valid: evaluations of a forward pass at both ends of the critical bracket.
         nfe_training: evaluations of a controller's forward pass, mean over training and seeds.
-        nfe_training_low, nfe_training_high: Student's interval for it over seeds, at 95 %.
-        nfe_late: the same mean over the second half of training.
-        nfe_monitored: the same as `nfe_training`, including the controller's own evaluations.
-        accuracy_reference_mean, accuracy_reference_sd: of the models' flows, over seeds.
-        accuracy_mean, accuracy_sd: with the training setting, over seeds.
-        drop_mean, drop_max: over seeds.
-        disagreement_mean, disagreement_max: share of predictions unlike the flow's, over seeds.
+        nfe_training_low, nfe_training_high: Student's interval for it over seeds, at 95 %, as are
+            all pairs of low and high but those of `valid`.
+        nfe_late, ...: the same mean over the second half of training.
+        nfe_monitored, ...: the same as `nfe_training`, including the controller's own evaluations.
+        accuracy_reference_mean, ...: of the models' flows, over seeds.
+        accuracy_mean, ...: with the training setting, over seeds.
+        drop_mean, ..., drop_max: over seeds.
+        disagreement_mean, ..., disagreement_max: share of predictions unlike the flow's.
         seeds, seeds_valid, seeds_failed, seeds_untrained: numbers of seeds.
         valid_low, valid_high: Clopper and Pearson's interval for the share of valid seeds, at 95 %.
         invalid_checks: share of the controller's checks that found the model invalid.
@@ -74,14 +77,26 @@ class Comparison:
     nfe_training_low: float = math.nan
     nfe_training_high: float = math.nan
     nfe_late: float = math.nan
+    nfe_late_low: float = math.nan
+    nfe_late_high: float = math.nan
     nfe_monitored: float = math.nan
+    nfe_monitored_low: float = math.nan
+    nfe_monitored_high: float = math.nan
     accuracy_reference_mean: float
+    accuracy_reference_low: float
+    accuracy_reference_high: float
     accuracy_reference_sd: float
     accuracy_mean: float
+    accuracy_low: float
+    accuracy_high: float
     accuracy_sd: float
     drop_mean: float
+    drop_low: float
+    drop_high: float
     drop_max: float
     disagreement_mean: float
+    disagreement_low: float
+    disagreement_high: float
     disagreement_max: float
     seeds: int
     seeds_valid: int
@@ -184,17 +199,15 @@ def _controlled_rows(drops: pd.DataFrame, efforts: pd.DataFrame) -> Iterator[Com
     for (task, solver, method), group in groups:
         of_task = drops[(drops["task"] == task) & (drops["train_solver"] == solver)]
         runs = of_task[of_task["controller"] == method]
-        measured = ["nfe", "nfe_late", "nfe_monitored", "invalid_checks", "oscillation"]
-        means, (low, high) = group[measured].mean(), mean_interval(group["nfe"])
+        nfe = group.rename(columns={"nfe": "nfe_training"})[list(NFE)]
+        low, high = mean_interval(nfe)
         yield Comparison(
             method=str(method),
-            nfe_training=means["nfe"],
-            nfe_training_low=low,
-            nfe_training_high=high,
-            nfe_late=means["nfe_late"],
-            nfe_monitored=means["nfe_monitored"],
-            invalid_checks=means["invalid_checks"],
-            oscillation=means["oscillation"],
+            **nfe.mean(),
+            **low.add_suffix("_low"),
+            **high.add_suffix("_high"),
+            invalid_checks=group["invalid_checks"].mean(),
+            oscillation=group["oscillation"].mean(),
             **_results(str(task), str(solver), runs, published=group["published"].iloc[0]),
         )
 
@@ -205,18 +218,16 @@ def _results(
     """The columns that all rows have."""
     trained, valid = runs[has_trained(runs)], int(runs["valid"].sum())
     low, high = share_interval(valid, len(runs))
+    least, most = mean_interval(trained[SHARES])
     nfe, accuracy = PUBLISHED.get((task, solver), {}).get(published or "", (None, None))
     return {
         "task": task,
         "train_solver": solver,
-        "accuracy_reference_mean": trained["accuracy_reference"].mean(),
-        "accuracy_reference_sd": trained["accuracy_reference"].std(),
-        "accuracy_mean": trained["accuracy"].mean(),
-        "accuracy_sd": trained["accuracy"].std(),
-        "drop_mean": trained["drop"].mean(),
-        "drop_max": trained["drop"].max(),
-        "disagreement_mean": trained["disagreement"].mean(),
-        "disagreement_max": trained["disagreement"].max(),
+        **trained[SHARES].mean().add_suffix("_mean"),
+        **least.add_suffix("_low"),
+        **most.add_suffix("_high"),
+        **trained[["accuracy_reference", "accuracy"]].std().add_suffix("_sd"),
+        **trained[["drop", "disagreement"]].max().add_suffix("_max"),
         "seeds": len(runs),
         "seeds_valid": valid,
         "valid_low": low,
@@ -269,31 +280,31 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
     low = table["nfe_invalid"].map(lambda n: f"{n:.0f}–", na_action="ignore").fillna("at most ")
     bracket = low + table["nfe_valid"].map("{:.0f}".format)
     plain = ("task", "train_solver", "method", "published_nfe", "published_accuracy")
-    accuracy = zip(table["accuracy_mean"], table["accuracy_sd"], strict=True)
-    drops = zip(table["drop_mean"], table["drop_max"], strict=True)
-    as_ode = zip(table["accuracy_reference_mean"], table["accuracy_reference_sd"], strict=True)
-    differing = zip(table["disagreement_mean"], table["disagreement_max"], strict=True)
-    oscillation, late = table["oscillation"], table["nfe_late"]
+    rows = [row for _, row in table.iterrows()]
+    oscillation = table["oscillation"]
     text = {
         **{name: table[name] for name in plain},
-        "nfe": bracket.where(grid, [_with_interval(row) for _, row in table.iterrows()]),
-        "nfe_late": late.map("{:.1f}".format).mask(late.isna(), "–"),
-        "accuracy_ode": [percent(mean, sd) for mean, sd in as_ode],
-        "disagreement": [f"{percent(mean)} / {percent(most)}" for mean, most in differing],
-        "nfe_monitored": table["nfe_monitored"].map("{:.1f}".format).mask(grid, "–"),
-        "accuracy": [percent(mean, sd) for mean, sd in accuracy],
-        "drop": [f"{percent(mean)} / {percent(most)}" for mean, most in drops],
-        "valid": [_valid(row) for _, row in table.iterrows()],
+        "nfe": bracket.where(grid, [_nfe(row, "nfe_training") for row in rows]),
+        "nfe_late": [_nfe(row, "nfe_late") for row in rows],
+        "nfe_monitored": [_nfe(row, "nfe_monitored") for row in rows],
+        **{name: [with_interval(row, name) for row in rows] for name in SHARES},
+        **{name: [_with_largest(row, name) for row in rows] for name in ("drop", "disagreement")},
+        "valid": [_valid(row) for row in rows],
         "invalid_checks": table["invalid_checks"].map(percent),
         "oscillation": oscillation.map("{:.2f}".format).mask(oscillation.isna(), "–"),
     }
     return pd.DataFrame({heading: text[name] for name, heading in HEADINGS.items()}).fillna("–")
 
 
-def _with_interval(row: pd.Series) -> str:
-    ends = f"{row['nfe_training_low']:.1f}–{row['nfe_training_high']:.1f}"
-    mean = f"{row['nfe_training']:.1f}"
-    return mean if pd.isna(row["nfe_training_low"]) else f"{mean} ({ends})"
+def _nfe(row: pd.Series, name: str) -> str:
+    mean, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
+    if pd.isna(mean):
+        return "–"
+    return f"{mean:.1f}" if pd.isna(low) else f"{mean:.1f} ({low:.1f} to {high:.1f})"
+
+
+def _with_largest(row: pd.Series, name: str) -> str:
+    return f"{with_interval(row, name)} / {percent(row[f'{name}_max'])}"
 
 
 def _valid(row: pd.Series) -> str:

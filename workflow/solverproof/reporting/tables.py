@@ -62,12 +62,9 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     write_text(path, typed.to_csv(index=False, lineterminator="\n"))
 
 
-def percent(mean: float, sd: float = float("nan")) -> str:
-    """A share in percent with one decimal, with its standard deviation if there is one."""
-    if pd.isna(mean):
-        return "–"
-    spread = "" if pd.isna(sd) else f" ± {100 * sd:.1f}"
-    return f"{100 * mean:.1f}{spread}"
+def percent(share: float) -> str:
+    """A share in percent with one decimal."""
+    return "–" if pd.isna(share) else f"{100 * share:.1f}"
 
 
 def with_interval(row: pd.Series, name: str) -> str:
