@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 
 from solverproof.auditing.reference import margins, reference
 from solverproof.models.classifier import Classifier, stack
-from solverproof.ode import integration
+from solverproof.ode import integration, sample_control
 from solverproof.ode.solvers import SOLVERS, Setting
 
 MODEL = {"network": {"family": "mlp", "widths": [6]}, "classes": 3}
@@ -21,6 +21,8 @@ EULER = Setting(SOLVERS["euler"], steps=4)
 
 class Linear:
     """The field f(z) = A z on the plane, whose flow is the matrix exponential; no parameters."""
+
+    autonomous = True
 
     def __init__(self, matrix):
         self.matrix = torch.tensor(matrix, dtype=torch.float64)
@@ -68,6 +70,15 @@ def test_the_reference_of_a_linear_field_is_its_matrix_exponential(matrix, x):
     torch.testing.assert_close(found.logits, found.state[:, 0])
 
 
+def test_a_field_that_depends_on_the_time_has_the_same_reference(x, monkeypatch):
+    model, parameters = linear([[0.0, -3.0], [3.0, 0.0]])
+    alone = reference(model, parameters, x, states(model, parameters, x))
+    monkeypatch.setattr(Linear, "autonomous", False)
+    together = reference(model, parameters, x, states(model, parameters, x))
+    torch.testing.assert_close(alone.state, together.state)
+    assert (together.status, alone.status) == ("ok", "ok")
+
+
 def test_the_distance_of_both_solvers_is_an_honest_estimate_of_the_error(x):
     model, parameters = linear([[0.5, -4.0], [4.0, 0.5]])
     found = reference(model, parameters, x, states(model, parameters, x))
@@ -105,12 +116,15 @@ def test_a_finer_training_setting_gets_a_finer_reference(x):
     assert fine.nfe >= coarse.nfe
 
 
-def test_a_flow_that_blows_up_is_unresolved_and_says_why(x, monkeypatch):
+@pytest.mark.parametrize("autonomous", [True, False])
+def test_a_flow_that_blows_up_is_unresolved_and_says_why(x, monkeypatch, autonomous):
     monkeypatch.setattr(integration, "MOST_EVALUATIONS", 60)
+    monkeypatch.setattr(sample_control, "MOST_EVALUATIONS", 60)
+    monkeypatch.setattr(Linear, "autonomous", autonomous)
     model, parameters = linear([[0.0, -30.0], [30.0, 0.0]])
     found = reference(model, parameters, x, states(model, parameters, x))
     assert found.status == "unresolved"
-    assert found.reason == "Dopri 5 at 1.0e-05 gave up: more than 60 evaluations"
+    assert found.reason == "Dopri 5 at 1.0e-05 gave up on 100.0% of the samples"
 
 
 def test_solvers_that_never_agree_leave_the_flow_unresolved(x, monkeypatch):

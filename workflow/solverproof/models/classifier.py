@@ -15,7 +15,7 @@ from solverproof.models.fields import Field, Parameters
 from solverproof.models.layers import kaiming
 from solverproof.models.specifications import Gradient, Model
 from solverproof.ode.integration import Norm, Solution, SolverError, VectorField, solve, trajectory
-from solverproof.ode.sample_control import solve_samples
+from solverproof.ode.sample_control import SampleNorm, rms, solve_samples
 from solverproof.ode.solvers import Setting
 
 
@@ -113,7 +113,9 @@ class Classifier:
         )
         return Forward(self.head(parameters, states), states, solved)
 
-    def alone(self, parameters: Parameters, x: Tensor, setting: Setting) -> Forward:
+    def alone(
+        self, parameters: Parameters, x: Tensor, setting: Setting, *, norm: SampleNorm = rms
+    ) -> Forward:
         """Forward pass for all seeds with an adaptive solver for each sample, without gradients.
 
         Called with a batch, an adaptive solver chooses one step size for all its samples; this
@@ -125,29 +127,40 @@ class Classifier:
             parameters: stacked parameters.
             x: inputs of shape (seeds, batch, channels, *spatial).
             setting: an adaptive solver and its tolerance.
+            norm: by which the solver accepts a sample's step.
 
         Returns:
             Evaluations and steps of the sample that took most.
         """
         solve_all = self._together if self.field.autonomous else self._one_by_one
         solutions = [
-            solve_all(select_seed(parameters, i), x[i : i + 1], setting) for i in range(len(x))
+            solve_all(select_seed(parameters, i), x[i : i + 1], setting, norm)
+            for i in range(len(x))
         ]
         states = torch.cat([solution.state for solution in solutions])
         return Forward(self.head(parameters, states), states, [*solutions])
 
-    def _together(self, parameters: Parameters, x: Tensor, setting: Setting) -> Solution:
+    def _together(
+        self, parameters: Parameters, x: Tensor, setting: Setting, norm: SampleNorm
+    ) -> Solution:
         field, layout = self.vector_field(parameters), self.field
 
         def of_samples(t: Tensor, z: Tensor) -> Tensor:
             return layout.unpack(field(t, layout.pack(z.unsqueeze(0))))[0]
 
-        solution = solve_samples(of_samples, x[0], setting, horizon=self.horizon)
+        solution = solve_samples(of_samples, x[0], setting, horizon=self.horizon, norm=norm)
         return replace(solution, state=solution.state.unsqueeze(0))
 
     @torch.no_grad()
-    def _one_by_one(self, parameters: Parameters, x: Tensor, setting: Setting) -> Solution:
-        solved = [self(parameters, x[:, i : i + 1], setting) for i in range(x.shape[1])]
+    def _one_by_one(
+        self, parameters: Parameters, x: Tensor, setting: Setting, norm: SampleNorm
+    ) -> Solution:
+        def of_one(errors: Tensor) -> Tensor:
+            return norm(errors.reshape(1, -1))[0]
+
+        solved = [
+            self(parameters, x[:, i : i + 1], setting, norm=of_one) for i in range(x.shape[1])
+        ]
         states = torch.cat([forward.state for forward in solved], 1)
         solutions = [forward.solutions[0] for forward in solved]
         nfe, steps = max(s.nfe for s in solutions), max(s.steps or 0 for s in solutions)

@@ -22,6 +22,7 @@ from solverproof.ode.torchdiffeq_methods import method_in_torchdiffeq
 # most tenfold, and shrinks at most fivefold, after an accepted step not at all
 SAFETY, GROWTH, SHRINKAGE = 0.9, 10.0, 0.2
 TO_START = 2  # evaluations before the first step
+SampleNorm = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,19 @@ class _Underway:
         return _Underway(*(values[chosen] for values in vars(self).values()))
 
 
+def rms(errors: Tensor) -> Tensor:
+    """Root mean square over the features of each sample, shape (n,) of (n, features)."""
+    return errors.square().mean(1).sqrt()
+
+
 @torch.no_grad()
 def solve_samples(
-    field: VectorField, state: Tensor, setting: Setting, *, horizon: float
+    field: VectorField,
+    state: Tensor,
+    setting: Setting,
+    *,
+    horizon: float,
+    norm: SampleNorm = rms,
 ) -> Solution:
     """Solve dz/dt = f(z) from t = 0 to t = `horizon`, with an adaptive solver for each sample.
 
@@ -63,6 +74,7 @@ def solve_samples(
         state: initial states, shape (batch, *shape).
         setting: an adaptive solver and its tolerance.
         horizon: length of the interval.
+        norm: of each sample's relative errors.
 
     Returns:
         The final states, NaN for samples whose solver gave up. Evaluations and steps are the most
@@ -79,12 +91,12 @@ def solve_samples(
 
     ends = torch.full_like(state.flatten(1), math.nan)
     steps = torch.zeros(len(state), dtype=torch.int64, device=state.device)
-    now = _started(slope, state.flatten(1), method.order, tolerance)
+    now = _started(slope, state.flatten(1), method.order, tolerance, norm)
     while nfe + stages <= MOST_EVALUATIONS:
         now = now.only(now.size.isfinite() & (now.t + now.size > now.t) & now.z.isfinite().all(1))
         if not len(now.index):
             break
-        now = _stepped(now, slope, tableau, method.order, tolerance, horizon)
+        now = _stepped(now, slope, tableau, method.order, tolerance, horizon, norm)
         nfe += stages
         arrived = now.only(now.t >= horizon)
         ends[arrived.index], steps[arrived.index] = arrived.z, arrived.steps
@@ -97,15 +109,17 @@ def _like(state: Tensor, part: Any) -> Any:
     return part.to(state) if isinstance(part, Tensor) else [row.to(state) for row in part]
 
 
-def _started(slope: Callable[..., Tensor], z: Tensor, order: int, tolerance: float) -> _Underway:
+def _started(
+    slope: Callable[..., Tensor], z: Tensor, order: int, tolerance: float, norm: SampleNorm
+) -> _Underway:
     """All samples at t = 0, with Hairer's first step size for each (HNW II.4), as in torchdiffeq.
 
     The order is torchdiffeq's: the power of the step size with which the error estimate falls.
     """
     f, scale = slope(0, z), tolerance * (1 + z.abs())
-    d0, d1 = _rms(z / scale), _rms(f / scale)
+    d0, d1 = norm(z / scale), norm(f / scale)
     h0 = torch.where(torch.minimum(d0, d1) < 1e-5, 1e-6, 0.01 * d0 / d1)
-    d2 = _rms((slope(0, z + h0.unsqueeze(1) * f) - f) / scale) / h0
+    d2 = norm((slope(0, z + h0.unsqueeze(1) * f) - f) / scale) / h0
     largest = torch.fmax(d1, d2)
     h1 = torch.where(largest <= 1e-15, (1e-3 * h0).clamp(min=1e-6), (0.01 / largest) ** (1 / order))
     # Times are in float64, as in torchdiffeq.
@@ -121,6 +135,7 @@ def _stepped(
     order: int,
     tolerance: float,
     horizon: float,
+    norm: SampleNorm,
 ) -> _Underway:
     """All samples after each has tried a step, the last of which ends at the horizon."""
     is_last = now.t + now.size > horizon
@@ -128,7 +143,7 @@ def _stepped(
     end = torch.where(is_last, horizon, now.t + now.size)
     times = (values.view(-1, 1, 1) for values in (now.t, size, end))
     z, f, error, _ = _runge_kutta_step(slope, now.z, now.slope, *times, tableau)
-    ratio = _rms(error / (tolerance * (1 + torch.maximum(now.z.abs(), z.abs()))))
+    ratio = norm(error / (tolerance * (1 + torch.maximum(now.z.abs(), z.abs()))))
     accepted = ratio <= 1  # never of NaN, whose next step size is NaN as well: it gives up
     return _Underway(
         now.index,
@@ -146,7 +161,3 @@ def _factor(ratio: Tensor, order: int) -> Tensor:
     allowed = SAFETY / ratio ** (1 / order)
     least = torch.where(ratio < 1, 1.0, SHRINKAGE)
     return torch.maximum(allowed, least).clamp(max=GROWTH)
-
-
-def _rms(values: Tensor) -> Tensor:
-    return values.square().mean(1).sqrt()
