@@ -460,7 +460,7 @@ def test_a_name_that_is_unknown_is_told_with_a_suggestion(key, value, where, wha
             "figures.flow.coarse:",
             "3 is not trained; write one of steps.sphere2.euler",
         ),
-        ("figures.flow.solver", "rk4", "figures.flow.fine:", "64 is not trained"),
+        ("figures.flow.solver", "rk4", "figures.flow.fine:", "128 is not trained"),
         (
             "figures.flow.seed",
             5,
@@ -471,7 +471,7 @@ def test_a_name_that_is_unknown_is_told_with_a_suggestion(key, value, where, wha
             "figures.flow.task",
             "digits",
             "figures.flow.fine:",
-            "64 is not trained; write one of steps.digits.euler",
+            "128 is not trained; write one of steps.digits.euler",
         ),
         ("results", "", "results:", "non-empty"),
     ],

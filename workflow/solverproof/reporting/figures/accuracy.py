@@ -58,6 +58,7 @@ def figure(spec: AccuracySpec, evaluations: Path, drops: Path) -> Figure:
         for panel in _row(part, table[table["train_solver"].isin(solvers)], measure, solvers)
     ]
     for ax in panels:
+        ax.set_ylim(max(-3, 100 * spec.chance - 20), 104)  # room below a guess
         ax.axhline(100 * spec.chance, color="0.7", linewidth=0.8, linestyle=":", zorder=0)
     if len(panels) > 1:
         label_panels(panels)

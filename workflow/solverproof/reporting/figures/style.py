@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -125,8 +126,11 @@ def read_evaluations(evaluations: Path, drops: Path) -> pd.DataFrame:
 def errorbars(ax: Axes, runs: pd.DataFrame, place: str, **style: Any) -> None:
     """Mean accuracy in percent at each place, with Student's intervals at 95 % over seeds."""
     by_place = 100 * runs.pivot_table("accuracy", index="seed", columns=place)
-    means, (low, _) = by_place.mean(), mean_interval(by_place)
-    ax.errorbar(means.index, means, yerr=means - low, elinewidth=0.5, **style)
+    means, (low, high) = by_place.mean(), mean_interval(by_place)
+    # Student's interval does not know that accuracies lie between 0 and 100 %.
+    reach = [means - low.clip(lower=0), high.clip(upper=100) - means]
+    ends = to_rgba(style["color"], 0.5)  # paler, for the means are what lines connect
+    ax.errorbar(means.index, means, yerr=reach, elinewidth=0.5, ecolor=ends, **style)
 
 
 def count_failures(runs: pd.DataFrame) -> str:
