@@ -7,7 +7,7 @@ from solverproof.datasets.published import obtain_images
 from solverproof.evaluation import cross_solver
 from solverproof.evaluation.specifications import EvaluationSpec
 from solverproof.files import columns, write_table
-from solverproof.models.classifier import classifier
+from solverproof.models.neural_ode import neural_ode
 from solverproof.models.specifications import Model
 from solverproof.training import loop
 from solverproof.training.specifications import ControlledTraining, SettingTraining, Training
@@ -23,7 +23,7 @@ def sample_shape(definition):
 
 
 def classifier_of(model, shape):
-    return classifier(Model.from_json(model), shape)
+    return neural_ode(Model.from_json(model), shape)
 
 
 def training_of(spec):

@@ -15,7 +15,7 @@ class PlainClassifier(nn.Module):
         super().__init__()
         self.field = plain_field(model.field, unprefixed(parameters), index)
         self.head = filled(
-            nn.Linear(math.prod(model.shape), model.classes),
+            nn.Linear(math.prod(model.shape), model.head.outputs),
             parameters,
             "head.weight",
             "head.bias",

@@ -26,6 +26,13 @@ EXPECTED = {
     "Use image data": {"prepare": 1, "train": 2, "evaluate": 2},
     "Add a network": {"prepare": 1, "train": 1, "evaluate": 1},
     "Add a network that depends on the time": {"prepare": 1, "train": 2, "adapt": 2, "evaluate": 4},
+    "Train otherwise": {"prepare": 1, "train": 2, "evaluate": 2},
+    "Add a loss": {"prepare": 1, "train": 1, "evaluate": 1},
+    "Predict real values": {"prepare": 1, "train": 2, "adapt": 2, "evaluate": 4},
+    "Make data by code": {"prepare": 1, "train": 1, "evaluate": 1},
+    "Augment the state": {"prepare": 1, "train": 1, "evaluate": 1},
+    "Add an encoder and a head": {"prepare": 1, "train": 1, "evaluate": 1},
+    "Add a controller": {"adapt": 6, "evaluate": 6},
     "Add seeds": {"train": 4, "adapt": 2, "evaluate": 6},
     "Run a sub-study": {},
     "Resume": {},
@@ -77,6 +84,23 @@ def test_a_field_that_depends_on_the_time_is_traced_and_drawn_like_any_other(stu
     rows = [row for row in csv.DictReader(text.splitlines()) if row["task"] == "clocked_sphere2"]
     assert {row["test_solver"] for row in rows} == {"euler", "midpoint", "rk4", "reference"}
     assert {row["status"] for row in rows} == {"ok"}
+
+
+def test_real_values_are_tabled_and_drawn_with_their_error(study):
+    carry_out(study, "Predict real values")
+    files = study.contents("tables")
+    drops = csv.DictReader(files["tables/drops.csv"].decode().splitlines())
+    rows = [row for row in drops if row["task"] == "diabetes"]
+    assert len(rows) == 6
+    assert all(0 < float(row["error"]) < 2 and row["accuracy"] == "" for row in rows)
+    assert {row["error_reference"] != "" for row in rows} == {True}
+    for table in ("critical_steps.md", "comparison.md"):
+        lines = [x for x in files[f"tables/{table}"].decode().splitlines() if "diabetes" in x]
+        assert lines
+        assert all("error 0." in line or "error 1." in line for line in lines)
+    figures = {path.name for path in (study.results / "figures").iterdir()}
+    assert "figure4_accuracy_diabetes.png" in figures
+    assert "figure5_adaptation_diabetes_euler_adapt_midpoint.png" in figures
 
 
 def test_editing_a_network_of_ones_own_trains_its_cells_again_and_only_these(study):

@@ -4,12 +4,14 @@ import argparse
 import hashlib
 import json
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solverproof.errors import InputError
+from solverproof.user_code import UserCodeError, own_part
 
 if TYPE_CHECKING:
     from solverproof.ode.solvers import Setting
@@ -296,6 +298,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args.run_verb(args)
     except InputError as error:
         message = str(error)
+        if isinstance(error, UserCodeError):
+            traceback.print_exception(own_part(error))
     except OSError as error:  # a missing file, or a full disk when writing the log
         message = f"{error.filename or args.verb}: {error.strerror or error}"
     else:

@@ -29,7 +29,7 @@ class Family(Specification):
 
     @property
     def user_code(self) -> str | None:
-        """The import path of the user's own module that the result depends on; None without one."""
+        """`module:name` of the user's own code that the result depends on; None without one."""
         return None
 
     def problems(self) -> Iterator[Problem]:

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from solverproof.auditing.reference import margins, reference
-from solverproof.models.classifier import Classifier, stack
+from solverproof.models.ends import LinearHead, Zeros
+from solverproof.models.neural_ode import NeuralODE, stack
 from solverproof.ode import integration, sample_control
 from solverproof.ode.solvers import SOLVERS, Setting
+from solverproof.user_code import guarded
 
-MODEL = {"network": {"family": "mlp", "widths": [6]}, "classes": 3}
+MODEL = {"network": {"family": "mlp", "widths": [6]}, "outputs": 3}
 EULER = Setting(SOLVERS["euler"], steps=4)
 
 
@@ -43,7 +45,8 @@ class Linear:
 
 
 def linear(matrix, horizon=1.0):
-    model = Classifier(Linear(matrix), (1, 2), 2, horizon)
+    shape = (1, 2)
+    model = NeuralODE(Zeros(0), Linear(matrix), LinearHead(shape, 2), shape, horizon)
     return model, {"head.weight": torch.eye(2).unsqueeze(0), "head.bias": torch.zeros(1, 2)}
 
 
@@ -67,7 +70,7 @@ def test_the_reference_of_a_linear_field_is_its_matrix_exponential(matrix, x):
     errors = (found.state - expected).flatten(1).norm(dim=1)
     needed = 0.01 * (states(model, parameters, x).double() - expected).flatten(1).norm(dim=1)
     assert (errors <= needed).double().mean() >= 0.99
-    torch.testing.assert_close(found.logits, found.state[:, 0])
+    torch.testing.assert_close(found.outputs, found.state[:, 0])
 
 
 def test_a_field_that_depends_on_the_time_has_the_same_reference(x, monkeypatch):
@@ -148,7 +151,7 @@ def test_no_move_within_the_margin_changes_a_prediction_and_one_just_beyond_does
     weight = torch.randn(1, classes, 3, generator=generator, dtype=torch.float64)
     state = torch.randn(20, 3, generator=generator, dtype=torch.float64)
     logits = state @ weight[0].T
-    margin = margins({"head.weight": weight}, logits)
+    margin = margins(weight[0], logits)
     moves = torch.nn.functional.normalize(
         torch.randn(20, 3, generator=generator, dtype=torch.float64), dim=1
     )
@@ -165,23 +168,29 @@ def test_no_move_within_the_margin_changes_a_prediction_and_one_just_beyond_does
 
 def test_classes_with_equal_rows_never_change_places():
     weight = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
-    assert margins({"head.weight": weight}, torch.tensor([[2.0, 1.0]])).tolist() == [math.inf]
+    assert margins(weight[0], torch.tensor([[2.0, 1.0]])).tolist() == [math.inf]
 
 
 @pytest.mark.parametrize("classes", [2, 25, 26, 100])
 def test_a_head_of_many_classes_has_margins_above_zero(classes):
     weight = torch.randn(1, classes, 8, dtype=torch.float64)
     logits = torch.randn(60, 8, dtype=torch.float64) @ weight[0].T
-    assert (margins({"head.weight": weight}, logits) > 0).all()
+    assert (margins(weight[0], logits) > 0).all()
 
 
 def test_a_field_that_does_not_work_in_float64_is_unresolved_and_says_why(x):
     model, parameters = linear([[0.0, 1.0], [0.0, 0.0]])
     single = torch.eye(2)
-    model.field.bind = lambda _: lambda _t, z: z @ single
+
+    def single_precision(_, z):
+        with guarded("my_fields:Single"):
+            return z @ single
+
+    model.field.bind = lambda _: single_precision
     found = reference(model, parameters, x, torch.zeros_like(x))
     assert (found.status, found.nfe) == ("unresolved", 0)
-    assert found.reason.startswith("not computed in float64: expected")
+    why = "not computed in float64: my_fields:Single: RuntimeError: expected"
+    assert found.reason.startswith(why)
 
 
 def spec_of(solvers, ratios):

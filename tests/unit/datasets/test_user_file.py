@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as arrays_of
 from sklearn.datasets import load_iris
 
 from solverproof.__main__ import main
+from solverproof.datasets.base import DataSet
 from solverproof.datasets.readers import SPLIT
 from solverproof.errors import InputError
 from solverproof.files import read_arrays, sha256_of
@@ -440,3 +441,64 @@ def test_a_small_neural_ode_learns_the_iris_flowers_from_a_file(iris, study, tmp
     rows = pd.read_csv(tmp_path / "rows.csv")
     own = rows[(rows["test_solver"] == "euler") & (rows["test_steps"] == 4)]
     assert own["accuracy"].tolist() == pytest.approx([0.95], abs=0.06)
+
+
+TABLE = "a,b,u,v\n" + "".join(f"{i},{i % 3},{2.5 * i},{-i}\n" for i in range(20))
+
+
+def without_classes(path, **options):
+    definition = spec_of(path, **options)
+    definition.pop("classes")
+    return definition
+
+
+def test_columns_of_real_values_are_targets_standardised_over_the_training_part(tmp_path):
+    data = made(without_classes(csv(tmp_path, TABLE), targets=["u", "v"], test=0.25))
+    assert data["train_x"].shape == (15, 1, 2)
+    assert (data["train_y"].shape, data["train_y"].dtype) == ((15, 2), np.float32)
+    assert (data["test_y"].shape, data["test_y"].dtype) == ((5, 2), np.float32)
+    np.testing.assert_allclose(data["train_y"].mean(0), 0, atol=1e-6)
+    np.testing.assert_allclose(data["train_y"].std(0), 1, rtol=1e-6)
+    for part in ("train", "test"):
+        back = data[f"{part}_y"] * data["target_scale"] + data["target_mean"]
+        np.testing.assert_allclose(
+            back[:, 0], 2.5 * data[f"{part}_x"][:, 0, 0], rtol=1e-4, atol=1e-4
+        )
+
+
+def test_one_column_of_values_in_an_npz_becomes_one_target(tmp_path):
+    path = npz(tmp_path, x=X, y=np.linspace(0, 1, 20))
+    assert made(without_classes(path, values=1))["train_y"].shape == (16, 1)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "values", "message"),
+    [
+        ({"x": X, "y": np.ones((20, 2))}, 3, "y has shape (20, 2); give it the shape (samples, 3)"),
+        ({"x": X, "y": Y.astype(str)}, 1, "y has dtype <U21; real-valued targets are numbers"),
+        ({"x": X, "y": np.full(20, np.nan)}, 1, "y[0, 0] is nan; correct or remove the sample"),
+        ({"x": X, "y": np.ones(20)}, 1, "target 0 is 1 for all training samples; leave it out"),
+        ({"x": X, "y": np.ones(3)}, 1, "x has 20 samples, y 3 targets; write one row for each"),
+        ({"x": X[:1], "y": np.ones(1)}, 1, "1 samples are too few to test with a share of 0.2"),
+    ],
+)
+def test_values_that_cannot_be_targets_are_told(arrays, values, message, tmp_path):
+    path = npz(tmp_path, **arrays)
+    with pytest.raises(InputError) as caught:
+        made(without_classes(path, values=values))
+    assert str(caught.value).startswith(f"{path}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("keys", "place", "message"),
+    [
+        ({}, (), "say what it has, and once: write classes: 2, or targets: [COLUMN]"),
+        ({"classes": 2, "targets": ["u"]}, (), "say what it has, and once"),
+        ({"values": 1}, ("values",), "the targets of this kind of file are told by targets"),
+    ],
+)
+def test_a_file_says_once_what_its_targets_are(keys, place, message, tmp_path):
+    definition = {**without_classes(csv(tmp_path, TABLE)), **keys}
+    problems = list(DataSet.from_json(definition).problems())
+    assert problems[0][0] == place
+    assert problems[0][1].startswith(message)

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from solverproof.auditing.reference import Reference
 from solverproof.evaluation import cross_solver as evaluation
 from solverproof.evaluation.cross_solver import CHUNK, _distance, _outputs
-from solverproof.models.classifier import Classifier, Forward
+from solverproof.models.neural_ode import Forward, NeuralODE
 from solverproof.models.samples import samples as samples_of
 from solverproof.ode.integration import Solution
 from solverproof.ode.solvers import SOLVERS, Setting
@@ -31,6 +31,7 @@ COLUMNS = [
     "test_steps",
     "test_tolerance",
     "accuracy",
+    "error",
     "loss",
     "nfe",
     "status",
@@ -38,6 +39,7 @@ COLUMNS = [
     "control",
     "changed_alone",
     "accuracy_paired",
+    "error_paired",
     "disagreement",
     "state_error",
 ]
@@ -49,7 +51,7 @@ def samples(request):
 
 
 def spec_of(solvers=("euler", "midpoint", "rk4"), ratios=(2, 1, 0.6)):
-    model = {"network": {"family": "conv", "channels": 5}, "classes": 3, "horizon": 1.0}
+    model = {"network": {"family": "conv", "channels": 5}, "outputs": 3, "horizon": 1.0}
     chosen = {"task": "toy", "controller": None, "adapted": False, "seeds": SEEDS, "device": "cpu"}
     return {**chosen, "model": model, "solvers": list(solvers), "ratios": list(ratios)}
 
@@ -170,7 +172,7 @@ def test_states_that_are_infinite_and_that_are_no_numbers_are_equally_far_from_t
         samples_of(data, "test", torch.device("cpu")),
         TRAIN,
     )
-    flow = Reference(outputs.state[0].double(), outputs.logits[0].double(), torch.zeros(20), 1)
+    flow = Reference(outputs.state[0].double(), outputs.outputs[0].double(), torch.zeros(20), 1)
     labels, errors = torch.from_numpy(data["test_y"]), []
     for value in (math.inf, math.nan):
         outputs.state[0] = value
@@ -197,7 +199,7 @@ def test_a_solver_that_takes_other_steps_than_asked_for_is_never_reported_as_if_
             [Solution(torch.zeros(()), **wrong)] * 3,
         )
 
-    monkeypatch.setattr(Classifier, "__call__", lying)
+    monkeypatch.setattr(NeuralODE, "__call__", lying)
     with pytest.raises(
         AssertionError, match=re.escape(f"({wrong['steps']}, {wrong['nfe']}), not (4, 4)")
     ):

@@ -10,7 +10,7 @@ from solverproof.evaluation.tracing import NO_CLASS, POINTS_PER_CLASS, RESOLUTIO
 
 SEEDS = [5, 6]
 SPEC = {
-    "model": {"network": {"family": "conv", "channels": 6}, "classes": 2, "horizon": 1.3},
+    "model": {"network": {"family": "conv", "channels": 6}, "outputs": 2, "horizon": 1.3},
     "setting": {"solver": "midpoint", "steps": 4},
     "index": 1,
 }

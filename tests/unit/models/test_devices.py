@@ -41,13 +41,13 @@ def test_a_gpu_computes_what_a_cpu_computes():
     from solverproof.ode.solvers import SOLVERS, Setting
 
     model = classifier_of(
-        {"network": {"family": "conv", "channels": 8}, "classes": 10, "horizon": 1.0}, (3, 8, 8)
+        {"network": {"family": "conv", "channels": 8}, "outputs": 10, "horizon": 1.0}, (3, 8, 8)
     )
     parameters, x = model.initial([0, 1]), torch.randn(2, 16, 3, 8, 8)
-    here = model(parameters, x, Setting(SOLVERS["rk4"], steps=3)).logits
+    here = model(parameters, x, Setting(SOLVERS["rk4"], steps=3)).outputs
     there = model(
         {name: p.cuda() for name, p in parameters.items()},
         x.cuda(),
         Setting(SOLVERS["rk4"], steps=3),
-    ).logits
+    ).outputs
     torch.testing.assert_close(there.cpu(), here, rtol=1e-4, atol=1e-4)

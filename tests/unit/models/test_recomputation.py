@@ -21,7 +21,7 @@ SETTINGS = [
 
 def model_of(shape):
     return classifier_of(
-        {"network": {"family": "conv", "channels": 6}, "classes": 3, "horizon": 1.0}, shape
+        {"network": {"family": "conv", "channels": 6}, "outputs": 3, "horizon": 1.0}, shape
     )
 
 
@@ -30,7 +30,7 @@ def gradients(shape, setting, gradient):
     model, x, labels = model_of(shape), torch.randn(2, 5, *shape), torch.randint(3, (2, 5))
     parameters = {name: p.requires_grad_() for name, p in model.initial([0, 1]).items()}
     forward = model(parameters, x, setting, gradient=gradient)
-    seed_losses(forward.logits, labels).sum().backward()
+    seed_losses(forward.outputs, labels).sum().backward()
     return forward, {name: p.grad for name, p in parameters.items()}
 
 
@@ -41,7 +41,7 @@ def test_recomputation_gives_the_gradients_and_the_evaluations_of_backpropagatio
         gradients(CASES[case], setting, how) for how in ("backpropagation", "recomputation")
     )
     assert [s.nfe for s in again.solutions] == [s.nfe for s in kept.solutions]
-    torch.testing.assert_close(again.logits, kept.logits, rtol=0, atol=0)
+    torch.testing.assert_close(again.outputs, kept.outputs, rtol=0, atol=0)
     for name, gradient in found.items():
         torch.testing.assert_close(gradient, expected[name], rtol=1e-5, atol=1e-7)
 

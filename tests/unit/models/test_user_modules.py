@@ -73,7 +73,7 @@ def module(tmp_path, monkeypatch):
 
 def model_of(name, **options):
     network = {"family": "module", "path": f"my_fields:{name}", "options": options}
-    return classifier_of({"network": network, "classes": 2, "horizon": 1.0}, SHAPE)
+    return classifier_of({"network": network, "outputs": 2, "horizon": 1.0}, SHAPE)
 
 
 def test_a_field_of_ones_own_is_its_module_for_every_seed():
@@ -117,7 +117,7 @@ def test_a_field_that_depends_on_the_time_is_solved_and_trained_like_any_other(
     parameters = {name: p.requires_grad_() for name, p in model.initial([0, 1]).items()}
     forward = model(parameters, torch.randn(2, 6, *SHAPE), setting, gradient=gradient)
     assert not any(isinstance(solution, SolverError) for solution in forward.solutions)
-    forward.logits.sum().backward()
+    forward.outputs.sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in parameters.values())
 
 
@@ -141,7 +141,7 @@ def test_it_is_solved_and_trained_like_any_other(setting):
     parameters = {name: p.requires_grad_() for name, p in model.initial([0, 1]).items()}
     forward = model(parameters, torch.randn(2, 6, *SHAPE), setting)
     assert not any(isinstance(solution, SolverError) for solution in forward.solutions)
-    forward.logits.sum().backward()
+    forward.outputs.sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in parameters.values())
 
 
@@ -152,7 +152,7 @@ def test_it_is_solved_and_trained_like_any_other(setting):
         ("Greedy", r"forward takes 3 arguments; write forward\(z\) or forward\(t, z\)"),
         ("Remembering", "has the buffer 'count'; write a module of parameters alone"),
         ("function", "write a class of torch.nn.Module"),
-        ("Missing", "write module:Class"),
+        ("Missing", "write module:name"),
     ],
 )
 def test_what_is_no_field_is_refused_in_one_line(name, complaint):

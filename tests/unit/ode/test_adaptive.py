@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from solverproof.datasets.spheres import spheres
-from solverproof.models.classifier import Classifier
+from solverproof.models.neural_ode import NeuralODE
 from solverproof.ode import integration
 from solverproof.ode.integration import Solution, SolverError, solve
 from solverproof.ode.solvers import METHODS, SOLVERS, Setting
@@ -21,7 +21,7 @@ from solverproof.training.loop import Failure
 ADAPTIVE = sorted(name for name in METHODS if name in SOLVERS and SOLVERS[name].is_adaptive)
 every_adaptive = pytest.mark.parametrize("solver", ADAPTIVE)
 START = torch.tensor([[1.0, -0.5], [0.3, 0.8]], dtype=torch.float64)
-MODEL = {"network": {"family": "conv", "channels": 6}, "classes": 2, "horizon": 1.0}
+MODEL = {"network": {"family": "conv", "channels": 6}, "outputs": 2, "horizon": 1.0}
 SEEDS = [0, 1, 2]
 
 
@@ -196,7 +196,7 @@ def test_the_steps_and_bits_of_a_seed_do_not_depend_on_its_neighbours(
     together = model(parameters, x, tolerant(solver, 1e-3))
     beside_nan = model(ruined(parameters, 1), x, tolerant(solver, 1e-3))
     assert isinstance(beside_nan.solutions[1], SolverError)
-    assert beside_nan.logits[1].isnan().all()
+    assert beside_nan.outputs[1].isnan().all()
     for i in range(3):
         alone = model(
             {name: p[i : i + 1] for name, p in parameters.items()},
@@ -208,9 +208,9 @@ def test_the_steps_and_bits_of_a_seed_do_not_depend_on_its_neighbours(
         ):
             mine = together.solutions[i]
             assert (mine.nfe, mine.steps, mine.rejected) == (other.nfe, other.steps, other.rejected)
-        assert torch.equal(together.logits[i], alone.logits[0])
+        assert torch.equal(together.outputs[i], alone.outputs[0])
         if i != 1:
-            assert torch.equal(together.logits[i], beside_nan.logits[i])
+            assert torch.equal(together.outputs[i], beside_nan.outputs[i])
 
 
 def spec_of(solver, fineness, seeds=SEEDS, **protocol):
@@ -291,14 +291,14 @@ def wild(monkeypatch):
 
     It takes more than 200 evaluations instead of 14.
     """
-    initial = Classifier.initial
+    initial = NeuralODE.initial
 
     def of_block(model, streams):
         parameters = initial(model, streams)
         parameters["field.weight1"][1] *= 100
         return parameters
 
-    monkeypatch.setattr(Classifier, "initial", of_block)
+    monkeypatch.setattr(NeuralODE, "initial", of_block)
 
 
 @pytest.mark.usefixtures("wild")
@@ -414,7 +414,7 @@ def test_a_model_solves_every_sample_alone_as_it_does_in_a_batch_of_one(data, so
     x = torch.from_numpy(data["test_x"][:5]).double().expand(len(SEEDS), 5, 1, 2)
     alone = model.alone(parameters, x, setting)
     singles = [model(parameters, x[:, i : i + 1], setting) for i in range(5)]
-    assert torch.allclose(alone.logits, torch.cat([one.logits for one in singles], 1), atol=1e-9)
+    assert torch.allclose(alone.outputs, torch.cat([one.outputs for one in singles], 1), atol=1e-9)
     most = [max(one.solutions[i].nfe for one in singles) for i in range(len(SEEDS))]
     assert [solution.nfe for solution in alone.solutions] == most
 
@@ -425,7 +425,7 @@ def test_a_field_that_depends_on_the_time_is_solved_sample_by_sample(data, monke
     together = model.alone(parameters, x, setting)
     monkeypatch.setattr(type(model.field), "autonomous", False)
     one_by_one = model.alone(parameters, x, setting)
-    assert torch.allclose(together.logits, one_by_one.logits, atol=1e-5)
+    assert torch.allclose(together.outputs, one_by_one.outputs, atol=1e-5)
     assert [s.nfe for s in together.solutions] == [s.nfe for s in one_by_one.solutions]
 
 
@@ -454,9 +454,9 @@ def test_an_adaptive_test_has_a_row_in_batch_and_a_row_alone(data):
         r for r in alone if r["test_solver"] == "dopri5" and r["test_tolerance"] == 0.1
     ):
         own = {name: p[i : i + 1] for name, p in parameters.items()}
-        singles = [model(own, z[None, None], setting).logits[0, 0].argmax() for z in x]
+        singles = [model(own, z[None, None], setting).outputs[0, 0].argmax() for z in x]
         predicted = torch.stack(singles)
         assert row["accuracy"] == pytest.approx((predicted == labels).double().mean().item())
-        together = model(own, x[None], setting).logits[0].argmax(1)
+        together = model(own, x[None], setting).outputs[0].argmax(1)
         share = (predicted != together).double().mean().item()
         assert row["changed_alone"] == pytest.approx(share)

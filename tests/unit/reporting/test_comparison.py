@@ -65,7 +65,7 @@ def compared(tmp_path):
     for name, rows in cells.items():
         written_table(tmp_path / f"{name}.csv", Evaluation, rows)
     tables = tmp_path / "tables"
-    tabulate(TablesSpec(0.1, {}), [tmp_path / f"{name}.csv" for name in cells], tables)
+    tabulate(TablesSpec(0.1, 0.1, {}), [tmp_path / f"{name}.csv" for name in cells], tables)
     checks = [check(50, 0.5, "grow", 100), check(100, 0.25, "shrink", 200)]
     checks += [check(150, 0.125, "shrink", 300), check(200, 0.5, "finest", 400)]
     runs, paths = [], []
@@ -79,7 +79,7 @@ def compared(tmp_path):
                 "name": method,
                 "controller": {"family": family, **options},
                 "data": {"family": "digits", "test": 10, "seed": 0},
-                "model": {"network": {"family": "conv", "channels": 1}, "classes": 10},
+                "model": {"network": {"family": "conv", "channels": 1}, "outputs": 10},
                 "protocol": {
                     "iterations": 200,
                     "batch": 1,
@@ -96,7 +96,7 @@ def compared(tmp_path):
             )
             written_table(paths[-1], Check, rows)
     drops, critical = tables / "drops.csv", tables / "critical_steps.csv"
-    compare(TablesSpec(0.1, {}), drops, critical, runs, paths, tables)
+    compare(TablesSpec(0.1, 0.1, {}), drops, critical, runs, paths, tables)
     with (tables / "comparison.csv").open(encoding="utf-8", newline="") as file:
         return tables, {row["method"]: row for row in csv.DictReader(file)}
 

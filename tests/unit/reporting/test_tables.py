@@ -25,6 +25,7 @@ COLUMNS = [
     "test_steps",
     "test_tolerance",
     "accuracy",
+    "error",
     "loss",
     "nfe",
     "status",
@@ -32,6 +33,7 @@ COLUMNS = [
     "control",
     "changed_alone",
     "accuracy_paired",
+    "error_paired",
     "disagreement",
     "state_error",
 ]
@@ -64,6 +66,7 @@ def evaluation(steps, seed, test_steps, accuracy, solver="euler", reason=None):
         "test_steps": test_steps,
         "test_tolerance": None,
         "accuracy": math.nan if reason else accuracy,
+        "error": math.nan,
         "loss": math.nan if reason else LONG,
         "nfe": test_steps,
         "status": "diverged" if reason else "ok",
@@ -88,7 +91,7 @@ def written(folder, *cells, order=1):
     paths = [folder / f"cell-{i}.csv" for i in range(len(cells))]
     for path, rows in zip(paths, cells, strict=True):
         written_table(path, Evaluation, rows)
-    tabulate(TablesSpec(0.1, {}), paths[::order], folder / "tables")
+    tabulate(TablesSpec(0.1, 0.1, {}), paths[::order], folder / "tables")
     return folder / "tables"
 
 
@@ -293,7 +296,7 @@ def test_a_file_that_is_missing_is_told_in_one_line(tmp_path, capsys):
     missing = tmp_path / "evaluations.csv"
     arguments = [
         "--spec",
-        '{"threshold": 0.1, "chance": {}}',
+        '{"threshold": 0.1, "error_threshold": 0.1, "chance": {}}',
         "--evaluations",
         str(missing),
         "--out",

@@ -42,6 +42,12 @@ def edited(study, edit):
     return loaded(changed)
 
 
+def flow_elsewhere(study):
+    """The tasks, none of which is drawn in the plane."""
+    del study["figures"]["flow"]
+    return study["tasks"]
+
+
 def specs(config):
     """Canonical training and evaluation specification of every cell, by path."""
     return {
@@ -204,6 +210,14 @@ def test_what_a_cell_does_not_use_is_not_in_its_specifications(change, study):
         (lambda study: study["tasks"]["sphere2"]["data"].update(seed=1), True),
         (lambda study: study["tasks"]["sphere2"].update(horizon=2.0), True),
         (lambda study: study["tasks"]["sphere2"].update(classes=3), True),
+        (lambda study: flow_elsewhere(study)["sphere2"].update(augment=1), True),
+        (
+            lambda study: flow_elsewhere(study)["sphere2"].update(encoder={"path": "json:load"}),
+            True,
+        ),
+        (lambda study: study["tasks"]["sphere2"].update(head={"path": "json:load"}), True),
+        (lambda study: study["protocols"]["paper_spheres"].update(clip=1.0), True),
+        (lambda study: study["protocols"]["paper_spheres"].update(loss="json:load"), True),
         (lambda study: study["test"].update(ratios=[0.1]), False),
         (
             lambda study: study["test"]["solvers"].update(euler=["euler"], rk4=["rk4", "euler"]),
@@ -217,6 +231,11 @@ def test_what_a_cell_does_not_use_is_not_in_its_specifications(change, study):
         "data",
         "horizon",
         "classes",
+        "zeros",
+        "encoder",
+        "head",
+        "clip",
+        "loss",
         "ratios",
         "test solvers",
         "tolerance ratios",
@@ -306,7 +325,7 @@ def test_specifications_of_training_hold_what_the_configuration_says(config):
     assert training_spec(cell).to_json() == {
         "task": "digits",
         "data": {"family": "digits", "test": 360, "seed": 0},
-        "model": {"network": {"family": "conv", "channels": 16}, "classes": 10},
+        "model": {"network": {"family": "conv", "channels": 16}, "outputs": 10},
         "protocol": {
             "iterations": 2000,
             "batch": 32,

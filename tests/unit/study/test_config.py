@@ -70,7 +70,7 @@ def test_a_minimal_configuration_is_filled_with_all_defaults():
         "midpoint": ["midpoint", "rk4"],
         "fehlberg2": ["fehlberg2", "dopri5"],
     }
-    assert filled["validity"] == {"threshold": 0.1}
+    assert filled["validity"] == {"threshold": 0.1, "error_threshold": 0.1}
     assert filled["figures"] == {}
     assert filled["tasks"]["toy"]["horizon"] == 1.0
     assert filled["tasks"]["toy"]["data"] == {
@@ -155,9 +155,32 @@ NEW_KEYS = [
     (
         "networks.conv16",
         {"family": "module", "path": "nowhere.Class"},
-        "write an import path module:Class",
+        "write an import path module:name",
     ),
     ("networks.conv16", {"family": "module", "path": "nowhere:Class"}, "no module named 'nowhere'"),
+    ("networks.conv16", {"family": "module", "path": "math.nothing:Class"}, "no module named"),
+    ("networks.conv16", {"family": "module", "path": "json:Loader"}, "no 'Loader' in json"),
+    ("tasks.digits.encoder", {"path": "nowhere:Class"}, "no module named 'nowhere'"),
+    ("tasks.digits.head", {"path": "json:loader"}, "no 'loader' in json; did you mean 'load"),
+    ("tasks.digits.head", {"path": "json:load", "option": 1}, "did you mean 'options'?"),
+    ("tasks.digits.augment", -1, "write a value of at least 0"),
+    (
+        "tasks.digits.data",
+        {"family": "module", "path": "nowhere:rings", "classes": 2},
+        "no module named 'nowhere'",
+    ),
+    ("tasks.digits.data", {"family": "module", "path": "json:load"}, "say what it makes, and once"),
+    ("controllers.random", {"family": "module", "path": "json:Rule"}, "no 'Rule' in json"),
+    ("protocols.digits.optimizer", "adm", "did you mean 'adam'?"),
+    ("protocols.digits.momentum", 0.9, "adam has none; write optimizer: sgd, or remove the key"),
+    ("protocols.digits.momentum", 1.0, "write a value of less than 1"),
+    ("protocols.digits.weight_decay", -1, "write a value of at least 0"),
+    ("protocols.digits.clip", 0, "write a value of more than 0"),
+    ("protocols.digits.schedule", "linear", "known are: constant, cosine, step"),
+    ("protocols.digits.decay_every", 10, "belongs to schedule: step, which needs it"),
+    ("protocols.digits.loss", "focal", "write cross_entropy, mean_squared_error, or an import"),
+    ("protocols.digits.loss", "nowhere:focal", "no module named 'nowhere'"),
+    ("validity.error_threshold", -0.1, "write a value of at least 0"),
     (
         "tasks.digits.data",
         {"family": "file", "path": "none.csv", "classes": 2},
@@ -194,6 +217,52 @@ def test_a_setting_of_solvers_and_controllers_that_cannot_be_used_is_told_in_one
     assert message.startswith(key.rpartition(".")[0] if "steps-8" in key else key)
     assert remedy in message
     assert "\n" not in message
+
+
+def test_a_schedule_in_steps_needs_their_interval(study):
+    study["protocols"]["digits"]["schedule"] = "step"
+    assert complaint(study).startswith("protocols.digits.decay_every: belongs to schedule: step")
+
+
+@pytest.fixture
+def real_values(study, tmp_path):
+    """The digits task with a table of real values in place of its data."""
+    path = tmp_path / "table.csv"
+    path.write_text("a,u\n1,2\n", encoding="utf-8")
+    data = {"family": "file", "path": str(path), "targets": ["u"]}
+    return changed(study, "tasks.digits.data", data)
+
+
+def test_real_values_are_planned_like_classes(real_values):
+    study = Study(load(real_values))
+    assert study.tasks["digits"].model.outputs == 1
+    assert {cell.task.name for cell in study.cells} == {"sphere2", "digits"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "remedy"),
+    [
+        ("tasks.digits.classes", 10, "the targets are real values; remove the key"),
+        ("protocols.digits.loss", "cross_entropy", "write loss: mean_squared_error"),
+        ("figures.flow.task", "digits", "write a task with classes"),
+    ],
+)
+def test_what_real_values_cannot_have_is_told(key, value, remedy, real_values):
+    if key.startswith("figures"):
+        real_values["figures"]["flow"] |= {"fine": 32, "coarse": 2}
+    message = complaint(changed(real_values, key, value))
+    assert message.startswith(f"{key}: ")
+    assert remedy in message
+
+
+def test_an_encoder_and_appended_zeros_exclude_each_other(study):
+    study["tasks"]["digits"] |= {"augment": 1, "encoder": {"path": "json:load"}}
+    assert complaint(study).startswith("tasks.digits.augment: an encoder makes the states")
+
+
+def test_an_augmented_state_is_not_drawn_in_the_plane(study):
+    message = complaint(changed(study, "tasks.sphere2.augment", 1))
+    assert message.startswith("figures.flow.task: the state of 'sphere2' is not 2-d")
 
 
 @pytest.mark.parametrize("family", ["cifar10", "mnist", "fashion_mnist"])
@@ -233,7 +302,7 @@ def test_an_option_of_images_that_cannot_be_used_is_told(options, key, remedy):
 def test_the_head_has_as_many_outputs_as_the_data_set_classes(data):
     config = load(changed(MINIMAL, "tasks.toy.data", data))
     classes = {"digits": 10, "spheres": 2}[data["family"]]
-    assert Study(config).tasks["toy"].model.classes == classes
+    assert Study(config).tasks["toy"].model.outputs == classes
 
 
 def test_defaults_never_replace_what_is_given(study):

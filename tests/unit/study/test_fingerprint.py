@@ -181,7 +181,7 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
     ("edited", "stages"),
     [
         ("ode.integration", TRAINED | {"evaluate", "trace"}),
-        ("models.classifier", TRAINED | {"evaluate", "trace"}),
+        ("models.neural_ode", TRAINED | {"evaluate", "trace"}),
         ("models.layers", TRAINED | {"evaluate", "trace"}),
         ("models.networks.conv", {"train", "evaluate", "trace"}),
         ("models.networks.mlp", set()),

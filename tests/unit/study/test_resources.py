@@ -181,7 +181,7 @@ def test_more_steps_and_more_seeds_never_get_less(config, estimate, steps, seeds
 
 
 def test_a_network_of_the_users_own_is_taken_for_two_layers_of_64(study, tmp_path, monkeypatch):
-    (tmp_path / "own.py").touch()
+    (tmp_path / "own.py").write_text("class Field: ...", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     study["networks"]["own"] = {"family": "module", "path": "own:Field"}
     for network in ("own", "mlp64"):

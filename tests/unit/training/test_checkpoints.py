@@ -53,7 +53,7 @@ def spec_of(cell, *, task="sphere2", iterations=60, learning_rate=0.01):
     network = {"family": "conv", "channels": 8}
     return {
         "task": task,
-        "model": {"network": network, "classes": 2 if task == "sphere2" else 10, "horizon": 1.0},
+        "model": {"network": network, "outputs": 2 if task == "sphere2" else 10, "horizon": 1.0},
         "protocol": {**protocol, "gradient": "backpropagation"},
         "device": "cpu",
         "data": {"family": "digits", "test": 1, "seed": 0},  # which training does not look at
@@ -162,8 +162,8 @@ def test_training_really_goes_on_where_it_was_and_says_so(tmp_path, monkeypatch,
         stopping_after(patch, 40)
         with pytest.raises(StoppedError):
             job.run()
-    seed_losses = training.seed_losses
-    monkeypatch.setattr(training, "seed_losses", lambda *a: losses.append(1) or seed_losses(*a))
+    seed_scores = training.seed_scores
+    monkeypatch.setattr(training, "seed_scores", lambda *a: losses.append(1) or seed_scores(*a))
     job.run()
     assert len(losses) == 20
     assert f"resuming from {job.checkpoint}" in capsys.readouterr().out

@@ -56,7 +56,7 @@ def spec_of(problem, seeds=(0, 1, 2), chosen=EULER, horizon=1.0, **protocol):
     }
     return {
         "task": problem,
-        "model": {"network": PROBLEMS[problem][0], "classes": classes, "horizon": horizon},
+        "model": {"network": PROBLEMS[problem][0], "outputs": classes, "horizon": horizon},
         "protocol": {**standard, **protocol},
         "setting": chosen.to_json(),
         "data": DATA,
@@ -289,8 +289,8 @@ def test_a_schedule_sees_the_model_as_it_stands_and_the_batch_it_is_trained_on(d
     data, spec, seen = data_of("sphere2", np.float32), spec_of("sphere2", history_every=1), []
 
     def schedule(batch):
-        logits = batch.model(batch.parameters, batch.x, EULER).logits
-        seen.append((batch.x, batch.labels, seed_losses(logits, batch.labels).tolist()))
+        logits = batch.model(batch.parameters, batch.x, EULER).outputs
+        seen.append((batch.x, batch.targets, seed_losses(logits, batch.targets).tolist()))
         return EULER
 
     history = train_with_schedule(spec, data, schedule).history

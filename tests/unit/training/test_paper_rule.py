@@ -20,7 +20,13 @@ from solverproof.ode.integration import Solution, SolverError
 from solverproof.ode.solvers import SOLVERS, Setting
 from solverproof.training.batches import run_seed
 from solverproof.training.controllers.base import Check, Controller
-from solverproof.training.controllers.paper_rule import UNCHANGED, Rule, checking_setting
+from solverproof.training.controllers.paper_rule import (
+    UNCHANGED,
+    Measurement,
+    Rule,
+    checking_setting,
+    difference,
+)
 from solverproof.training.controllers.probing import Probe, Probed
 from solverproof.training.controllers.random_steps import RandomSteps
 
@@ -37,69 +43,80 @@ sizes, shares = st.floats(1 / 500, 1), st.floats(0, 1)
 
 
 def test_a_violation_halves_the_step():
-    assert RULE.check(0.2, 0.9, 0.75) == (0.1, "shrink")
-    assert RULE.check(0.2, 0.75, 0.9) == (0.1, "shrink")
+    assert RULE.check(0.2, 0.15) == (0.1, "shrink")
 
 
 def test_agreement_makes_a_step_a_tenth_larger_be_tried():
-    assert RULE.check(0.2, 0.9, 0.85) == (pytest.approx(0.22), "try")
+    assert RULE.check(0.2, 0.05) == (pytest.approx(0.22), "try")
 
 
 def test_a_difference_of_just_the_threshold_is_agreement():
     rule = Rule(threshold=0.25, shrink=0.5, grow=1.1, finest=0.01)
-    assert rule.check(0.2, 0.75, 0.5)[1] == "try"
-    assert rule.check(0.2, 0.75, 0.4999)[1] == "shrink"
+    assert rule.check(0.2, 0.25)[1] == "try"
+    assert rule.check(0.2, 0.2501)[1] == "shrink"
 
 
 def test_a_larger_step_is_kept_if_it_agrees_and_given_up_if_not():
-    assert RULE.confirm(0.2, 0.22, 0.85, 0.9) == (0.22, "grow")
-    assert RULE.confirm(0.2, 0.22, 0.7, 0.9) == (0.2, "keep")
+    assert RULE.confirm(0.2, 0.22, 0.05) == (0.22, "grow")
+    assert RULE.confirm(0.2, 0.22, 0.2) == (0.2, "keep")
 
 
 def test_the_step_never_shrinks_below_that_of_500_steps():
-    assert RULE.check(1 / 400, 0.9, 0.5) == (1 / 500, "shrink")
-    assert RULE.check(1 / 500, 0.9, 0.5) == (1 / 500, "finest")
+    assert RULE.check(1 / 400, 0.4) == (1 / 500, "shrink")
+    assert RULE.check(1 / 500, 0.4) == (1 / 500, "finest")
 
 
 def test_the_step_never_grows_above_one():
-    assert RULE.check(0.95, 0.9, 0.9) == (1.0, "try")
-    assert RULE.check(1.0, 0.9, 0.9) == (1.0, "coarsest")
-    assert RULE.check(1.0, 0.9, 0.5) == (0.5, "shrink")
+    assert RULE.check(0.95, 0.0) == (1.0, "try")
+    assert RULE.check(1.0, 0.0) == (1.0, "coarsest")
+    assert RULE.check(1.0, 0.4) == (0.5, "shrink")
 
 
-@pytest.mark.parametrize("accuracies", [(math.nan, 0.9), (0.9, math.nan), (math.nan, math.nan)])
-def test_a_solver_that_gave_up_is_a_violation(accuracies):
-    assert RULE.check(0.2, *accuracies)[1] == "shrink"
-    assert RULE.confirm(0.2, 0.22, *accuracies) == (0.2, "keep")
+def batch_of(targets):
+    return SimpleNamespace(targets=targets)
 
 
-@given(sizes, shares, shares, shares)
-def test_the_size_stays_in_bounds_and_grows_only_on_agreement(
-    size, train_accuracy, test_accuracy, larger_accuracy
-):
-    following, decision = RULE.check(size, train_accuracy, test_accuracy)
+def measured(score):
+    return Measurement(Setting.of(EULER, 8), score, 8)
+
+
+CLASSES, VALUES = batch_of(torch.zeros(1, 2, dtype=torch.long)), batch_of(torch.zeros(1, 2, 1))
+
+
+def test_accuracies_differ_absolutely_and_errors_relative_to_the_smaller():
+    for one, other in ((0.9, 0.75), (0.75, 0.9)):
+        assert difference(CLASSES, measured(one), measured(other)) == pytest.approx(0.15)
+        assert difference(VALUES, measured(one), measured(other)) == pytest.approx(0.2)
+
+
+def test_no_error_at_all_differs_infinitely_from_any_and_not_from_itself():
+    assert difference(VALUES, measured(0.0), measured(0.1)) == math.inf
+    assert difference(VALUES, measured(0.0), measured(0.0)) == 0
+
+
+@pytest.mark.parametrize("batch", [CLASSES, VALUES], ids=["classes", "values"])
+@pytest.mark.parametrize("scores", [(math.nan, 0.9), (0.9, math.nan), (math.nan, math.nan)])
+def test_a_solver_that_gave_up_is_a_violation(batch, scores):
+    unknown = difference(batch, *map(measured, scores))
+    assert RULE.check(0.2, unknown)[1] == "shrink"
+    assert RULE.confirm(0.2, 0.22, unknown) == (0.2, "keep")
+
+
+@given(sizes, shares, shares)
+def test_the_size_stays_in_bounds_and_grows_only_on_agreement(size, of_test, of_larger):
+    following, decision = RULE.check(size, of_test)
     if decision == "try":
-        tried = following
-        following, decision = RULE.confirm(size, tried, larger_accuracy, test_accuracy)
-        assert (
-            (following > size)
-            == (decision == "grow")
-            == (abs(larger_accuracy - test_accuracy) <= 0.1)
-        )
+        following, decision = RULE.confirm(size, following, of_larger)
+        assert (following > size) == (decision == "grow") == (of_larger <= 0.1)
     else:
         assert following <= size
-        assert (decision == "coarsest") == (abs(train_accuracy - test_accuracy) <= 0.1)
+        assert (decision == "coarsest") == (of_test <= 0.1)
     assert RULE.finest <= following <= RULE.coarsest
 
 
-@given(sizes, shares, shares, st.floats(0, 0.5), st.floats(0, 0.5))
-def test_a_larger_threshold_never_shrinks_where_a_smaller_one_does_not(
-    size, train_accuracy, test_accuracy, one, two
-):
-    strict, lenient = (
-        Rule(t, 0.5, 1.1, 1 / 500).check(size, train_accuracy, test_accuracy)[0]
-        for t in sorted((one, two))
-    )
+@given(sizes, shares, st.floats(0, 0.5), st.floats(0, 0.5))
+def test_a_larger_threshold_never_shrinks_where_a_smaller_one_does_not(size, apart, one, two):
+    strict, lenient = (Rule(t, 0.5, 1.1, 1 / 500).check(size, apart)[0] for t in sorted((one, two)))
     assert lenient >= strict
 
 
@@ -155,8 +172,8 @@ class Scripted:
             0
         )
         if self.failing(setting):
-            return SimpleNamespace(logits=logits, solutions=[SolverError("budget", "too many", 7)])
-        return SimpleNamespace(logits=logits, solutions=[Solution(logits, self.nfe(setting), 1)])
+            return SimpleNamespace(outputs=logits, solutions=[SolverError("budget", "too many", 7)])
+        return SimpleNamespace(outputs=logits, solutions=[Solution(logits, self.nfe(setting), 1)])
 
 
 def run(chooser, model, iterations):
@@ -169,7 +186,7 @@ def run(chooser, model, iterations):
                 model=model,
                 parameters={},
                 x=x,
-                labels=labels,
+                targets=labels,
                 total_nfe=[10 * (k - 1)],
             )
         )
@@ -229,11 +246,11 @@ def test_a_check_records_both_accuracies_and_what_it_tried():
         None,
     )
     assert (row["test_solver"], row["test_steps"]) == ("midpoint", 23)
-    assert (row["train_accuracy"], row["test_accuracy"]) == (
+    assert (row["train_score"], row["test_score"]) == (
         pytest.approx(0.9),
         pytest.approx(0.85),
     )
-    assert (row["larger_accuracy"], row["decision"]) == (
+    assert (row["larger_score"], row["decision"]) == (
         pytest.approx(0.9),
         "grow",
     )  # 1 / 0.11 are 10 steps again
@@ -271,7 +288,7 @@ def test_a_solver_that_gives_up_makes_the_tolerance_shrink():
     chooser = adapting(FEHLBERG, test_solver="dopri5", initial=1e-3)
     run(chooser, Scripted(lambda _: 0.9, failing=lambda s: s.solver == FEHLBERG), 5)
     assert noted(chooser)[-1]["decision"] == "shrink"
-    assert math.isnan(noted(chooser)[-1]["train_accuracy"])
+    assert math.isnan(noted(chooser)[-1]["train_score"])
     assert chooser.deployed == Setting.of(FEHLBERG, 5e-4)
 
 
@@ -340,7 +357,7 @@ def test_read_literally_a_tolerance_is_not_raised_while_training_takes_equally_m
     run(chooser, model, 10)  # of 10 evaluations in every iteration
     # after four iterations there are not five to compare yet
     assert [row["decision"] for row in noted(chooser)] == ["grow", "unchanged"]
-    assert math.isnan(noted(chooser)[-1]["larger_accuracy"])
+    assert math.isnan(noted(chooser)[-1]["larger_score"])
     assert chooser.size == pytest.approx(1.1e-3)
 
 
@@ -350,7 +367,7 @@ def test_a_step_that_is_the_same_number_of_steps_is_tried_without_a_solve():
     run(chooser, model, 5)
     assert [setting.solver for setting in model.asked] == [EULER, MIDPOINT]  # 0.275 is 4 steps
     (row,) = noted(chooser)
-    assert (row["decision"], row["larger_accuracy"]) == ("grow", pytest.approx(0.9))
+    assert (row["decision"], row["larger_score"]) == ("grow", pytest.approx(0.9))
     assert row["monitoring_nfe"] == sum(s.value * s.solver.stages for s in model.asked)
     assert chooser.size == pytest.approx(0.275)
 
@@ -384,7 +401,7 @@ def spec_of(options, solver="euler", iterations=20):
     return {
         "task": "toy",
         "name": "chosen",
-        "model": {"network": {"family": "conv", "channels": 6}, "classes": 2, "horizon": 1.0},
+        "model": {"network": {"family": "conv", "channels": 6}, "outputs": 2, "horizon": 1.0},
         "data": {"family": "spheres", "dimension": 2, "train": 60, "test": 20, "seed": 0},
         "protocol": {
             "iterations": iterations, "batch": 16, "learning_rate": 0.01,

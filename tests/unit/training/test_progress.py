@@ -18,9 +18,9 @@ def clock(monkeypatch):
 
 def rows(loss=1.5):
     return [
-        row_of(HistoryRow, loss=loss, accuracy=0.25, steps=8),
-        row_of(HistoryRow, loss=loss + 1, accuracy=0.75, steps=16),
-        row_of(HistoryRow, loss=math.nan, accuracy=0.0, steps=None),
+        row_of(HistoryRow, loss=loss, accuracy=0.25, error=math.nan, steps=8),
+        row_of(HistoryRow, loss=loss + 1, accuracy=0.75, error=math.nan, steps=16),
+        row_of(HistoryRow, loss=math.nan, accuracy=0.0, error=math.nan, steps=None),
     ]
 
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from solverproof.models.classifier import Classifier, Forward
+from solverproof.errors import InputError
+from solverproof.models.ends import LinearHead
 from solverproof.models.fields import Parameters
+from solverproof.models.neural_ode import Forward, NeuralODE
 from solverproof.ode.solvers import SOLVERS, Setting
 
 STEPS, TOLERANCE = 64, 1e-5  # of the coarsest pair of solves
@@ -30,7 +32,7 @@ class Reference:
 
     Attributes:
         state: final states, shape (batch, channels, *spatial).
-        logits: shape (batch, classes).
+        outputs: shape (batch, outputs); of no use where the reference is not resolved.
         distance: that of the two solvers' final states, shape (batch,): an estimate of the
             reference's own error, not a bound.
         nfe: evaluations of both solvers.
@@ -39,7 +41,7 @@ class Reference:
     """
 
     state: Tensor
-    logits: Tensor
+    outputs: Tensor
     distance: Tensor
     nfe: int
     status: str = "ok"
@@ -47,7 +49,9 @@ class Reference:
 
 
 @torch.no_grad()
-def reference(model: Classifier, parameters: Parameters, x: Tensor, measured: Tensor) -> Reference:
+def reference(
+    model: NeuralODE, parameters: Parameters, x: Tensor, measured: Tensor, *, classes: bool = True
+) -> Reference:
     """Solve the flow of one model with RK4 and with Dopri 5, ever finer, until they agree.
 
     Dopri 5 solves every sample alone, and takes a step only if every component's error is within
@@ -57,14 +61,16 @@ def reference(model: Classifier, parameters: Parameters, x: Tensor, measured: Te
     grow with the root of the tolerance whatever its order (docs/methods.md).
 
     A sample is resolved when the distance of both final states is at most a hundredth of its error
-    under the setting that is judged and a tenth of its margin (`margins`), or is rounding. The
-    reference is resolved when at most 1 % of the samples are not.
+    under the setting that is judged and a tenth of its margin (`margins`), or is rounding. Without
+    a linear head, or without classes, there is no margin. The reference is resolved when at most
+    1 % of the samples are not.
 
     Args:
-        model: the classifier.
+        model: the Neural ODE.
         parameters: those of one seed, as a stack of one; of any precision.
         x: inputs, shape (batch, channels, *spatial).
-        measured: final states of the setting that is judged, in the shape of `x`.
+        measured: final states of the setting that is judged, shape (batch, channels, *spatial).
+        classes: whether the outputs are logits of classes, and not real values.
 
     Returns:
         The finest solution of RK4, which is the more accurate of the two.
@@ -77,22 +83,25 @@ def reference(model: Classifier, parameters: Parameters, x: Tensor, measured: Te
         adaptive = Setting(SOLVERS["dopri5"], tolerance=TOLERANCE / FINER**level)
         try:
             ours, theirs = model(parameters, x, equal), _adaptively(model, parameters, x, adaptive)
-        except RuntimeError as error:  # a user's own network may hold constants in float32
+        except InputError as error:  # a user's own network may hold constants in float32
             nothing = torch.full_like(measured, math.nan)
-            reason = f"not computed in float64: {str(error).splitlines()[0]}"
-            return _unresolved(model, parameters, nothing, reason)
+            reason = f"not computed in float64: {error}"
+            return Reference(nothing, nothing, norms_of(nothing), 0, "unresolved", reason)
         nfe += ours.solutions[0].nfe + theirs.solutions[0].nfe
-        state, logits = ours.state[0], ours.logits[0]
+        state, outputs = ours.state[0], ours.outputs[0]
         distance = norms_of(theirs.state[0] - state)
-        share = _share_unresolved(distance, state, measured, margins(parameters, logits))
+        margin = torch.full_like(distance, math.inf)
+        if classes and isinstance(model.head, LinearHead):
+            margin = margins(parameters["head.weight"][0], outputs)
+        share = _share_unresolved(distance, state, measured, margin)
         if share <= SHARE:
-            return Reference(state, logits, distance, nfe)
+            return Reference(state, outputs, distance, nfe)
         lost = float((~distance.isfinite()).double().mean())
         if lost > SHARE:  # finer ones would not get further
             reason = f"Dopri 5 at {adaptive.tolerance:.1e} gave up on {lost:.1%} of the samples"
-            return Reference(state, logits, distance, nfe, "unresolved", reason)
+            return Reference(state, outputs, distance, nfe, "unresolved", reason)
     reason = f"{equal.steps} steps of RK4 and Dopri 5 disagree on {share:.1%} of the samples"
-    return Reference(state, logits, distance, nfe, "unresolved", reason)
+    return Reference(state, outputs, distance, nfe, "unresolved", reason)
 
 
 def _share_unresolved(distance: Tensor, state: Tensor, measured: Tensor, margin: Tensor) -> float:
@@ -105,13 +114,7 @@ def _share_unresolved(distance: Tensor, state: Tensor, measured: Tensor, margin:
     return float((~(distance <= needed)).double().mean())
 
 
-def _unresolved(model: Classifier, parameters: Parameters, state: Tensor, reason: str) -> Reference:
-    """No reference at all: neither solver could be run."""
-    logits = model.head(parameters, state.unsqueeze(0))[0]
-    return Reference(state, logits, norms_of(state), 0, "unresolved", reason)
-
-
-def margins(parameters: Parameters, logits: Tensor) -> Tensor:
+def margins(weights: Tensor, logits: Tensor) -> Tensor:
     """How far a final state may move before its prediction can change, shape (batch,).
 
     With c the predicted class and g_k the lead of its logit over that of class k, the distance to
@@ -119,10 +122,9 @@ def margins(parameters: Parameters, logits: Tensor) -> Tensor:
     least of these. Classes with equal rows never change places.
 
     Args:
-        parameters: those of one seed, as a stack of one.
+        weights: of the head, shape (classes, features).
         logits: shape (batch, classes).
     """
-    weights = parameters["head.weight"][0]
     predicted = logits.argmax(1)
     leads = logits.gather(1, predicted.unsqueeze(1)) - logits
     # Not by products, as is the default for more than 25 classes: rounding would part equal rows.
@@ -132,7 +134,7 @@ def margins(parameters: Parameters, logits: Tensor) -> Tensor:
     return torch.where(apart > 0, leads / apart, math.inf).amin(1)
 
 
-def _adaptively(model: Classifier, parameters: Parameters, x: Tensor, setting: Setting) -> Forward:
+def _adaptively(model: NeuralODE, parameters: Parameters, x: Tensor, setting: Setting) -> Forward:
     """Every sample alone; where the field depends on the time, by the largest error of all."""
     if model.field.autonomous:
         return model.alone(parameters, x, setting, norm=lambda errors: errors.abs().amax(1))

@@ -141,7 +141,7 @@ def train_briefly(
         task="bench",
         # A specification needs one; training uses the arrays that are passed with it.
         data=Spheres(dimension=DIMENSION, train=2000, test=4, seed=0),
-        model=Model(Conv(CHANNELS), classes=int(data["train_y"].max()) + 1),
+        model=Model(Conv(CHANNELS), outputs=int(data["train_y"].max()) + 1),
         protocol=protocol,
         seeds=tuple(range(seeds)),
     )

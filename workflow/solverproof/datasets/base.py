@@ -19,14 +19,19 @@ class DataSet(Family):
 
     A data set is four arrays: `train_x`, `test_x` of shape (samples, channels, *spatial), float32,
     and `train_y`, `test_y` of shape (samples,), int64, with labels 0 … classes - 1. The samples of
-    published images are levels 0 … 255 instead, uint8.
+    published images are levels 0 … 255 instead, uint8. Real-valued targets, in place of labels, are
+    float32 of shape (samples, values), in units of their deviation from their mean in training.
     """
 
     registry: ClassVar[Mapping[str, str]] = FAMILIES
 
-    def class_count(self) -> int:
-        """Number of classes."""
+    def class_count(self) -> int | None:
+        """Number of classes; None of real-valued targets."""
         raise NotImplementedError
+
+    def value_count(self) -> int | None:
+        """Number of real-valued targets; None of classes."""
+        return None
 
     def sample_shape(self) -> tuple[int, ...] | None:
         """(channels, *spatial) of a sample; None if unknown before the data set is made."""

@@ -8,4 +8,5 @@ FAMILIES = {
     "mnist": "solverproof.datasets.mnist:Mnist",
     "fashion_mnist": "solverproof.datasets.fashion_mnist:FashionMnist",
     "file": "solverproof.datasets.user_file:UserFile",
+    "module": "solverproof.datasets.user_class:UserData",
 }

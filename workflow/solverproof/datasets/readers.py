@@ -18,12 +18,12 @@ WHOLE = ("x", "y")
 SPLIT = ("train_x", "train_y", "test_x", "test_y")
 
 
-def read(path: str, label: str | None, split: str | None) -> dict[str, np.ndarray]:
+def read(path: str, target: str | list[str] | None, split: str | None) -> dict[str, np.ndarray]:
     """The arrays of a file: `x` and `y`, or `train_x`, `train_y`, `test_x`, `test_y`.
 
     Args:
         path: an .npz with arrays of these names, or a .csv with a header line.
-        label: column of labels (.csv); all others are features.
+        target: column of labels, or columns of real values (.csv); all others are features.
         split: column that says `train` or `test` (.csv).
 
     Raises:
@@ -31,10 +31,10 @@ def read(path: str, label: str | None, split: str | None) -> dict[str, np.ndarra
     """
     kind = Path(path).suffix.lower()
     if kind == ".csv":
-        return _from_csv(path, label, split)
+        return _from_csv(path, target, split)
     if kind != ".npz":
         raise InputError("neither .npz nor .csv; write the data as one of these")
-    if label or split:
+    if target or split:
         raise InputError("the keys label and split name columns of a .csv; remove them")
     return _from_npz(path)
 
@@ -62,19 +62,21 @@ def _member(archive: Any, name: str) -> np.ndarray:
         raise InputError(f"array {name} is damaged; write the file again") from error
 
 
-def _from_csv(path: str, label: str | None, split: str | None) -> dict[str, np.ndarray]:
+def _from_csv(
+    path: str, target: str | list[str] | None, split: str | None
+) -> dict[str, np.ndarray]:
     table = _table(path)
-    if label is None:
+    if target is None:
         raise InputError("no column of labels is named; write label: with its name")
-    for key, name in {"label": label, "split": split}.items():
-        if name is not None and name not in table:
+    named = [("label", target)] if isinstance(target, str) else [("targets", t) for t in target]
+    named += [("split", split)] if split else []
+    for key, name in named:
+        if name not in table:
             raise InputError(
                 f"{key}: there is no column '{name}'; the columns are {', '.join(map(str, table))}"
             )
-    x, y = (
-        _features(table.drop(columns=[label] if split is None else [label, split])),
-        _labels(table[label]),
-    )
+    x = _numbers(table.drop(columns=[name for _, name in named]))
+    y = _labels(table[target]) if isinstance(target, str) else _numbers(table[target])
     if split is None:
         return {"x": x, "y": y}
     chosen = _parts(table[split])
@@ -113,7 +115,7 @@ def _table(path: str) -> "pd.DataFrame":
     return table
 
 
-def _features(table: "pd.DataFrame") -> np.ndarray:
+def _numbers(table: "pd.DataFrame") -> np.ndarray:
     import pandas as pd
 
     x: np.ndarray = table.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)

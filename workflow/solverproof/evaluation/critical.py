@@ -10,11 +10,16 @@ import pandas as pd
 
 from solverproof.auditing.intervals import mean_interval
 from solverproof.evaluation.rows import UNTRAINED
+from solverproof.evaluation.scores import SCORES, has_score, score_of
 from solverproof.evaluation.validity import has_trained, is_valid
 from solverproof.files import columns
 from solverproof.ode.solvers import SOLVERS, Solver
 
-MEASURES = ("drop", "drop_reference", "disagreement")  # by which critical settings are given
+# By which critical settings are given; real values have no predictions that could disagree.
+MEASURES = {
+    "accuracy": ("drop", "drop_reference", "disagreement"),
+    "error": ("drop", "drop_reference"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +38,15 @@ class Critical:
         seeds: number of seeds.
         seeds_never_valid: number of seeds that are not valid even at the finest setting.
         seeds_valid_steps_min, ...: the spread of the valid ends of the other seeds' own brackets.
-        failed_runs: number of runs without an accuracy, over all settings.
-        untrained_runs: number of runs whose accuracy is below the task's floor.
+        failed_runs: number of runs without a score, over all settings.
+        untrained_runs: number of runs whose score is worse than the task's floor.
         unresolved_runs: number of runs that trained and do not have this measure.
         measure_mean, measure_low, measure_high: the measure at the coarsest valid setting, over the
             seeds that trained, with Student's interval at 95 %.
         accuracy_reference_mean, ...: the accuracy of the models' flows there, alike.
         accuracy_mean, ...: the accuracy with the training setting there, alike.
         accuracy_sd: its standard deviation.
+        error_reference_mean, ..., error_sd: the same of the errors of real values.
     """
 
     task: str
@@ -77,6 +83,13 @@ class Critical:
     accuracy_low: float
     accuracy_high: float
     accuracy_sd: float
+    error_reference_mean: float
+    error_reference_low: float
+    error_reference_high: float
+    error_mean: float
+    error_low: float
+    error_high: float
+    error_sd: float
 
 
 def bracket(settings: Sequence[float], valid: Sequence[bool]) -> tuple[float | None, float | None]:
@@ -151,17 +164,22 @@ def _finest(at: np.ndarray, above: pd.Series) -> float:
 
 
 def critical_steps(
-    drops: pd.DataFrame, threshold: float, solvers: Mapping[str, Solver] = SOLVERS
+    drops: pd.DataFrame,
+    threshold: float,
+    solvers: Mapping[str, Solver] = SOLVERS,
+    *,
+    error_threshold: float = math.inf,
 ) -> pd.DataFrame:
     """The critical bracket of every task and training solver, in the columns of `Critical`.
 
     Runs with a controller are left out.
     """
+    thresholds = {"accuracy": threshold, "error": error_threshold}
     groups = drops[drops["controller"].isna()].groupby(["task", "train_solver"], sort=True)
     found = [
-        vars(_critical(group, measure, threshold, solvers))
+        vars(_critical(group, measure, thresholds[score_of(group)], solvers))
         for _, group in groups
-        for measure in MEASURES
+        for measure in MEASURES[score_of(group)]
     ]
     return pd.DataFrame(found, columns=columns(Critical))
 
@@ -192,19 +210,19 @@ def _critical(
         f"seeds_valid_{solver.measure}_max": found.max(),
         **_crossing(by_seed, threshold, solver),
         **_mean("measure", at_valid[measure]),
-        **_mean("accuracy_reference", at_valid["accuracy_reference"]),
-        **_mean("accuracy", at_valid["accuracy"]),
     }
+    for score in SCORES:
+        measured |= _mean(f"{score}_reference", at_valid[f"{score}_reference"])
+        measured |= {**_mean(score, at_valid[score]), f"{score}_sd": at_valid[score].std()}
     return Critical(
         task=group["task"].iloc[0],
         train_solver=solver.name,
         measure=measure,
         seeds=len(own),
         seeds_never_valid=len(own) - len(found),
-        failed_runs=int(group["accuracy"].isna().sum()),
+        failed_runs=int((~has_score(group)).sum()),
         untrained_runs=int((group["status"] == UNTRAINED).sum()),
-        unresolved_runs=int((trained["accuracy"].notna() & trained[measure].isna()).sum()),
-        accuracy_sd=at_valid["accuracy"].std(),
+        unresolved_runs=int((has_score(trained) & trained[measure].isna()).sum()),
         **measured,
     )
 

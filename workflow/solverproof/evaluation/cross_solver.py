@@ -12,10 +12,10 @@ from torch import Tensor
 from solverproof.auditing.reference import Reference, norms_of, reference
 from solverproof.evaluation.rows import BATCH, REFERENCE, SAMPLE, Evaluation, Result
 from solverproof.evaluation.specifications import EvaluationSpec
-from solverproof.models.classifier import Classifier, Forward, classifier, select_seed
 from solverproof.models.devices import chosen_device
 from solverproof.models.fields import Parameters
-from solverproof.models.losses import seed_losses
+from solverproof.models.losses import seed_losses, seed_scores
+from solverproof.models.neural_ode import Forward, NeuralODE, neural_ode, select_seed
 from solverproof.models.samples import Samples, samples
 from solverproof.ode.integration import Solution, SolverError
 from solverproof.ode.solvers import Setting, Solver
@@ -25,7 +25,7 @@ from solverproof.ode.solvers import Setting, Solver
 CHUNK = 1000
 REFERENCED = 1000  # samples at most that a reference is computed for, the first of the test set
 NO_CLASS = -1
-ForwardPass = Callable[[Parameters, Tensor, Setting], Forward]  # a classifier, or its `alone`
+ForwardPass = Callable[[Parameters, Tensor, Setting], Forward]  # a model, or its `alone`
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Outputs:
     """What all seeds make of all samples under one test setting.
 
     Attributes:
-        logits: shape (seeds, samples, classes).
+        outputs: shape (seeds, samples, outputs).
         state: final states, shape (seeds, samples, channels, *spatial).
         solutions: of each seed, one per chunk of samples; one that gave up comes first.
     """
 
-    logits: Tensor
+    outputs: Tensor
     state: Tensor
     solutions: list[list[Solution | SolverError]]
 
@@ -55,8 +55,8 @@ def evaluate(
 
     A seed that failed in training has rows with the status of its failure and no accuracy. If some
     outputs of a trained model are NaN or infinite under a test solver, the status is `nonfinite`,
-    and those outputs count as wrong. If a test solver gives up, the row has its status and no
-    accuracy.
+    and those outputs count as wrong, and as infinite errors. If a test solver gives up, the row has
+    its status and neither accuracy nor error.
 
     Args:
         spec: what is evaluated, and how.
@@ -70,8 +70,8 @@ def evaluate(
     """
     test_set = samples(data, "test", chosen_device(spec.device))
     parameters = {name: p.to(test_set.x.device) for name, p in parameters.items()}
-    model, train = classifier(spec.model, test_set.shape), Setting.from_json(run["setting"])
-    trained, labels = _outputs(model, parameters, test_set, train), test_set.labels.cpu()
+    model, train = neural_ode(spec.model, test_set.shape), Setting.from_json(run["setting"])
+    trained, targets = _outputs(model, parameters, test_set, train), test_set.targets.cpu()
     flows = [
         None
         if str(seed) in run["failures"]
@@ -79,7 +79,7 @@ def evaluate(
         for i, seed in enumerate(spec.seeds)
     ]
     rows = [
-        _row(spec, train, seed, _flow(flow, labels), state_error=_median(flow.distance))
+        _row(spec, train, seed, _flow(flow, targets), state_error=_median(flow.distance))
         for seed, flow in zip(spec.seeds, flows, strict=True)
         if flow
     ]
@@ -92,9 +92,10 @@ def evaluate(
             ways = {BATCH: together, SAMPLE: alone}
         for control, outputs in ways.items():
             for i, (seed, flow) in enumerate(zip(spec.seeds, flows, strict=True)):
-                result = _result(outputs, i, labels, test)
-                judged = _distance(outputs, i, flow, labels)
-                if control == SAMPLE and flow:  # a seed that failed has no predictions
+                result = _result(outputs, i, targets, test)
+                judged = _distance(outputs, i, flow, targets)
+                # a seed that failed has no predictions, and real values always change
+                if control == SAMPLE and flow and not targets.is_floating_point():
                     judged["changed_alone"] = _changed(together, alone, i)
                 result = _with_failure(result, run["failures"].get(str(seed)))
                 rows.append(_row(spec, train, seed, result, control=control, **judged))
@@ -102,44 +103,56 @@ def evaluate(
 
 
 def _reference(
-    model: Classifier, parameters: Parameters, test_set: Samples, trained: Outputs, index: int
+    model: NeuralODE, parameters: Parameters, test_set: Samples, trained: Outputs, index: int
 ) -> Reference:
     """The flow of one seed, resolved as finely as its training setting needs."""
     own, first = select_seed(parameters, index), slice(REFERENCED)
-    flow = reference(model, own, test_set.inputs(first), trained.state[index, first])
+    classes = not test_set.targets.is_floating_point()
+    inputs, measured = test_set.inputs(first), trained.state[index, first]
+    flow = reference(model, own, inputs, measured, classes=classes)
     return replace(
-        flow, state=flow.state.cpu(), logits=flow.logits.cpu(), distance=flow.distance.cpu()
+        flow, state=flow.state.cpu(), outputs=flow.outputs.cpu(), distance=flow.distance.cpu()
     )
 
 
 def _distance(
-    outputs: Outputs, index: int, flow: Reference | None, labels: Tensor
+    outputs: Outputs, index: int, flow: Reference | None, targets: Tensor
 ) -> dict[str, float]:
     """How far a seed's outputs under a test setting are from its flow, if both are known."""
     gave_up = isinstance(outputs.solutions[index][0], SolverError)
     if flow is None or flow.status != "ok" or gave_up:
         return {}
-    state, predicted = outputs.state[index, :REFERENCED], _predicted(outputs, index)[:REFERENCED]
+    state, of_seed = outputs.state[index, :REFERENCED], outputs.outputs[index, :REFERENCED]
     errors = norms_of(state.double() - flow.state).nan_to_num(nan=math.inf, posinf=math.inf)
+    scores = {f"{name}_paired": score for name, score in _scores(of_seed, targets).items()}
     return {
-        "accuracy_paired": _share(predicted == labels[:REFERENCED]),
-        "disagreement": _share(predicted != flow.logits.argmax(1)),
+        **scores,
+        "disagreement": math.nan
+        if targets.is_floating_point()
+        else _share(_predicted(of_seed) != flow.outputs.argmax(1)),
         "state_error": _median(errors),
     }
 
 
-def _predicted(outputs: Outputs, index: int) -> Tensor:
-    """The classes that a seed predicts."""
-    logits = outputs.logits[index]
+def _scores(outputs: Tensor, targets: Tensor) -> dict[str, float]:
+    """Accuracy and error of one seed's outputs on as many of the first samples; one is NaN."""
+    first = targets[: len(outputs)].unsqueeze(0)
+    score = seed_scores(outputs.unsqueeze(0), first).item()
+    real = targets.is_floating_point()
+    return {"accuracy": math.nan if real else score, "error": score if real else math.nan}
+
+
+def _predicted(outputs: Tensor) -> Tensor:
+    """The classes that outputs (samples, classes) predict."""
     # a prediction from numbers that are not finite is none
-    return logits.argmax(1).where(logits.isfinite().all(1), NO_CLASS)
+    return outputs.argmax(1).where(outputs.isfinite().all(1), NO_CLASS)
 
 
 def _changed(together: Outputs, alone: Outputs, index: int) -> float:
     """Share of a seed's predictions that differ; NaN where the batch has none."""
     if isinstance(together.solutions[index][0], SolverError):
         return math.nan
-    return _share(_predicted(together, index) != _predicted(alone, index))
+    return _share(_predicted(together.outputs[index]) != _predicted(alone.outputs[index]))
 
 
 def _share(chosen: Tensor) -> float:
@@ -150,22 +163,25 @@ def _median(values: Tensor) -> float:
     return float(values.median())
 
 
-def _flow(flow: Reference, labels: Tensor) -> Result:
-    """The reference as the result of a test; without accuracy where it is not resolved."""
-    resolved = flow.status == "ok"
-    labels = labels[:REFERENCED]
-    accuracy = _share(flow.logits.argmax(1) == labels)
-    loss = seed_losses(flow.logits.unsqueeze(0), labels.unsqueeze(0)).item()
+def _flow(flow: Reference, targets: Tensor) -> Result:
+    """The reference as the result of a test; without score and loss where it is not resolved."""
+    judged = {"accuracy": math.nan, "error": math.nan, "loss": math.nan}
+    if flow.status == "ok":
+        judged = {**_scores(flow.outputs, targets), "loss": _loss(flow.outputs, targets)}
     return Result(
         test_solver=REFERENCE,
         test_steps=None,
         test_tolerance=None,
-        accuracy=accuracy if resolved else math.nan,
-        loss=loss if resolved else math.nan,
         nfe=flow.nfe,
         status=flow.status,
         reason=flow.reason,
+        **judged,
     )
+
+
+def _loss(outputs: Tensor, targets: Tensor) -> float:
+    first = targets[: len(outputs)].unsqueeze(0)
+    return float(seed_losses(outputs.unsqueeze(0), first))
 
 
 def _row(
@@ -197,6 +213,7 @@ def _with_failure(result: Result, failure: Mapping[str, str] | None) -> Result:
     return replace(
         result,
         accuracy=math.nan,
+        error=math.nan,
         loss=math.nan,
         status=failure["status"],
         reason=failure["reason"],
@@ -215,12 +232,12 @@ def test_settings(
 
 
 def evaluate_setting(
-    model: Classifier, parameters: Parameters, test_set: Samples, test: Setting
+    model: NeuralODE, parameters: Parameters, test_set: Samples, test: Setting
 ) -> Iterator[Result]:
     """Results of one test setting, one per seed."""
     outputs = _outputs(model, parameters, test_set, test)
     for i in range(len(outputs.solutions)):
-        yield _result(outputs, i, test_set.labels.cpu(), test)
+        yield _result(outputs, i, test_set.targets.cpu(), test)
 
 
 def _outputs(
@@ -236,30 +253,26 @@ def _outputs(
     ]
     return Outputs(
         # on the CPU, because shares are taken in float64, which not every device has
-        torch.cat([chunk.logits for chunk in chunks], 1).cpu(),
+        torch.cat([chunk.outputs for chunk in chunks], 1).cpu(),
         torch.cat([chunk.state for chunk in chunks], 1).cpu(),
         solutions,
     )
 
 
-def _result(outputs: Outputs, index: int, labels: Tensor, test: Setting) -> Result:
+def _result(outputs: Outputs, index: int, targets: Tensor, test: Setting) -> Result:
     """The result of one seed.
 
     Where an adaptive solver's work differs between chunks of samples, `test_steps` and `nfe` are
     the largest.
     """
-    logits, solutions = outputs.logits[index], outputs.solutions[index]
-    finite = logits.isfinite().all(1)
-    # NaN logits may still have an argmax equal to the label. In float64, because float32 would
-    # round a share of samples by more than the margin of `is_valid`.
-    accuracy = ((logits.argmax(1) == labels) & finite).double().mean().item()
-    loss = seed_losses(logits.unsqueeze(0), labels.unsqueeze(0)).item()
-    bad = int((~finite).sum())
+    of_seed, solutions = outputs.outputs[index], outputs.solutions[index]
+    judged = {**_scores(of_seed, targets), "loss": _loss(of_seed, targets)}
+    bad = int((~of_seed.isfinite().all(1)).sum())
     status, reason = "ok", None
     failure = solutions[0] if isinstance(solutions[0], SolverError) else None
-    # One chunk without a solution leaves the accuracy on the whole test set unknown.
+    # One chunk without a solution leaves the score on the whole test set unknown.
     if failure:
-        accuracy = loss = math.nan
+        judged = dict.fromkeys(judged, math.nan)
         status, reason = failure.status, failure.reason
     elif bad:
         status, reason = "nonfinite", f"{bad} outputs not finite, counted as wrong"
@@ -267,11 +280,10 @@ def _result(outputs: Outputs, index: int, labels: Tensor, test: Setting) -> Resu
         test_solver=test.solver.name,
         test_steps=None if failure else max(s.steps or 0 for s in solutions),
         test_tolerance=test.tolerance,
-        accuracy=accuracy,
-        loss=loss,
         nfe=max(s.nfe for s in solutions),
         status=status,
         reason=reason,
+        **judged,
     )
 
 
@@ -282,7 +294,7 @@ def _forward(model: ForwardPass, parameters: Parameters, x: Tensor, test: Settin
     Raises:
         AssertionError: if a fixed-step solver took other steps or evaluations than asked for.
     """
-    seeds = len(parameters["head.bias"])
+    seeds = len(next(iter(parameters.values())))
     # A view: the seeds share the samples' memory.
     forward = model(parameters, x.expand(seeds, *x.shape), test)
     if test.solver.kind == "fixed":

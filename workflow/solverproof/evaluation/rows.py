@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 REFERENCE = "reference"  # in place of a test solver's name
-UNTRAINED = "untrained"  # status of a run below the accuracy floor of its task
+UNTRAINED = "untrained"  # status of a run that is no better than the floor of its task
 BATCH, SAMPLE = "batch", "sample"  # over what an adaptive solver controls its error
 
 
@@ -41,7 +41,9 @@ class Result:
         test_steps: steps counted while solving; None where the solver gave up.
         test_tolerance: the tolerance; None for fixed-step solvers.
         accuracy: share of samples classified correctly; NaN where there is none.
-        loss: mean cross-entropy.
+        error: of real values, in place of an accuracy, the root of the mean squared error over
+            samples and outputs, in units of the targets' standard deviation in training.
+        loss: mean cross-entropy, or mean squared error of real values.
         nfe: number of function evaluations.
         status: `ok`, or one word for what failed.
         reason: what failed, in a few words; None if nothing did.
@@ -51,6 +53,7 @@ class Result:
     test_steps: int | None
     test_tolerance: float | None
     accuracy: float
+    error: float
     loss: float
     nfe: int
     status: str
@@ -62,6 +65,7 @@ class _Judged:
     control: str | None = None
     changed_alone: float = math.nan
     accuracy_paired: float = math.nan
+    error_paired: float = math.nan
     disagreement: float = math.nan
     state_error: float = math.nan
 
@@ -80,10 +84,10 @@ class Evaluation(_Judged, Result, Run):
     Attributes:
         control: `batch` or `sample`, over what an adaptive solver controls its error; None for all
             other rows.
-        changed_alone: share of the predictions that change when samples are solved alone; only in
-            rows with control `sample`, NaN elsewhere.
-        accuracy_paired: accuracy on the samples of the reference; NaN without one.
-        disagreement: share of the samples that are predicted otherwise than by the reference; NaN
+        changed_alone: share of the predicted classes that change when samples are solved alone;
+            only in rows with control `sample`, NaN elsewhere.
+        accuracy_paired, error_paired: on the samples of the reference; NaN without one.
+        disagreement: share of the samples whose predicted class is not that of the reference; NaN
             without one.
         state_error: median over samples (the lower of the middle two) of the distance of the final
             state from the reference's; in the row of the reference, that of its two solvers.

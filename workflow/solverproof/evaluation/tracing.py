@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from solverproof.evaluation.specifications import TraceSpec
-from solverproof.models.classifier import Classifier, classifier, select_seed
 from solverproof.models.fields import Parameters
+from solverproof.models.neural_ode import NeuralODE, neural_ode, select_seed
 
 POINTS_PER_CLASS = 20
 RESOLUTION = 300
@@ -35,7 +35,7 @@ def trace(
     """
     own, train = select_seed(parameters, spec.index), spec.setting
     x, labels = torch.from_numpy(data["test_x"]), data["test_y"]
-    model = classifier(spec.model, tuple(x.shape[1:]))
+    model = neural_ode(spec.model, tuple(x.shape[1:]))
     # As many points of each class, or the larger one would hide the other. Sorted back into the
     # order of the data, which mixes the classes, so that neither is drawn above the other.
     shown = np.sort(
@@ -71,13 +71,13 @@ def _box(points: Tensor) -> tuple[float, float, float, float]:
 
 
 def _regions(
-    model: Classifier, parameters: Parameters, box: tuple[float, float, float, float]
+    model: NeuralODE, parameters: Parameters, box: tuple[float, float, float, float]
 ) -> np.ndarray:
     x_min, x_max, y_min, y_max = box
     ys, xs = torch.linspace(y_min, y_max, RESOLUTION), torch.linspace(x_min, x_max, RESOLUTION)
     y, x = torch.meshgrid(ys, xs, indexing="ij")
     states = torch.stack([x, y], -1).reshape(1, -1, *model.shape)
     # The head alone: the grid is in the space of the ODE's output.
-    logits = model.head(parameters, states)
+    logits = model.outputs(parameters, states)
     classes = torch.where(logits.isfinite().all(2), logits.argmax(2), NO_CLASS)
     return classes.view(RESOLUTION, RESOLUTION).numpy()

@@ -9,6 +9,15 @@ from typing import Any
 import pandas as pd
 
 from solverproof.evaluation.rows import REFERENCE, SAMPLE, UNTRAINED, Run
+from solverproof.evaluation.scores import (
+    GUESS_ERROR,
+    SCORES,
+    WORTHLESS,
+    goodness,
+    has_score,
+    lost,
+    score_of,
+)
 from solverproof.files import columns
 from solverproof.ode.solvers import SOLVERS, Setting, Solver, is_at_least_as_accurate
 
@@ -16,7 +25,9 @@ from solverproof.ode.solvers import SOLVERS, Setting, Solver, is_at_least_as_acc
 @dataclass(frozen=True, kw_only=True)
 class _Loss:
     accuracy: float
+    error: float = math.nan
     worst_accuracy: float = math.nan
+    worst_error: float = math.nan
     worst_solver: str | None = None
     worst_steps: float = math.nan
     worst_tolerance: float = math.nan
@@ -24,8 +35,10 @@ class _Loss:
     valid: bool = False
     not_finer: str | None = None
     accuracy_alone: float = math.nan
+    error_alone: float = math.nan
     changed_alone: float = math.nan
     accuracy_reference: float = math.nan
+    error_reference: float = math.nan
     drop_reference: float = math.nan
     disagreement: float = math.nan
     status: str
@@ -37,22 +50,25 @@ class _Loss:
 class Drop(_Loss, Run):
     """A row of `drops.csv`: the columns of `Run`, then those of the loss of accuracy.
 
+    Columns named error are those of real values; there the ones named accuracy are NaN.
+
     Attributes:
-        accuracy: with its own solver and setting.
-        worst_accuracy: the lowest over all test settings of equal or smaller error.
-        worst_solver, worst_steps, worst_tolerance: the test setting with that accuracy.
-        drop: `accuracy` minus `worst_accuracy`; all of `accuracy` where a finer solver gave up.
+        accuracy, error: with its own solver and setting.
+        worst_accuracy, worst_error: the worst over all test settings of equal or smaller error of
+            the solver; no accuracy, and an infinite error, where a finer solver gave up.
+        worst_solver, worst_steps, worst_tolerance: the test setting with that score.
+        drop: what is lost by it (`lost`): accuracy, or a relative increase of the error.
         valid: whether the model has trained and its drop is at most the threshold.
         not_finer: test settings of a finer solver or step that are less accurate on this model, by
             the distance from its reference, and so do not count.
-        accuracy_alone: with its own solver and tolerance, every sample solved alone; NaN unless
-            the solver is adaptive.
-        changed_alone: share of the predictions that change then.
-        accuracy_reference: that of the flow itself, as two solvers agree on it.
-        drop_reference: accuracy minus `accuracy_reference`, on the same samples (the first 1,000);
-            negative where the flow is better.
-        disagreement: share of the samples that the flow predicts otherwise.
-        status: `ok`; `untrained` if the accuracy is below the task's floor; why training failed;
+        accuracy_alone, error_alone: with its own solver and tolerance, every sample solved alone;
+            NaN unless the solver is adaptive.
+        changed_alone: share of the predicted classes that change then.
+        accuracy_reference, error_reference: of the flow itself, as two solvers agree on it.
+        drop_reference: what is lost by it, on the same samples (the first 1,000); negative where
+            the flow is better.
+        disagreement: share of the samples of which the flow predicts another class.
+        status: `ok`; `untrained` if the score is worse than the task's floor; why training failed;
             or why a finer solver gave up.
         reason: in a few more words; None where the status is `ok`.
         reference: `ok`; or why there is no reference.
@@ -67,58 +83,66 @@ def drops(
     evaluations: pd.DataFrame,
     threshold: float,
     *,
+    error_threshold: float = math.inf,
     chance: Mapping[str, float] = MappingProxyType({}),
     solvers: Mapping[str, Solver] = SOLVERS,
 ) -> pd.DataFrame:
-    """How much accuracy each run loses under solvers at least as accurate as its own.
+    """How much each run loses under solvers at least as accurate as its own.
 
     The drop is the accuracy with the training solver and setting minus the lowest accuracy over
     all test settings of equal or smaller numerical error; never negative, because the training
-    setting is one of them. Rows in which samples are solved alone are left out, as in the paper. A
-    run is valid when it has trained and its drop is at most `threshold`.
-    A model loses all it had where a finer solver gives up on it: its drop is its own accuracy. That
-    a solver of higher order has a smaller error is a claim about small steps: a test setting that
-    is farther from the model's reference than the training setting is not counted.
+    setting is one of them. Of real values it is the relative increase of the error. Rows in which
+    samples are solved alone are left out, as in the paper. A run is valid when it has trained and
+    its drop is at most the threshold.
+    A model loses all it had where a finer solver gives up on it: its drop is its own accuracy, or
+    infinite. That a solver of higher order has a smaller error is a claim about small steps: a test
+    setting that is farther from the model's reference than the training setting is not counted.
 
     A run has trained when its accuracy is at least the floor of its task, halfway between that of a
     guess and the best mean over seeds of any setting of the grid (or, without one, of any
-    controller). Below it there is little to lose: a model at chance would count as valid.
+    controller). Below it there is little to lose: a model at chance would count as valid. The floor
+    of real values is an error, found alike; there a guess is the mean of the targets.
 
     Args:
         evaluations: rows of `evaluations.csv`.
-        threshold: largest drop that still counts as valid, as a fraction.
-        chance: the accuracy of a guess, by task; a task without one has no floor.
+        threshold: largest drop of accuracy that still counts as valid, as a fraction.
+        error_threshold: largest relative increase of an error that does.
+        chance: the accuracy of a guess, by task; a task of classes without one has no floor.
         solvers: the solvers in the table, by name.
 
     Returns:
         One row per run, in the columns of `Drop`. A run that failed in training has no drop and is
         not valid.
     """
+    thresholds = {"accuracy": threshold, "error": error_threshold}
     # Steps, tolerance and controller are empty for some runs, which groupby would leave out.
     groups = evaluations.groupby(RUN, dropna=False, sort=True)
-    found = [vars(_drop(group, threshold, solvers)) for _, group in groups]
+    found = [vars(_drop(group, thresholds, solvers)) for _, group in groups]
     table = _with_untrained(pd.DataFrame(found, columns=columns(Drop)), chance)
     # Explicit types, which columns keep even when every run failed.
-    numbers = ["accuracy", "drop", "accuracy_alone", "changed_alone"]
-    numbers += ["accuracy_reference", "drop_reference", "disagreement"]
+    numbers = [f"{score}{of}" for score in SCORES for of in ("", "_alone", "_reference")]
+    numbers += ["drop", "changed_alone", "drop_reference", "disagreement"]
     return table.astype(dict.fromkeys(numbers, float))
 
 
 def has_trained(drops: pd.DataFrame) -> pd.Series:
     """Whether each run of `drops.csv` ended with a model that is better than the task's floor."""
-    return drops["accuracy"].notna() & (drops["status"] != UNTRAINED)
+    return has_score(drops) & (drops["status"] != UNTRAINED)
 
 
 def _with_untrained(drops: pd.DataFrame, chance: Mapping[str, float]) -> pd.DataFrame:
-    """Drops in which runs below the floor of their task are marked as untrained."""
+    """Drops in which runs worse than the floor of their task are marked as untrained."""
+    drops = drops.astype(dict.fromkeys(SCORES, float))
     grid, others = drops[drops["controller"].isna()], drops[drops["controller"].notna()]
     # A study without a grid has the means of its controllers, whose runs end with unlike settings.
     best = _best_mean(grid, TRAIN_VALUES).combine_first(_best_mean(others, ["controller"]))
+    errors = dict.fromkeys(drops.loc[drops["error"].notna(), "task"], -GUESS_ERROR)
+    guess = {**chance, **errors}
     floor = drops["task"].map(
-        {task: (chance[task] + best.get(task, math.nan)) / 2 for task in chance}
+        {task: (guess[task] + best.get(task, math.nan)) / 2 for task in guess}
     )
-    untrained = drops["accuracy"] < floor
-    told = floor[untrained].map("accuracy below {:.3f}, halfway between chance and the best".format)
+    untrained = goodness(drops) < floor
+    told = floor[untrained].map(_floor_told)
     return drops.assign(
         valid=drops["valid"] & ~untrained,
         status=drops["status"].mask(untrained, UNTRAINED),
@@ -126,9 +150,15 @@ def _with_untrained(drops: pd.DataFrame, chance: Mapping[str, float]) -> pd.Data
     )
 
 
+def _floor_told(floor: float) -> str:
+    below = f"accuracy below {floor:.3f}" if floor > 0 else f"error above {-floor:.3f}"
+    return f"{below}, halfway between chance and the best"
+
+
 def _best_mean(drops: pd.DataFrame, ways: list[str]) -> pd.Series:
-    """The best mean accuracy over seeds, by task, of runs that were trained in the same way."""
-    means = drops.groupby(["task", "train_solver", *ways], dropna=False)["accuracy"].mean()
+    """The best mean score over seeds, by task, of runs that were trained in the same way."""
+    scored = drops.assign(goodness=goodness(drops))
+    means = scored.groupby(["task", "train_solver", *ways], dropna=False)["goodness"].mean()
     return means.groupby("task").max().dropna()
 
 
@@ -142,8 +172,10 @@ def is_valid(drop: Any, threshold: float) -> Any:
     return drop <= threshold + 1e-9
 
 
-def _drop(run: pd.DataFrame, threshold: float, solvers: Mapping[str, Solver]) -> Drop:
-    first = run.iloc[0]
+def _drop(
+    run: pd.DataFrame, thresholds: Mapping[str, float], solvers: Mapping[str, Solver]
+) -> Drop:
+    first, score = run.iloc[0], score_of(run)
     train = _setting(first, "train", solvers)
     flow, run = run[run["test_solver"] == REFERENCE], run[run["test_solver"] != REFERENCE]
     alone, run = run[run["control"] == SAMPLE], run[run["control"] != SAMPLE]
@@ -153,33 +185,33 @@ def _drop(run: pd.DataFrame, threshold: float, solvers: Mapping[str, Solver]) ->
     # Comparisons with NaN are false: without a reference nothing is left out.
     worse = finer["state_error"] > own["state_error"]
     finer, not_finer = finer[~worse], _settings_of(finer[worse])
-    # Stable, so that of equal accuracies the first one is named.
-    finer = finer.sort_values("accuracy", kind="stable")
-    worst, unknown = finer.iloc[0], finer[finer["accuracy"].isna()]
+    # Stable, so that of equal scores the first one is named.
+    finer = finer.sort_values(score, kind="stable", ascending=score == "accuracy")
+    worst, unknown = finer.iloc[0], finer[finer[score].isna()]
     result: dict[str, Any] = {
         **first[RUN],
-        "accuracy": own["accuracy"],
+        **own[[*SCORES]],
         "not_finer": not_finer,
         "disagreement": own["disagreement"],
         **_of_alone(alone, train, solvers),
-        **_of_reference(flow, own["accuracy_paired"]),
+        **_of_reference(flow, own[f"{score}_paired"], score),
     }
-    if pd.isna(own["accuracy"]):
+    if pd.isna(own[score]):
         return Drop(**result, status=own["status"], reason=own["reason"])
-    told, left = own, worst["accuracy"]
+    told, left = own, worst[score]
     if len(unknown):
         # Leaving such a model out of the mean over seeds would make the others decide for it.
         worst = told = unknown.iloc[0]
-        left = 0.0
-    drop = own["accuracy"] - left
+        left = WORTHLESS[score]
+    drop = lost(own[score], left, score)
     return Drop(
         **result,
-        worst_accuracy=left,
+        **{f"worst_{score}": left},
         worst_solver=worst["test_solver"],
         worst_steps=worst["test_steps"],
         worst_tolerance=worst["test_tolerance"],
         drop=drop,
-        valid=bool(is_valid(drop, threshold)),
+        valid=bool(is_valid(drop, thresholds[score])),
         status=told["status"],
         reason=told["reason"],
     )
@@ -190,17 +222,18 @@ def _of_alone(alone: pd.DataFrame, train: Setting, solvers: Mapping[str, Solver]
     own = [row for _, row in alone.iterrows() if _setting(row, "test", solvers) == train]
     if not own:
         return {}
-    return {"accuracy_alone": own[0]["accuracy"], "changed_alone": own[0]["changed_alone"]}
+    scores = {f"{score}_alone": own[0][score] for score in SCORES}
+    return {**scores, "changed_alone": own[0]["changed_alone"]}
 
 
-def _of_reference(flow: pd.DataFrame, accuracy: float) -> dict[str, Any]:
+def _of_reference(flow: pd.DataFrame, own: float, score: str) -> dict[str, Any]:
     """The columns of the flow, of which there is one row, or none if the model failed."""
     if flow.empty:
         return {}
     (row,) = flow.to_dict("records")
     return {
-        "accuracy_reference": row["accuracy"],
-        "drop_reference": accuracy - row["accuracy"],
+        **{f"{name}_reference": row[name] for name in SCORES},
+        "drop_reference": lost(own, row[score], score),
         "reference": row["status"]
         if row["status"] == "ok"
         else f"{row['status']}: {row['reason']}",

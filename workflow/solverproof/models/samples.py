@@ -17,11 +17,11 @@ class Samples:
 
     Attributes:
         x: inputs, shape (samples, channels, *spatial); floats, or uint8 levels of images.
-        labels: shape (samples,).
+        targets: labels, shape (samples,); or real values, shape (samples, outputs).
     """
 
     x: Tensor
-    labels: Tensor
+    targets: Tensor
 
     def __len__(self) -> int:
         return len(self.x)
@@ -42,5 +42,5 @@ def samples(
     data: Mapping[str, np.ndarray], part: Literal["train", "test"], device: torch.device
 ) -> Samples:
     """A part of a data set, on a device."""
-    x, labels = (torch.from_numpy(data[f"{part}_{name}"]).to(device) for name in ("x", "y"))
-    return Samples(x, labels)
+    x, targets = (torch.from_numpy(data[f"{part}_{name}"]).to(device) for name in ("x", "y"))
+    return Samples(x, targets)

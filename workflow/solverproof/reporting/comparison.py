@@ -11,11 +11,18 @@ import pandas as pd
 
 from solverproof.auditing.intervals import mean_interval, share_interval
 from solverproof.evaluation.rows import UNTRAINED
+from solverproof.evaluation.scores import has_score
 from solverproof.evaluation.validity import has_trained
 from solverproof.files import columns, read_json, write_text
 from solverproof.ode.solvers import Solver, by_name
 from solverproof.reporting.specifications import TablesSpec
-from solverproof.reporting.tables import percent, read_csv, with_interval, write_csv
+from solverproof.reporting.tables import (
+    percent,
+    read_csv,
+    score_with_interval,
+    with_interval,
+    write_csv,
+)
 from solverproof.training.specifications import ControlledTraining
 
 # Ott et al. 2021, table 1: NFE and accuracy (%) of grid search and adaptation, by task and solver.
@@ -24,7 +31,8 @@ PUBLISHED = {
     ("cifar10", "euler"): {"grid": ("17–33", "54.7 ± 0.3"), "adaptation": ("21.9", "55.0 ± 0.8")},
 }
 NFE = ("nfe_training", "nfe_late", "nfe_monitored")
-SHARES = ["accuracy_reference", "accuracy", "drop", "disagreement"]
+MEANS = ["accuracy_reference", "accuracy", "error_reference", "error", "drop", "disagreement"]
+DEVIATIONS = ["accuracy_reference", "accuracy", "error_reference", "error"]
 HEADINGS = {
     "task": "task",
     "train_solver": "solver",
@@ -59,6 +67,7 @@ class Comparison:
         nfe_monitored, ...: the same as `nfe_training`, including the controller's own evaluations.
         accuracy_reference_mean, ...: of the models' flows, over seeds.
         accuracy_mean, ...: with the training setting, over seeds.
+        error_reference_mean, ..., error_sd: the same of the errors of real values.
         drop_mean, ..., drop_max: over seeds.
         disagreement_mean, ..., disagreement_max: share of predictions unlike the flow's.
         seeds, seeds_valid, seeds_failed, seeds_untrained: numbers of seeds.
@@ -90,6 +99,14 @@ class Comparison:
     accuracy_low: float
     accuracy_high: float
     accuracy_sd: float
+    error_reference_mean: float
+    error_reference_low: float
+    error_reference_high: float
+    error_reference_sd: float
+    error_mean: float
+    error_low: float
+    error_high: float
+    error_sd: float
     drop_mean: float
     drop_low: float
     drop_high: float
@@ -218,21 +235,21 @@ def _results(
     """The columns that all rows have."""
     trained, valid = runs[has_trained(runs)], int(runs["valid"].sum())
     low, high = share_interval(valid, len(runs))
-    least, most = mean_interval(trained[SHARES])
+    least, most = mean_interval(trained[MEANS])
     nfe, accuracy = PUBLISHED.get((task, solver), {}).get(published or "", (None, None))
     return {
         "task": task,
         "train_solver": solver,
-        **trained[SHARES].mean().add_suffix("_mean"),
+        **trained[MEANS].mean().add_suffix("_mean"),
         **least.add_suffix("_low"),
         **most.add_suffix("_high"),
-        **trained[["accuracy_reference", "accuracy"]].std().add_suffix("_sd"),
+        **trained[DEVIATIONS].std().add_suffix("_sd"),
         **trained[["drop", "disagreement"]].max().add_suffix("_max"),
         "seeds": len(runs),
         "seeds_valid": valid,
         "valid_low": low,
         "valid_high": high,
-        "seeds_failed": int(runs["accuracy"].isna().sum()),
+        "seeds_failed": int((~has_score(runs)).sum()),
         "seeds_untrained": int((runs["status"] == UNTRAINED).sum()),
         "published_nfe": nfe,
         "published_accuracy": accuracy,
@@ -287,7 +304,8 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
         "nfe": bracket.where(grid, [_nfe(row, "nfe_training") for row in rows]),
         "nfe_late": [_nfe(row, "nfe_late") for row in rows],
         "nfe_monitored": [_nfe(row, "nfe_monitored") for row in rows],
-        **{name: [with_interval(row, name) for row in rows] for name in SHARES},
+        "accuracy_reference": [score_with_interval(row, "_reference") for row in rows],
+        "accuracy": [score_with_interval(row) for row in rows],
         **{name: [_with_largest(row, name) for row in rows] for name in ("drop", "disagreement")},
         "valid": [_valid(row) for row in rows],
         "invalid_checks": table["invalid_checks"].map(percent),

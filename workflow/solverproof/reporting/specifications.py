@@ -12,12 +12,14 @@ class TablesSpec(Specification):
     """The tables of a study.
 
     Attributes:
-        threshold: largest drop that still counts as valid.
-        chance: the accuracy of a guess, by task.
+        threshold: largest drop of accuracy that still counts as valid.
+        error_threshold: largest relative increase of an error that does.
+        chance: the accuracy of a guess, by task; tasks of real values have none.
         own_solvers: solvers in the tables that the configuration defines.
     """
 
     threshold: float
+    error_threshold: float
     chance: Mapping[str, float]
     own_solvers: tuple[Solver, ...] = ()
 
@@ -29,13 +31,13 @@ class AccuracySpec(Specification):
     Attributes:
         task: its name.
         solvers: names of the training solvers.
-        chance: the accuracy of a guess.
+        chance: the accuracy of a guess; None of real values.
         own_solvers: solvers in the tables that the configuration defines.
     """
 
     task: str
     solvers: tuple[str, ...]
-    chance: float
+    chance: float | None = None
     own_solvers: tuple[Solver, ...] = ()
 
 

@@ -39,12 +39,13 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
     parts = [read_csv(path).astype(object) for path in evaluations]
     table = pd.concat(parts).infer_objects().sort_values(ORDER, ignore_index=True)
     solvers = by_name(spec.own_solvers)
-    dropped = drops(table, spec.threshold, chance=spec.chance, solvers=solvers)
-    critical = critical_steps(dropped, spec.threshold, solvers)
+    errors = {"error_threshold": spec.error_threshold}
+    dropped = drops(table, spec.threshold, chance=spec.chance, solvers=solvers, **errors)
+    critical = critical_steps(dropped, spec.threshold, solvers, **errors)
     write_csv(table, out / "evaluations.csv")
     write_csv(dropped, out / "drops.csv")
     write_csv(critical, out / "critical_steps.csv")
-    write_text(out / "critical_steps.md", critical_markdown(critical, spec.threshold))
+    write_text(out / "critical_steps.md", critical_markdown(critical, spec))
 
 
 def read_csv(path: Path) -> pd.DataFrame:
@@ -72,11 +73,25 @@ def with_interval(row: pd.Series, name: str) -> str:
     mean, low, high = (row[f"{name}_{part}"] for part in ("mean", "low", "high"))
     if pd.isna(mean) or pd.isna(low):
         return percent(mean)
-    # Student's interval does not know that no share is above 1.
-    return f"{percent(mean)} ({percent(low)} to {percent(min(high, 1.0))})"
+    # Student's interval does not know that no share is above 1; an increase of errors may be.
+    return f"{percent(mean)} ({percent(low)} to {percent(min(high, max(mean, 1.0)))})"
 
 
-def critical_markdown(critical: pd.DataFrame, threshold: float) -> str:
+def score_with_interval(row: pd.Series, of: str = "") -> str:
+    """The mean accuracy in percent, or `error 0.123` of real values, each with its interval.
+
+    Args:
+        row: of a table with columns accuracy{of}_mean, _low, _high, and error{of}_mean, ….
+        of: empty, or `_reference`.
+    """
+    mean, low, high = (row[f"error{of}_{part}"] for part in ("mean", "low", "high"))
+    if pd.isna(mean):
+        return with_interval(row, f"accuracy{of}")
+    interval = "" if pd.isna(low) else f" ({low:.3f} to {high:.3f})"
+    return f"error {mean:.3f}{interval}"
+
+
+def critical_markdown(critical: pd.DataFrame, spec: TablesSpec) -> str:
     """The critical brackets as a Markdown table for readers."""
     rows = [row for _, row in critical.iterrows()]
     readable = pd.DataFrame(
@@ -86,13 +101,11 @@ def critical_markdown(critical: pd.DataFrame, threshold: float) -> str:
             "measure": critical["measure"].map(MEASURES),
             "critical bracket": [_bracket(row) for row in rows],
             "critical setting (95 %)": [_critical(row) for row in rows],
-            "measure at the valid end (%, 95 %)": [_at_valid(row, threshold) for row in rows],
+            "measure at the valid end (%, 95 %)": [_at_valid(row, spec) for row in rows],
             "accuracy as an ODE there (%, 95 %)": [
-                with_interval(row, "accuracy_reference") for row in rows
+                score_with_interval(row, "_reference") for row in rows
             ],
-            "accuracy with its solver there (%, 95 %)": [
-                with_interval(row, "accuracy") for row in rows
-            ],
+            "accuracy with its solver there (%, 95 %)": [score_with_interval(row) for row in rows],
             "brackets of single seeds": [_spread(row) for row in rows],
             "runs failed / untrained / unresolved": [_counts(row) for row in rows],
         }
@@ -111,7 +124,8 @@ def _critical(row: pd.Series) -> str:
     return f"{estimate} ({low} to {high})"
 
 
-def _at_valid(row: pd.Series, threshold: float) -> str:
+def _at_valid(row: pd.Series, spec: TablesSpec) -> str:
+    threshold = spec.threshold if pd.isna(row["error_mean"]) else spec.error_threshold
     unknown = pd.isna(row["measure_low"]) or row["measure_high"] > threshold
     resolved = ", not resolved" if pd.notna(row["measure_mean"]) and unknown else ""
     return with_interval(row, "measure") + resolved

@@ -7,16 +7,20 @@ block of seeds. Its identity is its path below `models/`.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from solverproof.datasets.base import DataSet
+from solverproof.family import Family
 from solverproof.models.networks.base import Network
-from solverproof.models.specifications import Model
+from solverproof.models.specifications import Model, UserClass
 from solverproof.ode.solvers import Setting, Solver, known_solvers
 from solverproof.study.config import has_flow, seed_blocks
 from solverproof.study.fingerprint import module_hash
 from solverproof.training.controllers.base import Controller
 from solverproof.training.specifications import Protocol
+from solverproof.user_code import module_of
+
+F = TypeVar("F", bound=Family)
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ class Study:
     def controllers(self) -> Mapping[str, Controller]:
         """All controllers by name."""
         definitions = self.config["controllers"].items()
-        return {name: Controller.of(options, self.solvers) for name, options in definitions}
+        return {name: _hashed(Controller.of(d, self.solvers)) for name, d in definitions}
 
     @cached_property
     def cells(self) -> Sequence[Cell]:
@@ -135,20 +139,29 @@ class Study:
 
     def _task(self, name: str) -> Task:
         definition = self.config["tasks"][name]
-        data = DataSet.from_json(definition["data"])
-        network = Network.from_json(self.config["networks"][definition["network"]])
-        # In the specification, because the hash of this package's code does not cover the user's.
-        if network.user_code:
-            network = replace(network, code=module_hash(network.user_code))  # type: ignore[type-var]
+        data = _hashed(DataSet.from_json(definition["data"]))
         # A head may have more outputs than there are classes, not fewer (checked in `config`).
-        classes = definition.get("classes", data.class_count())
+        outputs = definition.get("classes") or data.class_count() or data.value_count() or 0
+        ends = {end: _user_class(definition.get(end)) for end in ("encoder", "head")}
         return Task(
             name,
             data,
-            Model(network, classes, float(definition["horizon"])),
-            Protocol.from_json(self.config["protocols"][definition["protocol"]]),
+            Model(
+                _hashed(Network.from_json(self.config["networks"][definition["network"]])),
+                outputs,
+                float(definition["horizon"]),
+                definition["augment"],
+                **ends,
+            ),
+            self._protocol(definition["protocol"]),
             definition["device"],
         )
+
+    def _protocol(self, name: str) -> Protocol:
+        protocol = Protocol.from_json(self.config["protocols"][name])
+        if protocol.loss and ":" in protocol.loss:
+            return replace(protocol, loss_code=module_hash(module_of(protocol.loss)))
+        return protocol
 
     def _cells(self, task: str, solver: Solver) -> Iterator[Cell]:
         """Cells of one task and training solver: settings from coarse to fine, then controllers."""
@@ -192,3 +205,17 @@ class Study:
             test_solvers=tuple(self.solvers[name] for name in tests),
             ratios=tuple(sorted(map(float, ratios))),
         )
+
+
+def _hashed(family: F) -> F:
+    """A family with the hash of the user's own code, which that of this package does not cover."""
+    if not family.user_code:
+        return family
+    return replace(family, code=module_hash(module_of(family.user_code)))  # type: ignore[type-var]
+
+
+def _user_class(definition: Mapping[str, Any] | None) -> UserClass | None:
+    if not definition:
+        return None
+    found = UserClass.from_json(definition)
+    return replace(found, code=module_hash(module_of(found.path)))

@@ -18,8 +18,8 @@ from solverproof.family import Family
 from solverproof.models.networks.base import Network
 from solverproof.ode.solvers import METHODS, SOLVERS, Solver, known_solvers
 from solverproof.ode.tableaux import TableauError, parse
-from solverproof.study.fingerprint import module_hash
 from solverproof.training.controllers.base import Controller
+from solverproof.user_code import missing
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 SELECTIONS = ("steps", "tolerances", "controlled")  # keys that select what is trained
@@ -140,7 +140,8 @@ def _problems(config: dict[str, Any]) -> Iterator[Problem]:
     yield from _unusable_selection(config)
     yield from _unusable_kinds(config, solvers)
     yield from _unusable_families(config, solvers)
-    yield from _unusable_heads(config)
+    yield from _unusable_protocols(config)
+    yield from _unusable_ends(config)
     yield from _unusable_flow(config)
 
 
@@ -371,13 +372,7 @@ def _unusable_families(
     for place, family in families:
         yield from (((*place, *key), message) for key, message in family.problems())
         if family.user_code:
-            try:
-                module_hash(family.user_code)
-            except (ModuleNotFoundError, SyntaxError) as error:
-                remedy = (
-                    "write module:Class of a module that Python finds from the working directory"
-                )
-                yield (*place, "path"), f"{error}; {remedy}"
+            yield from _unusable_code((*place, "path"), family.user_code)
     for task, settings in config["controlled"].items():
         for solver, names in settings.items():
             for i, name in enumerate(names):
@@ -385,12 +380,47 @@ def _unusable_families(
                     yield ("controlled", task, solver, i), f"{name}: {message}"
 
 
-def _unusable_heads(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _unusable_code(key: Key, path: str) -> Iterator[Problem]:
+    if message := missing(path):
+        yield key, f"{message}; write module:name of a module that Python finds from here"
+
+
+def _unusable_ends(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Heads that do not fit the data, and what stands before them."""
     for task, definition in config["tasks"].items():
-        number = DataSet.from_json(definition["data"]).class_count()
-        if (few := definition.get("classes", number)) < number:
-            message = f"the data set has {number} classes, the head {few} outputs; write {number}"
-            yield ("tasks", task, "classes"), message
+        place, data = ("tasks", task), DataSet.from_json(definition["data"])
+        number, outputs = data.class_count(), definition.get("classes")
+        if outputs is not None and number is None:
+            yield (*place, "classes"), "the targets are real values; remove the key"
+        elif number is not None and outputs is not None and outputs < number:
+            message = f"the data set has {number} classes, the head {outputs} outputs"
+            yield (*place, "classes"), f"{message}; write {number}"
+        for end in ("encoder", "head"):
+            if end in definition:
+                yield from _unusable_code((*place, end, "path"), definition[end]["path"])
+        if "encoder" in definition and definition["augment"]:
+            yield (*place, "augment"), "an encoder makes the states; append the zeros there"
+
+
+def _unusable_protocols(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Keys of one optimiser or schedule beside another, and losses that do not fit the data."""
+    for name, protocol in config["protocols"].items():
+        place = ("protocols", name)
+        if protocol["momentum"] and protocol["optimizer"] != "sgd":
+            message = f"{protocol['optimizer']} has none; write optimizer: sgd, or remove the key"
+            yield (*place, "momentum"), message
+        if (protocol["decay_every"] is None) == (protocol["schedule"] == "step"):
+            message = "belongs to schedule: step, which needs it; write both or neither"
+            yield (*place, "decay_every"), message
+        if ":" in (loss := protocol["loss"] or ""):
+            yield from _unusable_code((*place, "loss"), loss)
+    for task in config["select"]["tasks"]:
+        definition = config["tasks"][task]
+        loss = config["protocols"][definition["protocol"]]["loss"]
+        real = DataSet.from_json(definition["data"]).class_count() is None
+        if real and loss == "cross_entropy":
+            message = f"the targets of '{task}' are real values; write loss: mean_squared_error"
+            yield ("protocols", definition["protocol"], "loss"), message
 
 
 def _unusable_flow(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -405,8 +435,13 @@ def _unusable_flow(config: Mapping[str, Any]) -> Iterator[Problem]:
     if not any(flow["seed"] in block for block in seed_blocks(config["select"]["seeds"])):
         message = f"seed {flow['seed']} is not trained; write one of select.seeds"
         yield ("figures", "flow", "seed"), message
-    shape = DataSet.from_json(config["tasks"][flow["task"]]["data"]).sample_shape()
-    if shape is None or math.prod(shape) != 2:
+    task = config["tasks"][flow["task"]]
+    data = DataSet.from_json(task["data"])
+    if data.class_count() is None:
+        message = f"the targets of '{flow['task']}' are real values; write a task with classes"
+        yield ("figures", "flow", "task"), message
+    shape = data.sample_shape()
+    if shape is None or math.prod(shape) != 2 or task["augment"] or "encoder" in task:
         message = f"the state of '{flow['task']}' is not 2-d; write a task whose state is"
         yield ("figures", "flow", "task"), message
 

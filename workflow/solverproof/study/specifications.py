@@ -103,9 +103,20 @@ def trace_code(cell: Cell) -> str:
 
 def tables_spec(study: Study) -> TablesSpec:
     """What defines the tables, besides the evaluations."""
-    selected = (study.tasks[name] for name in study.config["select"]["tasks"])
-    chance = {task.name: 1 / task.model.classes for task in selected}
-    return TablesSpec(float(study.config["validity"]["threshold"]), chance, _own_solvers(study))
+    chances = {name: _chance(study, name) for name in study.config["select"]["tasks"]}
+    validity = study.config["validity"]
+    return TablesSpec(
+        float(validity["threshold"]),
+        float(validity["error_threshold"]),
+        {name: chance for name, chance in chances.items() if chance is not None},
+        _own_solvers(study),
+    )
+
+
+def _chance(study: Study, name: str) -> float | None:
+    """The accuracy of a guess; None of real values."""
+    task = study.tasks[name]
+    return None if task.data.class_count() is None else 1 / task.model.outputs
 
 
 def flow_spec(study: Study) -> FlowSpec:
@@ -120,7 +131,7 @@ def accuracy_spec(study: Study, task: str) -> AccuracySpec:
     return AccuracySpec(
         task=task,
         solvers=tuple(name for name in study.config["select"]["solvers"] if name in with_setting),
-        chance=1 / study.tasks[task].model.classes,
+        chance=_chance(study, task),
         own_solvers=_own_solvers(study),
     )
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 
+from solverproof.models.augmentation import augmented
 from solverproof.ode.solvers import Solver
 from solverproof.study.cells import Cell
 
@@ -73,8 +74,11 @@ def expected_nfe(cell: Cell) -> int:
 
 
 def state_shape(cell: Cell) -> tuple[int, ...]:
-    """Shape of a task's samples, and so of the state; a guess for the user's own samples."""
-    return cell.task.data.sample_shape() or UNKNOWN_SHAPE
+    """Shape of a task's states; a guess for the user's own samples and encoders."""
+    sample, model = cell.task.data.sample_shape(), cell.task.model
+    if sample is None or model.encoder:
+        return UNKNOWN_SHAPE
+    return augmented(sample, model.augment)
 
 
 def _field_work(cell: Cell) -> int:

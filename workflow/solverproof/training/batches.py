@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor
 
-from solverproof.models.classifier import Classifier
 from solverproof.models.fields import Parameters
+from solverproof.models.neural_ode import NeuralODE
 
 Purpose = Literal["weights", "batches", "controller"]
 
@@ -20,18 +20,18 @@ class Batch:
 
     Attributes:
         iteration: counted from 1.
-        model: the classifier.
+        model: the Neural ODE.
         parameters: its stacked parameters.
         x: inputs, shape (seeds, batch, channels, *spatial).
-        labels: shape (seeds, batch).
+        targets: labels, shape (seeds, batch); or real values, shape (seeds, batch, outputs).
         total_nfe: each seed's function evaluations in all forward passes of training so far.
     """
 
     iteration: int
-    model: Classifier
+    model: NeuralODE
     parameters: Parameters
     x: Tensor
-    labels: Tensor
+    targets: Tensor
     total_nfe: list[int]
 
 

@@ -11,14 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from solverproof.models.classifier import Forward, classifier
 from solverproof.models.devices import chosen_device
 from solverproof.models.fields import Parameters
-from solverproof.models.losses import seed_losses
+from solverproof.models.losses import loss_named, seed_scores
+from solverproof.models.neural_ode import Forward, neural_ode
 from solverproof.models.samples import samples
 from solverproof.ode.integration import Solution, SolverError
 from solverproof.ode.solvers import Setting
 from solverproof.training.batches import Batch, batch_indices, run_seed
+from solverproof.training.optimizers import clip, learning_rate, optimizer, set_rate
 from solverproof.training.specifications import Protocol, Training
 from solverproof.training.stateful import CheckpointStore, Stateful
 
@@ -30,7 +31,9 @@ class HistoryRow:
     Attributes:
         iteration: counted from 1.
         seed: the seed.
-        loss, accuracy: on the batch.
+        loss: on the batch.
+        accuracy, error: on the batch, the one of labels, the other of real values; see
+            `seed_scores`. The other is NaN.
         nfe: function evaluations in the forward pass.
         steps: steps taken; None where the solver gave up.
         rejected: steps that an adaptive solver rejected; None where it gave up.
@@ -42,6 +45,7 @@ class HistoryRow:
     seed: int
     loss: float
     accuracy: float
+    error: float
     nfe: int
     steps: int | None
     rejected: int | None
@@ -102,9 +106,9 @@ def train(
 ) -> Trained:
     """Train the block of seeds that a training specification describes.
 
-    Cross-entropy, Adam, gradients through the solver's operations (Ott et al. 2021, section 4),
-    whose activations are kept or recomputed, or from the adjoint equation. The loss is summed over
-    seeds, so their gradients never mix.
+    By default cross-entropy, Adam, and gradients through the solver's operations (Ott et al. 2021,
+    section 4), whose activations are kept or recomputed, or from the adjoint equation. The loss is
+    summed over seeds, so their gradients never mix.
 
     A seed whose solver gives up or whose loss is not finite has failed: its parameters are
     worthless, and training continues for the others as long as there are any.
@@ -118,21 +122,22 @@ def train(
         report: called after every iteration.
 
     Raises:
-        InputError: if the task's device is not available.
+        InputError: if the task's device is not available, or code of the user's own cannot be
+            used.
     """
     where = chosen_device(spec.device)
     train_set = samples(data, "train", where)
     protocol, seeds = spec.protocol, spec.seeds
-    model = classifier(spec.model, train_set.shape)
+    model, loss_of = neural_ode(spec.model, train_set.shape), loss_named(protocol.loss)
     weights = [run_seed(spec.task, seed, "weights") for seed in seeds]
     orders = [run_seed(spec.task, seed, "batches") for seed in seeds]
     # Drawn on the CPU and then moved, so that the device does not change the initial weights.
     parameters = {name: p.to(where).requires_grad_() for name, p in model.initial(weights).items()}
-    optimizer = torch.optim.Adam(parameters.values(), lr=protocol.learning_rate, fused=True)
+    updates = optimizer(protocol, parameters)
     record = _Record(seeds, protocol)
     parts: dict[str, Stateful] = {
         "parameters": _Weights(parameters),
-        "optimizer": optimizer,
+        "optimizer": updates,
         "record": record,
         "random": _GlobalRandom(),
     }
@@ -149,20 +154,23 @@ def train(
             model,
             parameters,
             train_set.inputs(index),
-            train_set.labels[index],
+            train_set.targets[index],
             record.total_nfe,
         )
         forward = model(parameters, batch.x, schedule(batch), gradient=protocol.gradient)
-        losses = seed_losses(forward.logits, batch.labels)
+        losses = loss_of(forward.outputs, batch.targets)
         # Failures are found before the update, from the loss of the current parameters.
         rows = record.add(batch, forward, losses)
         # Once all seeds have failed there is no gradient left to follow.
         if not record.running:
             break
-        optimizer.zero_grad()
+        updates.zero_grad()
         # A sum, not a mean: a seed's gradient must not depend on the size of its block.
         losses.sum().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        if protocol.clip is not None:
+            clip(parameters, protocol.clip)
+        set_rate(updates, learning_rate(protocol, iteration))
+        updates.step()
         if record.failures:
             _give_up(parameters, [seeds.index(seed) for seed in record.failures])
         if report:
@@ -270,14 +278,15 @@ class _Record:
         self.iterations = batch.iteration
         last = batch.iteration == self.protocol.iterations
         due = last or batch.iteration % self.protocol.history_every == 0
-        accuracies = (forward.logits.argmax(2) == batch.labels).float().mean(1).tolist()
+        scores = seed_scores(forward.outputs.detach(), batch.targets).tolist()
+        real = batch.targets.is_floating_point()
         # Failed seeds are counted as well, because their solves still run.
         self.total_nfe = [n + s.nfe for n, s in zip(self.total_nfe, forward.solutions, strict=True)]
         results = zip(
-            self.seeds, losses.tolist(), accuracies, forward.solutions, self.total_nfe, strict=True
+            self.seeds, losses.tolist(), scores, forward.solutions, self.total_nfe, strict=True
         )
         rows = []
-        for seed, loss, accuracy, solution, total_nfe in results:
+        for seed, loss, score, solution, total_nfe in results:
             # Only the first failure is recorded; later ones follow from its NaN parameters.
             if seed in self.failures:
                 continue
@@ -286,7 +295,8 @@ class _Record:
                     iteration=batch.iteration,
                     seed=seed,
                     loss=loss,
-                    accuracy=accuracy,
+                    accuracy=math.nan if real else score,
+                    error=score if real else math.nan,
                     nfe=solution.nfe,
                     steps=solution.steps,
                     rejected=solution.rejected,

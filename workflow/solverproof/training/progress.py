@@ -1,5 +1,6 @@
 """Progress of a long job, for its log."""
 
+import math
 import time
 from collections.abc import Sequence
 from statistics import fmean
@@ -12,7 +13,7 @@ INTERVAL = 30  # seconds between two lines
 
 
 class Progress:
-    """Prints a line every half minute: iteration, loss, accuracy, steps, speed and time left."""
+    """Prints a line every half minute: iteration, loss, score, steps, speed and time left."""
 
     def __init__(self, iterations: int) -> None:
         self.iterations = iterations
@@ -36,11 +37,13 @@ class Progress:
 
     def _line(self, iteration: int, rate: float, rows: Sequence["HistoryRow"]) -> str:
         # A seed whose solver has just given up has no steps, and its loss is NaN.
-        solved = [(row.loss, row.accuracy, row.steps) for row in rows if row.steps is not None]
-        loss, accuracy, steps = map(fmean, zip(*solved, strict=True))
+        solved = [row for row in rows if row.steps is not None]
+        loss, steps = fmean(row.loss for row in solved), fmean(row.steps or 0 for row in solved)
+        accuracy, error = fmean(row.accuracy for row in solved), fmean(row.error for row in solved)
+        score = f"accuracy {accuracy:.3f}" if math.isnan(error) else f"error {error:.3f}"
         left = (self.iterations - iteration) / rate / 60
         return (
             f"iteration {iteration:,} of {self.iterations:,}: loss {loss:.3f}, "
-            f"accuracy {accuracy:.3f}, {steps:.4g} steps, {rate:.3g} iterations/s, "
+            f"{score}, {steps:.4g} steps, {rate:.3g} iterations/s, "
             f"{left:.0f} min left"
         )

@@ -1,6 +1,7 @@
 """What defines a training."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from solverproof.datasets.base import DataSet
 from solverproof.models.specifications import Gradient, Model
@@ -11,14 +12,24 @@ from solverproof.training.controllers.base import Controller
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol(Specification):
-    """How a model is trained: Adam on cross-entropy (Ott et al. 2021, section 4).
+    """How a model is trained; by default with Adam (Ott et al. 2021, section 4).
 
     Attributes:
         iterations: number of optimiser updates.
         batch: samples per update.
-        learning_rate: Adam's learning rate.
+        learning_rate: that of the first update.
         gradient: how gradients are computed.
         history_every: iterations between two rows of the history.
+        optimizer: what turns gradients into updates.
+        momentum: of SGD.
+        weight_decay: added to the gradients as a multiple of the parameters; AdamW takes it from
+            the parameters instead.
+        clip: largest norm of a seed's gradient over all its parameters; None for no limit.
+        schedule: how the learning rate falls; see `learning_rate`.
+        decay_every, decay: of the schedule `step`, its interval in iterations and its factor.
+        loss: what is minimised: `cross_entropy`, `mean_squared_error`, or an import path; None for
+            that of the data, cross-entropy for classes and mean squared error for real values.
+        loss_code: hash of the user's own code behind it.
     """
 
     iterations: int
@@ -26,6 +37,15 @@ class Protocol(Specification):
     learning_rate: float
     gradient: Gradient = "backpropagation"
     history_every: int
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    clip: float | None = None
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    decay_every: int | None = None
+    decay: float = 0.1
+    loss: str | None = None
+    loss_code: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations  # planning imports this module and must not 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,9 +13,10 @@ from solverproof.models.networks.base import Network
 from solverproof.models.networks.mlp import MLP
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Generator, Tensor
 
     from solverproof.models.fields import Parameters
+    from solverproof.models.user_module import UserModule
     from solverproof.ode.integration import VectorField
 
 GUESS = MLP((64, 64))  # stands in for a network whose size planning cannot know
@@ -46,8 +46,8 @@ class Module(Network):
 
     @property
     def user_code(self) -> str:
-        """The module of the class."""
-        return self.path.partition(":")[0]
+        """The import path of the class."""
+        return self.path
 
     def work(self, shape: tuple[int, ...]) -> int:
         """A guess: importing the user's code to find out would load torch."""
@@ -73,18 +73,11 @@ class ModuleField:
     @property
     def autonomous(self) -> bool:
         """Whether `forward` takes the state alone."""
-        return not self._takes_time(self._module)
+        return not self._takes_time
 
     def initial(self, generator: Generator) -> Parameters:
         """The parameters of a newly made module."""
-        import torch
-
-        # The global generator is restored afterwards: other random draws must not depend on whether
-        # a network is the user's own.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(generator.initial_seed())
-            module = self._make()
-        return {name: p.detach().clone() for name, p in module.named_parameters()}
+        return self._module.initial(generator)
 
     def pack(self, x: Tensor) -> Tensor:
         """States as they are."""
@@ -96,42 +89,24 @@ class ModuleField:
 
     def bind(self, parameters: Parameters) -> VectorField:
         """The field, which calls the module for each seed."""
-        import torch
-        from torch.func import functional_call
-
-        takes_time = self._takes_time(self._module)
+        module, takes_time = self._module, self._takes_time
 
         def velocity(t: Tensor, state: Tensor) -> Tensor:
-            seeds = []
-            for i, z in enumerate(state):
-                own = {name: p[i] for name, p in parameters.items()}
-                seeds.append(functional_call(self._module, own, (t, z) if takes_time else (z,)))
-            return torch.stack(seeds)
+            return module(parameters, ((t, z) if takes_time else (z,) for z in state))
 
         return velocity
 
     @cached_property
-    def _module(self) -> nn.Module:
-        """A module whose own parameters are never used: `functional_call` replaces them."""
-        return self._make()
-
-    def _make(self) -> nn.Module:
+    def _module(self) -> UserModule:
         import torch
 
-        module = self._class()(self.shape, **self.options)
-        if not isinstance(module, torch.nn.Module):
-            raise InputError(
-                f"{self.path} makes {type(module).__name__}; write a class of torch.nn.Module"
-            )
-        # Buffers, such as running means, are state that seeds would share and no file would keep.
-        for name, _ in module.named_buffers():
-            raise InputError(
-                f"{self.path} has the buffer '{name}'; write a module of parameters alone"
-            )
+        from solverproof.models.user_module import UserModule
+
+        module = UserModule(self.path, (self.shape,), self.options)
         # Tried on one state now, so that a wrong shape is reported before training starts.
         z = torch.zeros(1, *self.shape)
-        with torch.no_grad():
-            velocity = module(z.new_zeros(()), z) if self._takes_time(module) else module(z)
+        time = [z.new_zeros(())] if _takes_time(module) else []
+        velocity = module.try_once(*time, z)
         if velocity.shape != z.shape:
             raise InputError(
                 f"{self.path} maps states of shape {self.shape} to {tuple(velocity.shape[1:])}; "
@@ -139,22 +114,18 @@ class ModuleField:
             )
         return module
 
-    def _takes_time(self, module: nn.Module) -> bool:
-        """Whether `forward` takes (t, z) rather than z alone."""
-        positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-        taken = signature(module.forward).parameters.values()
-        count = sum(p.kind in positional and p.default is Parameter.empty for p in taken)
-        if count not in {1, 2}:
-            raise InputError(
-                f"{self.path}: forward takes {count} arguments; write forward(z) or forward(t, z)"
-            )
-        return count == 2
+    @cached_property
+    def _takes_time(self) -> bool:
+        return _takes_time(self._module)
 
-    def _class(self) -> Any:
-        module, _, name = self.path.partition(":")
-        try:
-            return getattr(import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            raise InputError(
-                f"{self.path}: {error}; write module:Class of a file in the working directory"
-            ) from error
+
+def _takes_time(module: UserModule) -> bool:
+    """Whether `forward` takes (t, z) rather than z alone."""
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    taken = signature(module.module.forward).parameters.values()
+    count = sum(p.kind in positional and p.default is Parameter.empty for p in taken)
+    if count not in {1, 2}:
+        raise InputError(
+            f"{module.path}: forward takes {count} arguments; write forward(z) or forward(t, z)"
+        )
+    return count == 2

@@ -1,4 +1,4 @@
-"""Figure 4: test accuracy against the test setting, for every training setting."""
+"""Figure 4: test accuracy (or error) against the test setting, for every training setting."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,9 +13,11 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from solverproof.evaluation.rows import REFERENCE, SAMPLE
+from solverproof.evaluation.scores import GUESS_ERROR, score_of
 from solverproof.ode.solvers import by_name
 from solverproof.reporting.figures.style import (
     PAGE,
+    SCALES,
     SETTINGS_COLORMAP,
     count_failures,
     errorbars,
@@ -24,6 +26,7 @@ from solverproof.reporting.figures.style import (
     steps_axis,
     style_of,
     tolerance_axis,
+    with_score,
 )
 from solverproof.reporting.specifications import AccuracySpec
 
@@ -45,7 +48,7 @@ def figure(spec: AccuracySpec, evaluations: Path, drops: Path) -> Figure:
         drops: its `drops.csv`.
     """
     table = read_evaluations(evaluations, drops)
-    table = table[(table["task"] == spec.task) & table["controller"].isna()]
+    table = with_score(table[(table["task"] == spec.task) & table["controller"].isna()])
     known = by_name(spec.own_solvers)
     by_measure = {m: [s for s in spec.solvers if known[s].measure == m] for m in MEASURES}
     rows = {measure: solvers for measure, solvers in by_measure.items() if solvers}
@@ -58,11 +61,20 @@ def figure(spec: AccuracySpec, evaluations: Path, drops: Path) -> Figure:
         for panel in _row(part, table[table["train_solver"].isin(solvers)], measure, solvers)
     ]
     for ax in panels:
-        ax.set_ylim(max(-3, 100 * spec.chance - 20), 104)  # room below a guess
-        ax.axhline(100 * spec.chance, color="0.7", linewidth=0.8, linestyle=":", zorder=0)
+        _guess(ax, spec.chance)
     if len(panels) > 1:
         label_panels(panels)
     return fig
+
+
+def _guess(ax: Axes, chance: float | None) -> None:
+    """A line at the score of a guess, and limits with room around it."""
+    if chance is None:
+        ax.set_yscale("log")  # errors of models that collapse are not bounded
+    else:
+        ax.set_ylim(max(-3, 100 * chance - 20), 104)
+    guess = GUESS_ERROR if chance is None else 100 * chance
+    ax.axhline(guess, color="0.7", linewidth=0.8, linestyle=":", zorder=0)
 
 
 def _row(
@@ -75,7 +87,7 @@ def _row(
     axes = part.subplots(1, len(solvers), sharey=True, squeeze=False)[0]
     for ax, solver in zip(axes, solvers, strict=True):
         _panel(ax, table[table["train_solver"] == solver], solver, measure, colors)
-    axes[0].set_ylabel("test accuracy (%)")
+    axes[0].set_ylabel(SCALES[score_of(table)].label)
     tests = sorted(set(table["test_solver"]) - {REFERENCE})
     _legends(part, colors, tests, measure)
     return list(axes)
@@ -95,10 +107,8 @@ def _panel(
     _flow(ax, flow, train, table[test].agg("min" if measure == "tolerance" else "max"), colors)
     own = table[(table["test_solver"] == solver) & (table[test] == table[train])]
     own = own[own["control"] != SAMPLE]
-    accuracy = 100 * own[~own["untrained"]].groupby(train)["accuracy"].mean()
-    ax.plot(
-        accuracy.index, accuracy, style_of(solver).marker, color="black", markersize=5, zorder=5
-    )
+    means = own[~own["untrained"]].groupby(train)["score"].mean()
+    ax.plot(means.index, means, style_of(solver).marker, color="black", markersize=5, zorder=5)
     if measure == "tolerance":
         tolerance_axis(ax, "test tolerance")
     else:
@@ -109,9 +119,9 @@ def _panel(
 def _flow(
     ax: Axes, flow: pd.DataFrame, train: str, finest: float, colors: Mapping[float, Any]
 ) -> None:
-    """The accuracy of the flow itself, beyond the finest test setting."""
+    """The score of the flow itself, beyond the finest test setting."""
     place = finest / BEYOND if train == "train_tolerance" else finest * BEYOND
-    known = flow[flow["accuracy"].notna()].assign(place=place)
+    known = flow[flow["score"].notna()].assign(place=place)
     for value, color in colors.items():
         runs = known[known[train] == value]
         errorbars(ax, runs, "place", color=color, marker=FLOW_MARKER, markersize=6)

@@ -10,11 +10,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from solverproof.evaluation.scores import score_of
 from solverproof.reporting.figures.style import (
     PAGE,
+    SCALES,
     SETTINGS_COLORMAP,
     label_panels,
     style_of,
+    with_score,
 )
 from solverproof.reporting.specifications import AdaptationSpec
 
@@ -22,7 +25,7 @@ MARKED = 10  # times at which the finer solvers of panel (c) are marked
 
 
 def figure(spec: AdaptationSpec, *inputs: Path) -> Figure:
-    """Test accuracy (a) and chosen step (b) of all seeds; the same of one seed (c, d).
+    """Test accuracy, or error, (a) and chosen step (b) of all seeds; the same of one seed (c, d).
 
     Panel (c) also has the accuracy with finer solvers.
 
@@ -31,7 +34,7 @@ def figure(spec: AdaptationSpec, *inputs: Path) -> Figure:
         inputs: `probes.csv` of every seed, then `checks.csv` of every seed.
     """
     half = len(inputs) // 2
-    probes, checks = _read(inputs[:half]), _read(inputs[half:])
+    probes, checks = with_score(_read(inputs[:half])), _read(inputs[half:])
     fig, axes = plt.subplots(2, 2, figsize=(PAGE, 4.4), sharex=True, height_ratios=(3, 2))
     seeds = sorted(probes["seed"].unique())
     colors = [
@@ -41,14 +44,14 @@ def figure(spec: AdaptationSpec, *inputs: Path) -> Figure:
     for seed, color in zip(seeds, colors, strict=True):
         own, chosen = probes[probes["seed"] == seed], checks[checks["seed"] == seed]
         deployed = own[own["role"] == "deployed"]
-        axes[0, 0].plot(
-            deployed["iteration"], 100 * deployed["accuracy"], color=color, label=f"seed {seed}"
-        )
+        axes[0, 0].plot(deployed["iteration"], deployed["score"], color=color, label=f"seed {seed}")
         _sizes(axes[1, 0], chosen, color)
         if seed == seeds[0]:
             _finer(axes[0, 1], own, spec.solver)
             _sizes(axes[1, 1], chosen, style_of(spec.solver).color)
     _label(axes, f"seed {seeds[0]}" if seeds else "no seed was trained far enough")
+    for ax in axes[0]:
+        ax.set_ylabel(SCALES[score_of(probes)].label)
     return fig
 
 
@@ -71,7 +74,7 @@ def _finer(ax: Axes, probes: pd.DataFrame, solver: str) -> None:
     color = style_of(solver).color
     ax.plot(
         deployed["iteration"],
-        100 * deployed["accuracy"],
+        deployed["score"],
         color=color,
         label=f"{style_of(solver).name} (training)",
     )
@@ -81,14 +84,13 @@ def _finer(ax: Axes, probes: pd.DataFrame, solver: str) -> None:
         rows = marked[marked["test_solver"] == name]
         label = f"{style_of(name).name}, finer" if name == solver else style_of(name).name
         ax.plot(
-            rows["iteration"], 100 * rows["accuracy"], style_of(name).marker,
+            rows["iteration"], rows["score"], style_of(name).marker,
             color=style_of(name).color, markersize=4, fillstyle="none", label=label,
         )  # fmt: skip
 
 
 def _label(axes: Any, shown: str) -> None:
     for above, below in axes.T:
-        above.set_ylabel("test accuracy (%)")
         below.set_xlabel("iteration")
         # Below the column, where it covers no data.
         below.legend(

@@ -1,5 +1,6 @@
 """The style of figures: sizes, colours, markers. A solver looks the same in all of them."""
 
+import math
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from matplotlib.lines import Line2D
 
 from solverproof.auditing.intervals import mean_interval
 from solverproof.evaluation.rows import UNTRAINED
+from solverproof.evaluation.scores import has_score, score_of
 from solverproof.files import write_atomically
 
 PAGE = 6.8  # width in inches
@@ -114,6 +116,26 @@ def label_panels(axes: Iterable[Axes]) -> None:
         ax.set_title(f"({chr(ord('a') + i)}) {title}", loc="left")
 
 
+class Scale(NamedTuple):
+    """How a score is drawn: its axis, and its limits if it has any."""
+
+    label: str
+    low: float
+    high: float
+
+
+SCALES = {
+    "accuracy": Scale("test accuracy (%)", 0, 100),
+    "error": Scale("test error (in deviations of the targets)", 0, math.inf),
+}
+
+
+def with_score(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of one task with the column `score`: accuracy in percent, or error."""
+    shown = 100 * table["accuracy"] if score_of(table) == "accuracy" else table["error"]
+    return table.assign(score=shown)
+
+
 def read_evaluations(evaluations: Path, drops: Path) -> pd.DataFrame:
     """`evaluations.csv` with a column that marks the runs of `drops.csv` that did not train."""
     table, of_runs = pd.read_csv(evaluations), pd.read_csv(drops)
@@ -124,18 +146,19 @@ def read_evaluations(evaluations: Path, drops: Path) -> pd.DataFrame:
 
 
 def errorbars(ax: Axes, runs: pd.DataFrame, place: str, **style: Any) -> None:
-    """Mean accuracy in percent at each place, with Student's intervals at 95 % over seeds."""
-    by_place = 100 * runs.pivot_table("accuracy", index="seed", columns=place)
+    """Mean score at each place, with Student's intervals at 95 % over seeds."""
+    by_place = runs.pivot_table("score", index="seed", columns=place)
     means, (low, high) = by_place.mean(), mean_interval(by_place)
+    scale = SCALES[score_of(runs)]
     # Student's interval does not know that accuracies lie between 0 and 100 %.
-    reach = [means - low.clip(lower=0), high.clip(upper=100) - means]
+    reach = [means - low.clip(lower=scale.low), high.clip(upper=scale.high) - means]
     ends = to_rgba(style["color"], 0.5)  # paler, for the means are what lines connect
     ax.errorbar(means.index, means, yerr=reach, elinewidth=0.5, ecolor=ends, **style)
 
 
 def count_failures(runs: pd.DataFrame) -> str:
     """How many runs failed or did not train, to append to a title; nothing when all trained."""
-    counts = {"failed": runs["accuracy"].isna().sum(), "untrained": runs["untrained"].sum()}
+    counts = {"failed": (~has_score(runs)).sum(), "untrained": runs["untrained"].sum()}
     told = " and ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     return f", {told} of {len(runs)}" if told else ""
 

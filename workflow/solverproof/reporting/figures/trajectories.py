@@ -21,6 +21,7 @@ from solverproof.reporting.figures.style import (
     read_evaluations,
     steps_axis,
     style_of,
+    with_score,
 )
 from solverproof.reporting.specifications import FlowSpec
 
@@ -37,7 +38,7 @@ def figure(spec: FlowSpec, fine: Path, coarse: Path, evaluations: Path, drops: P
     """
     table = read_evaluations(evaluations, drops)
     own = table[(table["task"] == spec.task) & (table["train_solver"] == spec.solver)]
-    own = own[(own["test_solver"] == spec.solver) & own["controller"].isna()]
+    own = with_score(own[(own["test_solver"] == spec.solver) & own["controller"].isna()])
     fig, axes = plt.subplots(2, 2, figsize=(PAGE, 5.6), height_ratios=(3, 2))
     for column, (trace, steps) in enumerate(((fine, spec.fine), (coarse, spec.coarse))):
         title = f"trained with {style_of(spec.solver).name}, $N$ = {steps}"
@@ -89,7 +90,7 @@ def _accuracy(ax: Axes, runs: pd.DataFrame, solver: str, train_steps: int) -> No
     marker, shown = style_of(solver).marker, runs[~runs["untrained"]]
     errorbars(ax, shown, "test_steps", color="0.5", marker=marker, markersize=4)
     own = runs[runs["test_steps"] == train_steps]
-    mean = 100 * own[~own["untrained"]]["accuracy"].mean()
+    mean = own[~own["untrained"]]["score"].mean()
     ax.plot(train_steps, mean, marker, color="black", markersize=6, zorder=5)
     steps_axis(ax, f"number of {style_of(solver).name} test steps $N$")
     ax.set(title=f"mean over seeds{count_failures(own)}", ylabel="test accuracy (%)")

@@ -99,10 +99,10 @@ class Check:
             solvers.
         tolerance: tolerance of an adaptive training solver.
         steps: number of steps of a fixed-step training solver.
-        train_accuracy: accuracy on the batch with the training setting.
+        train_score: accuracy on the batch with the training setting; of real values the error.
         test_solver, test_steps, test_tolerance: the more accurate setting.
-        test_accuracy: accuracy on the batch with the more accurate setting.
-        larger_accuracy: with the larger step size or tolerance that was tried; NaN if none was.
+        test_score: the same with the more accurate setting.
+        larger_score: with the larger step size or tolerance that was tried; NaN if none was.
         decision: the decision that followed.
         total_nfe: evaluations in the forward passes of training before the check.
         monitoring_nfe: evaluations of all checks up to this one, and of the first step size.
@@ -113,12 +113,12 @@ class Check:
     step_size: float | None
     tolerance: float | None
     steps: int | None
-    train_accuracy: float
+    train_score: float
     test_solver: str
     test_steps: int | None
     test_tolerance: float | None
-    test_accuracy: float
-    larger_accuracy: float
+    test_score: float
+    larger_score: float
     decision: Decision
     total_nfe: int
     monitoring_nfe: int

@@ -3,4 +3,5 @@
 FAMILIES = {
     "adaptation": "solverproof.training.controllers.paper_rule:PaperRule",
     "random": "solverproof.training.controllers.random_steps:RandomSteps",
+    "module": "solverproof.training.controllers.user_class:UserController",
 }

@@ -32,7 +32,8 @@ class PaperRule(Controller):
 
     Attributes:
         test_solver: the more accurate solver.
-        threshold: largest accepted difference of the two accuracies.
+        threshold: largest accepted difference of the two accuracies; of errors of real values the
+            largest relative one.
         interval: iterations between two checks.
         shrink: factor of the step size or tolerance on a violation, below 1.
         grow: factor that is tried otherwise, above 1.
@@ -97,7 +98,7 @@ class Rule:
     """When and by how much a step size or tolerance changes.
 
     Attributes:
-        threshold: largest accepted difference of two accuracies on a batch.
+        threshold: largest accepted difference of two scores on a batch; see `difference`.
         shrink: factor on a violation, below 1.
         grow: factor that is tried otherwise, above 1.
         finest: smallest step size (as a fraction of the horizon) or tolerance.
@@ -110,41 +111,50 @@ class Rule:
     finest: float
     coarsest: float = 1.0
 
-    def check(
-        self, size: float, train_accuracy: float, test_accuracy: float
-    ) -> tuple[float, Decision]:
-        """Compare the training solver with a more accurate one.
+    def check(self, size: float, difference: float) -> tuple[float, Decision]:
+        """Judge how much the training solver's score differs from that of a more accurate one.
 
         Returns:
             On a violation the next size, and `shrink`, or `finest` if it cannot shrink any more;
             otherwise the size to try, and `try`, or `coarsest` if there is no larger one.
         """
-        if self._violated(train_accuracy, test_accuracy):
+        if self._violated(difference):
             shrunk = max(self.finest, size * self.shrink)
             return shrunk, "shrink" if size > self.finest else "finest"
         return min(self.coarsest, size * self.grow), "try" if size < self.coarsest else "coarsest"
 
-    def confirm(
-        self, size: float, tried: float, accuracy: float, test_accuracy: float
-    ) -> tuple[float, Decision]:
-        """The next size after trying a larger one: the larger one, or on a violation the old."""
-        # As in the paper, compared with the test solver, not with the training solver's old step.
-        violated = self._violated(accuracy, test_accuracy)
-        return (size, "keep") if violated else (tried, "grow")
+    def confirm(self, size: float, tried: float, difference: float) -> tuple[float, Decision]:
+        """The next size after trying a larger one: the larger one, or on a violation the old.
 
-    def _violated(self, accuracy: float, test_accuracy: float) -> bool:
-        """Whether two accuracies differ too much; always if one is NaN (its solver gave up)."""
+        As in the paper, the difference is that from the test solver, not from the training solver's
+        old step.
+        """
+        return (size, "keep") if self._violated(difference) else (tried, "grow")
+
+    def _violated(self, difference: float) -> bool:
+        """Whether a difference is too large; always if it is NaN (a solver gave up)."""
         # `not <=` and not `>`, which would be False for NaN.
-        return not abs(accuracy - test_accuracy) <= self.threshold
+        return not difference <= self.threshold
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A batch under one setting: accuracy (NaN if the solver gave up) and NFE."""
+    """A batch under one setting: accuracy, or error of real values, and NFE.
+
+    The score is NaN if the solver gave up.
+    """
 
     setting: Setting
-    accuracy: float
+    score: float
     nfe: int
+
+
+def difference(batch: Batch, one: Measurement, other: Measurement) -> float:
+    """How much two measurements differ: accuracies absolutely, errors relative to the smaller."""
+    apart = abs(one.score - other.score)
+    if batch.targets.is_floating_point() and apart > 0:
+        return apart / min(one.score, other.score) if min(one.score, other.score) else math.inf
+    return apart
 
 
 class Adaptation:
@@ -224,7 +234,7 @@ class Adaptation:
         from solverproof.ode.initial_step import initial_step
 
         model = batch.model
-        state = model.field.pack(batch.x)
+        state = model.field.pack(model.start(batch.parameters, batch.x).detach())
         field = model.vector_field(batch.parameters)
         step, nfe = initial_step(field, state, self.solver.order)
         self.monitoring_nfe += nfe
@@ -235,7 +245,7 @@ class Adaptation:
         size, larger = self.size, math.nan
         own = self._measure(batch, self._setting(size))
         test = self._test(batch, own)
-        following, decision = self.rule.check(size, own.accuracy, test.accuracy)
+        following, decision = self.rule.check(size, difference(batch, own, test))
         self.recent_nfe.append(own.nfe)
         if decision == "try":
             following, decision, larger = self._try(batch, own, test)
@@ -247,7 +257,7 @@ class Adaptation:
     def _try(
         self, batch: Batch, own: Measurement, test: Measurement
     ) -> tuple[float, Decision, float]:
-        """The next size after trying a larger one, the decision, and the accuracy of the try.
+        """The next size after trying a larger one, the decision, and the score of the try.
 
         A tolerance is not raised while the NFE does not change: it would buy nothing. But then
         nothing would ever change it again, so while the NFE stays the same each try reaches one
@@ -266,9 +276,10 @@ class Adaptation:
         larger = own if setting == own.setting else self._measure(batch, setting)
         if idle and larger.nfe == own.nfe:
             self.reach = reach
-            return self.size, "unchanged", larger.accuracy
-        following, decision = self.rule.confirm(self.size, tried, larger.accuracy, test.accuracy)
-        return following, decision, larger.accuracy
+            return self.size, "unchanged", larger.score
+        apart = difference(batch, larger, test)
+        following, decision = self.rule.confirm(self.size, tried, apart)
+        return following, decision, larger.score
 
     def _growth_is_idle(self) -> bool:
         """Whether the tolerance has lately had no effect on the NFE."""
@@ -293,16 +304,16 @@ class Adaptation:
     def _measure(self, batch: Batch, setting: Setting) -> Measurement:
         import torch
 
+        from solverproof.models.losses import seed_scores
+
         # Counted apart from training, because the paper's NFE leave the checks out.
         with torch.no_grad():
             forward = batch.model(batch.parameters, batch.x, setting)
         (solution,) = forward.solutions
         self.monitoring_nfe += solution.nfe
-        # In double precision, because differences of accuracies are compared with a threshold.
-        right = (forward.logits.argmax(2) == batch.labels).cpu()  # not every device has float64
-        accuracy = right.double().mean().item()
         gave_up = solution.steps is None
-        return Measurement(setting, math.nan if gave_up else accuracy, solution.nfe)
+        score = math.nan if gave_up else seed_scores(forward.outputs, batch.targets).item()
+        return Measurement(setting, score, solution.nfe)
 
     def _note(
         self,
@@ -320,12 +331,12 @@ class Adaptation:
                 step_size=None if self.solver.is_adaptive else size,
                 tolerance=own.setting.tolerance,
                 steps=own.setting.steps,
-                train_accuracy=own.accuracy,
+                train_score=own.score,
                 test_solver=test.setting.solver.name,
                 test_steps=test.setting.steps,
                 test_tolerance=test.setting.tolerance,
-                test_accuracy=test.accuracy,
-                larger_accuracy=larger,
+                test_score=test.score,
+                larger_score=larger,
                 decision=decision,
                 total_nfe=batch.total_nfe[0],
                 monitoring_nfe=self.monitoring_nfe,

@@ -8,9 +8,9 @@ from plain import PlainClassifier, layers_of, plain_field
 from scipy import stats
 from torch import nn
 
-from solverproof.models.classifier import stack
 from solverproof.models.networks.conv import ConvField
 from solverproof.models.networks.mlp import MLPField
+from solverproof.models.neural_ode import stack
 from solverproof.ode.solvers import SOLVERS, Setting
 
 NOW = torch.zeros(())  # a time, which these fields ignore
@@ -63,12 +63,12 @@ def with_gradients(parameters):
 
 def model_of(name):
     network, shape = NETWORKS[name]
-    return classifier_of({"network": network, "classes": 3, "horizon": 1.0}, shape)
+    return classifier_of({"network": network, "outputs": 3, "horizon": 1.0}, shape)
 
 
 def losses_and_gradients(model, parameters, x):
     parameters, x = with_gradients(parameters), x.clone().requires_grad_()
-    logits = model(parameters, x, MIDPOINT).logits
+    logits = model(parameters, x, MIDPOINT).outputs
     logits.pow(2).sum().backward()
     return logits.detach(), {**{name: p.grad for name, p in parameters.items()}, "x": x.grad}
 
@@ -141,7 +141,7 @@ def test_a_field_leaves_its_input_unchanged(field):
 @every_network
 def test_the_classifier_is_the_flow_of_the_field_and_then_a_linear_layer(name):
     network, shape = NETWORKS[name]
-    model = classifier_of({"network": network, "classes": 3, "horizon": 1.7}, shape)
+    model = classifier_of({"network": network, "outputs": 3, "horizon": 1.7}, shape)
     parameters = model.initial(SEEDS)
     parameters["head.bias"] = torch.randn(len(SEEDS), 3)
     x = torch.randn(len(SEEDS), BATCH, *shape)
@@ -152,7 +152,7 @@ def test_the_classifier_is_the_flow_of_the_field_and_then_a_linear_layer(name):
     for i in range(len(SEEDS)):
         plain = PlainClassifier(model, parameters, i)
         torch.testing.assert_close(forward.state[i], plain.final_state(x[i], "rk4", 5), **EXACT)
-        torch.testing.assert_close(forward.logits[i], plain(x[i], "rk4", 5), **EXACT)
+        torch.testing.assert_close(forward.outputs[i], plain(x[i], "rk4", 5), **EXACT)
 
 
 @every_network
@@ -180,7 +180,7 @@ def test_initial_weights_are_those_of_kaiming_normal_in_pytorch_and_biases_zero(
     ids=["line", "image", "mlp"],
 )
 def test_weights_are_normal_with_variance_two_over_fan_in(network, shape, fans):
-    model = classifier_of({"network": network, "classes": 40, "horizon": 1.0}, shape)
+    model = classifier_of({"network": network, "outputs": 40, "horizon": 1.0}, shape)
     parameters = model.initial([0])
     keyed = {f"field.weight{i}": fan for i, fan in fans.items()} | {"head.weight": math.prod(shape)}
     for key, fan in keyed.items():
@@ -239,7 +239,7 @@ def test_states_of_one_seed_have_no_gradient_in_the_parameters_of_another(name):
     model = model_of(name)
     parameters = with_gradients(model.initial(SEEDS))
     x = torch.randn(len(SEEDS), BATCH, *model.shape)
-    model(parameters, x, Setting(SOLVERS["euler"], steps=2)).logits[1].pow(2).sum().backward()
+    model(parameters, x, Setting(SOLVERS["euler"], steps=2)).outputs[1].pow(2).sum().backward()
     for p in parameters.values():
         assert not p.grad[[0, 2]].any()
         assert p.grad[1].any()

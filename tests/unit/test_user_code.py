@@ -1,0 +1,99 @@
+"""Import paths: looked for without running anything, and told in one line."""
+
+import sys
+
+import pytest
+
+from solverproof.__main__ import main
+from solverproof.errors import InputError
+from solverproof.user_code import UserCodeError, found, guarded, missing
+
+SOURCE = """
+import json as js
+from math import pi as half
+
+raise SystemExit("planning must not run this")
+
+
+class Mine:
+    inside = 1
+
+
+def make():
+    local = 2
+
+
+named = Mine
+first, (second, *rest) = 1, (2, 3)
+if named:
+    conditional = 3
+"""
+
+
+@pytest.fixture(autouse=True)
+def module(tmp_path, monkeypatch):
+    (tmp_path / "my_code.py").write_text(SOURCE, encoding="utf-8")
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "__init__.py").write_text(SOURCE, encoding="utf-8")
+    (tmp_path / "my_package" / "inner.py").write_text("class Deep: ...", encoding="utf-8")
+    (tmp_path / "broken.py").write_text("def half(:\n", encoding="utf-8")
+    (tmp_path / "fails.py").write_text("import json\n1 / 0\n", encoding="utf-8")
+    (tmp_path / "starred.py").write_text("from my_code import *\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("my_code", "my_package", "broken", "fails", "starred"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"my_code:{name}" for name in ("Mine", "make", "named", "js", "half")),
+        *(f"my_code:{name}" for name in ("first", "second", "rest", "conditional")),
+        "my_package.inner:Deep",
+        "my_package:Mine",
+        "starred:anything",
+    ],
+)
+def test_a_name_that_a_module_binds_is_there_and_nothing_is_run(path):
+    assert missing(path) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("my_code:Mina", "no 'Mina' in my_code; did you mean 'Mine'?"),
+        ("my_code:inside", "no 'inside' in my_code; did you mean 'Mine'?"),
+        ("my_code:local", "no 'local' in my_code"),
+        ("nowhere:Mine", "no module named 'nowhere'"),
+        ("my_package.outer:Deep", "no module named 'my_package.outer'"),
+        ("broken:half", "broken.py, line 1: invalid syntax"),
+    ],
+)
+def test_what_is_not_there_is_told_in_one_line(path, message):
+    assert missing(path) == message
+
+
+def test_a_module_that_fails_while_it_is_imported_is_told_with_its_exception():
+    with pytest.raises(UserCodeError, match=r"^fails:x: ZeroDivisionError: division by zero$"):
+        found("fails:x")
+
+
+def test_an_error_that_is_meant_for_the_user_passes_a_guard_as_it_is():
+    with pytest.raises(InputError, match=r"^as it is$"), guarded("my_code:Mine"):
+        raise InputError("as it is")
+
+
+def test_the_traceback_of_the_users_code_goes_to_the_log_and_one_line_ends_it(
+    module, monkeypatch, capsys
+):
+    (module / "failing_data.py").write_text(
+        "def rings():\n    return undefined\n", encoding="utf-8"
+    )
+    monkeypatch.chdir(module)
+    spec = '{"family": "module", "path": "failing_data:rings", "options": {}, "classes": 2}'
+    assert main(["prepare", "--spec", spec, "--out", "data.safetensors"]) == 2
+    *traceback, last = capsys.readouterr().err.splitlines()
+    assert last == "solverproof: failing_data:rings: NameError: name 'undefined' is not defined"
+    assert any("failing_data.py" in line and "line 2" in line for line in traceback)
+    assert not any("solverproof/" in line for line in traceback)
