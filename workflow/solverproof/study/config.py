@@ -21,7 +21,7 @@ from solverproof.ode.tableaux import TableauError, parse
 from solverproof.study.fingerprint import module_hash
 from solverproof.training.controllers.base import Controller
 
-SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+SCHEMA = Path(__file__).with_name("config.schema.yaml")
 SELECTIONS = ("steps", "tolerances", "controlled")  # keys that select what is trained
 _EXPECTED = {
     "integer": "a whole number",
