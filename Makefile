@@ -1,5 +1,6 @@
 # The two commands: make figures, make test. Each creates .venv on first use.
-# make figures CONFIG=my.yaml lays your own configuration over the default one.
+# make figures CONFIG=my.yaml lays your own configuration over the default one. Options of pip are
+# variables, too: PIP_EXTRA_INDEX_URL=URL adds an index of packages, for example of CPU builds.
 CORES ?= all
 CONFIG ?=
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -45,7 +46,7 @@ format: $(TOOLS)
 	$(BIN)/ruff format
 	$(BIN)/snakefmt Snakefile workflow
 
-$(STUDY): envs/requirements.txt
+$(STUDY): envs/requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(PIP) -r $<
 	$(PIP) --no-deps --no-build-isolation --editable .

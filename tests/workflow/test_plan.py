@@ -34,6 +34,17 @@ def test_the_smoke_study_has_the_rules_of_the_default_study(clone):
     assert clone.plan("--configfile", "config/smoke.yaml").jobs.keys() == DEFAULT.keys()
 
 
+def test_the_tiny_study_has_the_rules_of_the_default_study_and_these_jobs(clone):
+    jobs = clone.plan("--directory", ".test").jobs
+    assert jobs == {
+        **dict.fromkeys(DEFAULT, 1),
+        "train": 2,
+        "adapt": 2,
+        "evaluate": 4,
+        "trace": 2,
+    }
+
+
 SUPPLEMENT = {
     "cifar10-cpu": {"train": 18, "adapt": 6},
     "mnist-cpu": {"train": 21, "adapt": 6},

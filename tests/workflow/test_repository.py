@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -43,6 +44,46 @@ def test_ci_runs_make_test(clone):
     script = clone.folder / ".ci" / "run"
     assert os.access(script, os.X_OK)
     assert "make test" in script.read_text(encoding="utf-8").splitlines()
+
+
+def test_github_runs_make_test_and_a_tiny_study_with_its_report(clone, tmp_path):
+    text = (clone.folder / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+    steps = yaml.safe_load(text)["jobs"]["test"]["steps"]
+    test, *commands = [shlex.split(step["run"]) for step in steps if "run" in step]
+    assert test == ["make", "test"]
+    assert [command[0] for command in commands] == [".venv/bin/snakemake"] * 2
+    study = clone.copy_to(tmp_path / "study")
+    for _, *arguments in commands:
+        outcome = study.snakemake(*arguments)
+        assert outcome.code == 0, outcome.text
+    report = study.folder / ".test" / "results" / "report.html"
+    assert "figure1_trajectories.pdf" in report.read_text(encoding="utf-8")
+
+
+def test_an_index_of_packages_reaches_pip(clone, tmp_path):
+    """As a variable of make, which hands it on in the environment; pip reads it there."""
+    copy = clone.copy_to(tmp_path / "clone").folder
+    (copy / ".venv").mkdir()
+    pip = "printenv PIP_EXTRA_INDEX_URL #"
+    given = ("PIP_EXTRA_INDEX_URL=file:///builds", f"PIP={pip}", "PYTHON=true")
+    make = ["make", "--silent", ".venv/study-installed", *given]
+    done = subprocess.run(make, cwd=copy, capture_output=True, text=True, check=False)
+    assert done.stdout == "file:///builds\n" * 2, done.stderr
+
+
+def test_git_ignores_all_that_a_study_leaves_but_the_page_about_it(clone, study):
+    subprocess.run(["git", "init", "--quiet"], cwd=study.folder, check=True)
+    files = ["git", "ls-files", "--others", "--exclude-standard"]
+    listed = subprocess.run(files, cwd=study.folder, capture_output=True, text=True, check=True)
+    kept = {str(file.relative_to(clone.folder)) for file in clone.listing()}
+    assert set(listed.stdout.splitlines()) - kept == {"tiny.yaml"}
+    assert "results/README.md" in listed.stdout
+
+
+def test_the_page_about_the_results_names_every_folder_of_them(study):
+    page = (study.results / "README.md").read_text(encoding="utf-8")
+    made = {file.name for file in study.results.iterdir() if file.is_dir()}
+    assert set(re.findall(r"^\| `(\w+)/`", page, re.MULTILINE)) == made | {"checkpoints"}
 
 
 def test_the_conda_environment_has_the_versions_of_the_requirements(clone):

@@ -220,7 +220,7 @@ def add_weight_decay(study, default):
     """A key of protocols that did not exist when the study ran, with the neutral value 0."""
     neutral = "neutral: 0.0" if default is None else f"neutral: 0.0, default: {default}"
     study.edit(
-        "workflow/schemas/config.schema.yaml",
+        "workflow/solverproof/study/config.schema.yaml",
         lambda schema: schema.replace(
             "        gradient:\n",
             f"        weight_decay: {{description: New., type: number, {neutral}}}\n"
@@ -277,7 +277,7 @@ def add_family(study):
     (study.folder / room / "constant.py").write_text(CONSTANT, encoding="utf-8")
     line = '    "constant": "solverproof.training.controllers.constant:Constant",\n'
     study.edit(f"{room}/families.py", lambda code: code.replace("}", f"{line}}}"))
-    study.edit("workflow/schemas/config.schema.yaml", lambda schema: f"{schema}{BLOCK}")
+    study.edit("workflow/solverproof/study/config.schema.yaml", lambda schema: f"{schema}{BLOCK}")
 
 
 BLOCK = """    constant:

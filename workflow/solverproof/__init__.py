@@ -1,1 +1,48 @@
-"""Is your Neural ODE solver-proof?"""
+"""Is your Neural ODE solver-proof?
+
+The public names are imported when they are first asked for, so that Snakemake, which imports this
+package to plan, does not wait for torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from solverproof.auditing.intervals import mean_interval, share_interval
+    from solverproof.errors import InputError
+    from solverproof.ode.integration import Solution, SolverError, solve, trajectory
+    from solverproof.ode.sample_control import solve_samples
+    from solverproof.ode.solvers import SOLVERS, Setting, Solver
+
+__version__ = "0.1.0"
+__all__ = [
+    "SOLVERS",
+    "InputError",
+    "Setting",
+    "Solution",
+    "Solver",
+    "SolverError",
+    "mean_interval",
+    "share_interval",
+    "solve",
+    "solve_samples",
+    "trajectory",
+]
+_MODULES = {
+    "auditing.intervals": ("mean_interval", "share_interval"),
+    "errors": ("InputError",),
+    "ode.integration": ("Solution", "SolverError", "solve", "trajectory"),
+    "ode.sample_control": ("solve_samples",),
+    "ode.solvers": ("SOLVERS", "Setting", "Solver"),
+}
+
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for one of these
+
+    def __getattr__(name: str) -> object:
+        for module, names in _MODULES.items():
+            if name in names:
+                return getattr(import_module(f"{__name__}.{module}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

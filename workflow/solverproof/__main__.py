@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from solverproof import __version__
 from solverproof.errors import InputError
 from solverproof.user_code import UserCodeError, own_part
 
@@ -240,10 +241,9 @@ def _tensors(path: Path) -> dict[str, Any]:
     return {name: torch.from_numpy(array) for name, array in read_arrays(path).items()}
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m solverproof", description="Is your Neural ODE solver-proof?"
-    )
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description="Is your Neural ODE solver-proof?")
+    parser.add_argument("--version", action="version", version=f"solverproof {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True)
 
     def verb(
@@ -286,14 +286,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = "python -m solverproof") -> int:
     """Run one verb.
+
+    Args:
+        arguments: the words after the command; by default those that it was called with.
+        prog: what the user typed to call it, for the help.
 
     Returns:
         The exit status: 0 on success; 2, with one line on standard error, if the user has something
         to fix.
     """
-    args = _parser().parse_args(arguments)
+    args = _parser(prog).parse_args(arguments)
     try:
         args.run_verb(args)
     except InputError as error:
@@ -306,6 +310,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     print(f"solverproof: {message}", file=sys.stderr)
     return 2
+
+
+def command() -> int:
+    """Run one verb as the command `solverproof`.
+
+    Like `python -m` it looks into the working directory first, which may hold the user's networks.
+    """
+    sys.path.insert(0, str(Path.cwd()))
+    return main(prog="solverproof")
 
 
 if __name__ == "__main__":

@@ -227,3 +227,9 @@ def test_a_linear_field_over_another_horizon_ends_at_the_exponential():
     state = torch.ones(1, dtype=torch.float64)
     end = solve(autonomous(torch.neg), state, steps_of("rk4", 100), horizon=3.0).state
     assert end.item() == pytest.approx(math.exp(-3.0), rel=1e-7)
+
+
+def test_a_trajectory_with_a_solver_that_chooses_its_steps_is_refused():
+    adaptive = Setting(SOLVERS["dopri5"], tolerance=0.1)
+    with pytest.raises(ValueError, match="dopri5 chooses its own steps; give trajectory a solver"):
+        trajectory(STILL, START, adaptive, horizon=1.0)

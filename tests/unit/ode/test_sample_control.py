@@ -114,3 +114,8 @@ def test_a_state_at_rest_stays_there():
     assert solve_samples(lambda _, z: 0 * z, state, setting, horizon=1.0).state.tolist() == (
         state.tolist()
     )
+
+
+def test_a_solver_of_equal_steps_is_refused():
+    with pytest.raises(ValueError, match="euler takes equal steps, the same for every sample"):
+        solve_samples(lambda _, z: -z, torch.ones(2, 1), Setting(SOLVERS["euler"], 4), horizon=1.0)

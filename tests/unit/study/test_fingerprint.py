@@ -252,7 +252,8 @@ def test_the_package_imports_its_own_modules_only_in_the_way_the_hash_can_follow
             assert not any(alias.name.split(".")[0] == "solverproof" for alias in node.names)
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0
-            assert node.module != "solverproof"
+            if node.module == "solverproof":
+                assert [alias.name for alias in node.names] == ["__version__"]
             if node.module.startswith("solverproof."):
                 names = {
                     f"{node.module.removeprefix('solverproof.')}.{alias.name}"

@@ -1,3 +1,7 @@
+import re
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from solverproof.files import write_json
@@ -37,3 +41,19 @@ def test_a_run_is_told_with_versions_threads_machine_and_commit(monkeypatch):
     assert found["machine"]["cores"] >= 1
     monkeypatch.setenv("PATH", "")
     assert provenance()["commit"] is None  # without git
+
+
+def test_the_commit_is_that_of_a_repository_which_tracks_the_code_and_of_no_other(
+    tmp_path, monkeypatch
+):
+    copy = tmp_path / "provenance.py"
+    copy.write_bytes(Path(module.__file__).read_bytes())
+    monkeypatch.setattr(module, "__file__", str(copy))
+    git = ["git", "-c", "user.name=N", "-c", "user.email=e"]
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    commit = [*git, "commit", "--quiet", "--allow-empty", "--message=."]
+    subprocess.run(commit, cwd=tmp_path, check=True)
+    assert provenance()["commit"] is None
+    subprocess.run(["git", "add", copy.name], cwd=tmp_path, check=True)
+    subprocess.run(commit, cwd=tmp_path, check=True)
+    assert re.fullmatch("[0-9a-f]{40}", provenance()["commit"])

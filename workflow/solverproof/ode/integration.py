@@ -162,9 +162,15 @@ def _complaint(message: str) -> tuple[str, str]:
 
 
 def trajectory(field: VectorField, state: Tensor, setting: Setting, *, horizon: float) -> Solution:
-    """Like `solve` with a fixed-step solver, but returns the states at all steps + 1 times."""
+    """Like `solve` with a solver of equal steps, but returns the states at all steps + 1 times.
+
+    Raises:
+        ValueError: if the solver is adaptive.
+    """
+    if setting.steps is None:
+        name = setting.solver.name
+        raise ValueError(f"{name} chooses its own steps; give trajectory a solver of equal steps")
     counted = _Counted(field)
-    assert setting.steps is not None
     # The output times are the grid itself, so no state is interpolated.
     grid = _grid(setting.steps)(None, None, _ends(horizon, state))
     states = odeint(counted, state, grid, method=name_in_torchdiffeq(setting.solver))

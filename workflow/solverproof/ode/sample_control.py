@@ -79,8 +79,13 @@ def solve_samples(
     Returns:
         The final states, NaN for samples whose solver gave up. Evaluations and steps are the most
         that any sample took.
+
+    Raises:
+        ValueError: if the solver is not adaptive.
     """
-    assert setting.tolerance is not None
+    if setting.tolerance is None:
+        name = setting.solver.name
+        raise ValueError(f"{name} takes equal steps, the same for every sample; use solve")
     method, tolerance = method_in_torchdiffeq(setting.solver), setting.tolerance
     tableau = method.tableau._make(_like(state, part) for part in method.tableau)
     stages, nfe = len(tableau.alpha), TO_START

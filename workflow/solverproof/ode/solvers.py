@@ -87,6 +87,7 @@ _BUILT_IN = (
     ),
 )
 SOLVERS: Mapping[str, Solver] = MappingProxyType({solver.name: solver for solver in _BUILT_IN})
+"""The methods of torchdiffeq, by name; they cannot be changed."""
 # names in torchdiffeq: fixed_adams is an alias of implicit_adams, scipy_solver has no gradients
 METHODS = frozenset([*SOLVERS, "fixed_adams", "scipy_solver"])
 

@@ -21,7 +21,7 @@ from solverproof.ode.tableaux import TableauError, parse
 from solverproof.training.controllers.base import Controller
 from solverproof.user_code import missing
 
-SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+SCHEMA = Path(__file__).with_name("config.schema.yaml")
 SELECTIONS = ("steps", "tolerances", "controlled")  # keys that select what is trained
 _EXPECTED = {
     "integer": "a whole number",

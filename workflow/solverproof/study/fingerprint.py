@@ -20,7 +20,8 @@ def code_hash(*modules: str) -> str:
     It is taken from the syntax trees without what changes no result: comments, docstrings and
     formatting, annotations of functions (those of classes count, because dataclasses are made from
     them), and imports for type checkers only. Packages that contain a module are not followed, so
-    their `__init__` files hold nothing but a docstring.
+    their `__init__` files hold nothing but a docstring; the one at the top, which says what is
+    public, computes nothing.
 
     Args:
         modules: names below `solverproof`, such as "training.loop".

@@ -61,11 +61,16 @@ def _processor() -> str:
 
 def _commit() -> str | None:
     """The commit of the code, with a plus sign if there are uncommitted edits."""
-    describe = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
-    here = Path(__file__).parent
     try:
-        return subprocess.run(
-            describe, cwd=here, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        # An installed copy may lie in somebody's repository, whose commit says nothing of it.
+        _git("ls-files", "--error-unmatch", __file__)
+        return _git("describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def _git(*arguments: str) -> str:
+    command, here = ["git", *arguments], Path(__file__).parent
+    return subprocess.run(
+        command, cwd=here, capture_output=True, text=True, check=True
+    ).stdout.strip()
