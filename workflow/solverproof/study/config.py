@@ -79,12 +79,17 @@ def read(files: Sequence[Path]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for file in files:
         content = _read(file)
-        # The first file may say that nothing is selected so; in a later one it changes nothing.
-        for key in () if file.samefile(files[0]) else _empty_selections(content):
-            remedy = "write null to select nothing"
-            raise InputError(f"{file}: {_dotted(key)}: {{}} changes nothing here; {remedy}")
+        if not file.samefile(files[0]):
+            _refuse_empty_selections(file, content)
         _merge(merged, content)
     return merged
+
+
+def _refuse_empty_selections(overlay: Path, content: Mapping[str, Any]) -> None:
+    """An empty mapping reads as if it selected nothing, but merged into another it does nothing."""
+    for key in _empty_selections(content):
+        remedy = "write null to select nothing"
+        raise InputError(f"{overlay}: {_dotted(key)}: {{}} changes nothing here; {remedy}")
 
 
 def _empty_selections(content: Mapping[str, Any]) -> Iterator[Key]:
