@@ -53,7 +53,7 @@ def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> dict[st
     return filled
 
 
-def solver_definitions(files: Sequence[Path]) -> Mapping[str, Any]:
+def solver_definitions(files: Sequence[Path]) -> dict[str, Any]:
     """Definitions of solvers: those that come with the package, and those of YAML files.
 
     What else the files hold is not looked at, so an overlay may stand alone.
@@ -61,7 +61,7 @@ def solver_definitions(files: Sequence[Path]) -> Mapping[str, Any]:
     Raises:
         InputError: on the first error, naming file, key and remedy.
     """
-    config = {"solvers": read(files).get("solvers", {})}
+    config: dict[str, dict[str, Any]] = {"solvers": read(files).get("solvers", {})}
     _add_shipped(config)
     for key, message in chain(_schema_problems(config), _unusable_tableaux(config)):
         if "solvers" in key[:1]:
