@@ -226,7 +226,7 @@ def as_if_finished(clone, tmp_path_factory):
         file = study.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text('{"versions": {}}' if file.name == "run.json" else "", encoding="utf-8")
-    study.run("--touch", cores=1)
+    study.run("--touch", "--forceall", cores=1)
     return study
 
 

@@ -66,6 +66,12 @@ GPUS = of_cell(needs.gpus) if WANT_GPUS else 0
 ENVIRONMENT = "../../envs/solverproof.yaml"
 
 
+def tell_leftovers(made):
+    if earlier := leftovers(Path(RESULTS), made):
+        told = f"of an earlier selection, not made by this one: {', '.join(earlier)}"
+        print(f"solverproof: {told}", file=sys.stderr)
+
+
 wildcard_constraints:
     task=r"[^/]+",
     cell=r"[^/]+/[^/]+/[^/]+/seeds-\d+-\d+",
