@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from dataclasses import MISSING, fields
 from pathlib import Path
 
@@ -87,6 +88,13 @@ def test_planning_loads_nothing_heavy():
     run = [sys.executable, "-c", plan, str(config)]
     done = subprocess.run(run, cwd=PACKAGE.parent, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_files_that_modules_read_are_data_of_the_package():
+    data = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.yaml")}
+    settings = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = settings["tool"]["setuptools"]["package-data"]["solverproof"]
+    assert data == {path for path in listed if path.endswith(".yaml")}
 
 
 def test_packages_below_the_top_hold_nothing_but_a_docstring():

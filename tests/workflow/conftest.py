@@ -19,17 +19,17 @@ REPOSITORY = Path(__file__).parents[2]
 PAGE = Path("results/README.md")  # the only file there that comes with a clone
 GENERATED = {".git", ".venv", ".snakemake", "results", "downloads", "__pycache__"}
 TARGETS = {"study", "all", "tables", "figures"}
-# Two tasks, six cells: of spheres two that take long enough to be interrupted, one with an adaptive
-# solver and two with a controller; of digits one.
+# Two tasks and the default solvers, six cells: of spheres two that take long enough to be
+# interrupted, one with an adaptive solver and two with a controller; of digits one.
 TINY = """
 results: results
-select: {tasks: [sphere2, digits], solvers: [euler, fehlberg2], seeds: [0-1]}
+select: {tasks: [sphere2, digits], solvers: [euler, rk4, fehlberg2, dopri5], seeds: [0-1]}
 steps:
-  sphere2: {euler: [2, 4]}
+  sphere2: {euler: [2, 4], rk4: null}
   digits: {euler: [1]}
 tolerances:
-  sphere2: {fehlberg2: [0.1]}
-  digits: {fehlberg2: []}
+  sphere2: {fehlberg2: [0.1], dopri5: null}
+  digits: null
 controlled:
   sphere2: {euler: [adapt_midpoint]}
   digits: {euler: []}
@@ -76,6 +76,22 @@ class Outcome:
     def jobs(self):
         """Number of jobs per rule."""
         return dict(Counter(rule for rule, _ in self.started))
+
+    @property
+    def outputs(self):
+        """All files that the jobs make."""
+        return self._files("output", r"\w+")
+
+    @property
+    def tabulated(self):
+        """The cells that the tables are made of."""
+        evaluations = self._files("input", "tabulate")
+        return {file.partition("evaluations/")[2].removesuffix(".csv") for file in evaluations}
+
+    def _files(self, key, rule):
+        jobs = rf"^ *(?:local)?rule {rule}:\n(?: +\w+: .*\n)*? +{key}: (.*)$"
+        found = re.findall(jobs, self.text, re.MULTILINE)
+        return {file for files in found for file in files.split(", ")}
 
     def cells(self, rule):
         return {values.removeprefix("cell=") for name, values in self.started if name == rule}
@@ -202,6 +218,24 @@ def finished(clone, tmp_path_factory):
             study.run()
             study.folder.rename(shared / "finished")
     return Study(shared / "finished")
+
+
+@pytest.fixture(scope="session")
+def as_if_finished(clone, tmp_path_factory):
+    """The default study as Snakemake sees it after a run, of empty files; tests leave it as is."""
+    study = clone.copy_to(tmp_path_factory.mktemp("as_if") / "study")
+    for path in study.plan().outputs:
+        file = study.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text('{"versions": {}}' if file.name == "run.json" else "", encoding="utf-8")
+    study.run("--touch", "--forceall", cores=1)
+    return study
+
+
+@pytest.fixture
+def default(as_if_finished, tmp_path):
+    """A copy of it, file times and all."""
+    return as_if_finished.copy_to(tmp_path / "default")
 
 
 @pytest.fixture

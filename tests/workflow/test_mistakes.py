@@ -60,6 +60,21 @@ MISTAKES = {
         "protocols.digits.learning_rate",
         "write 1.0e-3",
     ),
+    "an empty mapping where a selection is meant to be emptied": (
+        "controlled: {}",
+        "controlled",
+        "write null to select nothing",
+    ),
+    "an empty mapping for a task": (
+        "steps: {digits: {}}",
+        "steps.digits",
+        "write null to select nothing",
+    ),
+    "another method by the name of one that comes with the package": (
+        "solvers: {ralston2: {order: 1, c: [0], a: [[]], b: [1]}}",
+        "solvers.ralston2",
+        "write another name",
+    ),
     "more classes than outputs": (
         "tasks: {digits: {classes: 5}}",
         "tasks.digits.classes",
@@ -116,3 +131,20 @@ def test_a_missing_overlay_is_named(refused):
     # Snakemake fails on it with a traceback before it reads a Snakefile; the last line is clear
     told = "\n".join(lines).strip().splitlines()[-1]
     assert told == f"FileNotFoundError: [Errno 2] No such file or directory: {str(file)!r}"
+
+
+NO_CELL = "digits/euler/steps-1/seeds-0-1"
+
+
+@pytest.mark.parametrize("option", ["--forcerun", "--"])
+@pytest.mark.parametrize("folder", ["models", "evaluations"])
+def test_a_path_that_is_no_cell_is_told_in_one_line_with_cells_that_are_near(clone, option, folder):
+    file = {"models": "/weights.safetensors", "evaluations": ".csv"}[folder]
+    before = clone.listing()
+    outcome = clone.snakemake("--cores", 1, option, f"results/{folder}/{NO_CELL}{file}")
+    assert outcome.code == 1
+    _, _, told = outcome.text.partition("Building DAG of jobs...\n")
+    (line,) = told.splitlines()
+    assert line.startswith(f"solverproof: {NO_CELL} is no cell of this study; write for example ")
+    assert "digits/euler/steps-1/seeds-0-4" in line
+    assert clone.listing() == before  # no lock is left

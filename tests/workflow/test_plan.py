@@ -1,5 +1,8 @@
 """What the configurations that come with the study imply."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 pytestmark = pytest.mark.workflow
@@ -70,7 +73,82 @@ def test_every_overlay_of_the_supplement_implies_its_cells(clone, overlay, train
 
 def test_every_overlay_is_tested(clone):
     overlays = {file.stem for file in (clone.folder / "config").glob("*.yaml")}
-    assert overlays == {"config", "smoke", "solvers", *SUPPLEMENT}
+    assert overlays == {"config", "smoke", *SUPPLEMENT}
+
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+# of the table of figures and tables: the first file of a row, and the row's command
+ROWS = re.findall(r"(?m)^\| [^|]+ \| `((?:figures|tables)/[^`]+)`[^|]* \| `([^`]+)` \|$", README)
+
+
+def test_the_readme_names_every_table_and_every_kind_of_figure(clone):
+    named = {re.sub(r"[A-Z_]{4,}.*", "", file.partition(".")[0]) for file, _ in ROWS}
+    made = clone.plan().outputs
+    files = {Path(path) for path in made if path.startswith(("results/figures", "results/tables"))}
+    assert len(ROWS) == 9
+    for file in files:
+        assert any(str(file.relative_to("results")).startswith(name) for name in named), file
+
+
+@pytest.mark.parametrize(("file", "command"), ROWS, ids=[file for file, _ in ROWS])
+def test_a_command_of_the_readme_makes_its_file_of_the_default_study(clone, file, command):
+    program, *options = command.split()
+    assert program == "snakemake"
+    pattern = re.sub(r"TASK\w*", r"[a-z0-9_]+", re.escape(file))
+    made = [
+        path for path in clone.plan(*options).outputs if re.fullmatch(f"results/{pattern}", path)
+    ]
+    assert len(made) == 1
+
+
+def planned_with(clone, folder, *overlays):
+    """Rules and their numbers of jobs of the default study under overlays."""
+    files = [folder / f"{i}.yaml" for i in range(len(overlays))]
+    for file, overlay in zip(files, overlays, strict=True):
+        file.write_text(overlay, encoding="utf-8")
+    return clone.plan("--configfile", "config/config.yaml", *files)
+
+
+@pytest.mark.parametrize(
+    ("overlay", "dropped"),
+    [
+        ("controlled: null", {"adapt": 15}),
+        ("tolerances: null", {"train": 6}),
+        ("steps: null", {"train": 18}),
+        ("controlled: {digits: null}", {"adapt": 10}),
+        ("steps: {sphere2: {rk4: null}}", {"train": 5}),
+    ],
+)
+def test_null_deselects_what_is_below_it_and_no_more(clone, tmp_path, overlay, dropped):
+    jobs = planned_with(clone, tmp_path, overlay).jobs
+    trained = {rule: DEFAULT[rule] - jobs.get(rule, 0) for rule in ("train", "adapt")}
+    assert {rule: count for rule, count in trained.items() if count} == dropped
+
+
+def test_what_one_overlay_deselects_a_later_one_selects_anew(clone, tmp_path):
+    anew = "controlled: {digits: {euler: [random]}}"
+    outcome = planned_with(clone, tmp_path, "controlled: null", anew)
+    assert outcome.cells("adapt") == {f"digits/euler/random/seeds-{i}-{i}" for i in range(5)}
+
+
+def test_a_value_of_the_command_line_wins_over_all_files(clone):
+    outcome = clone.plan("--config", "results=elsewhere")
+    assert {path.partition("/")[0] for path in outcome.outputs} == {"elsewhere"}
+
+
+def test_a_configuration_that_replaces_the_default_one_is_not_laid_over_it(clone, tmp_path):
+    minimal = """
+        select: {tasks: [toy], solvers: [euler], seeds: [0]}
+        steps: {toy: {euler: [4]}}
+        tasks: {toy: {data: {family: digits}, network: net, protocol: short}}
+        networks: {net: {family: conv, channels: 4}}
+        protocols: {short: {iterations: 5, batch: 4, learning_rate: 0.1}}
+        controlled: {}
+    """
+    file = tmp_path / "own.yaml"
+    file.write_text(minimal, encoding="utf-8")
+    outcome = clone.plan("--replace-workflow-config", "--configfile", file)
+    assert outcome.cells("evaluate") == {"toy/euler/steps-4/seeds-0-0"}
 
 
 def test_the_linter_has_nothing_to_say(clone):

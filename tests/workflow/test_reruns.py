@@ -1,6 +1,7 @@
 """Nothing runs twice without a reason, and a change re-runs what it can affect, and no more."""
 
 import os
+import re
 
 import pytest
 import yaml
@@ -184,6 +185,37 @@ def test_one_more_block_of_seeds_trains_one_cell_per_setting_and_none_again(stud
     assert outcome.cells("train") == {f"{setting}/seeds-2-3" for setting in SETTINGS}
     assert outcome.cells("adapt") == adapted
     assert outcome.cells("evaluate") == adapted | outcome.cells("train")
+
+
+SHIPPED = "workflow/solverproof/ode/shipped.yaml"
+KUTTA3 = """
+  order: 3
+  c: [0, 1/2, 1]
+  a: [[], [1/2], [-1, 2]]
+  b: [1/6, 2/3, 1/6]
+"""
+
+
+def test_a_solver_that_comes_with_the_package_is_used_by_its_name_and_identified_by_its_numbers(
+    study,
+):
+    study.change("""
+        select: {solvers: [euler, rk4, fehlberg2, dopri5, ssprk3]}
+        steps: {sphere2: {ssprk3: [2]}}
+        test: {solvers: {ssprk3: [ssprk3, classic_rk4]}}
+    """)
+    outcome = study.run()
+    cell = "sphere2/ssprk3/steps-2/seeds-0-1"
+    assert outcome.cells("train") == outcome.cells("evaluate") == {cell}
+    tables = study.contents("tables")["tables/evaluations.csv"].decode()
+    rows = [row.split(",") for row in tables.splitlines() if row.startswith("sphere2,ssprk3,")]
+    assert {"ssprk3", "classic_rk4"} <= {field for row in rows for field in row}
+    study.edit(SHIPPED, lambda text: f"{text}kutta3:{KUTTA3}")
+    assert study.plan().jobs == {}
+    study.edit(SHIPPED, lambda text: re.sub(r"(?s)(?<=\nssprk3:)\n.*?(?=\w+:\n)", KUTTA3, text))
+    outcome = study.plan()
+    assert outcome.cells("train") == outcome.cells("evaluate") == {cell}
+    assert "adapt" not in outcome.jobs
 
 
 def test_one_more_test_solver_evaluates_again_without_training(study):

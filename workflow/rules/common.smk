@@ -11,14 +11,16 @@ sys.path[:0] = [
     PACKAGE,
     os.getcwd(),
 ]  # the working directory may hold the user's own networks
+from snakemake.utils import update_config
 from solverproof.errors import InputError
 from solverproof.specifications import canonical
 from solverproof.study import resources as needs
 from solverproof.study import specifications as specs
 from solverproof.study import wildcards
 from solverproof.study.cells import Study
-from solverproof.study.config import load
+from solverproof.study.config import load, read
 from solverproof.study.fingerprint import code_hash
+from solverproof.study.leftovers import leftovers
 from solverproof.study.provenance import upgrades
 from solverproof.study.workload import training_work
 
@@ -31,10 +33,17 @@ os.environ.update(
     )
 )
 
-# Snakemake lists the files of the command line first, though they win over the workflow's own.
+# Snakemake lists the files of the command line first, though they win over the workflow's own. It
+# also merges them among themselves first, so a null that deselects would be lost where a later file
+# selects anew: they are merged here.
 OVERLAYS = workflow.overwrite_configfiles
+REPLACED = workflow.config_settings.replace_workflow_config
+BASE = [] if REPLACED else workflow.configfiles[len(OVERLAYS) :]
+CONFIG_FILES = [Path(file) for file in (*BASE, *OVERLAYS)]
 try:
-    STUDY = Study(load(config, [*workflow.configfiles[len(OVERLAYS) :], *OVERLAYS]))
+    MERGED = read(CONFIG_FILES)
+    update_config(MERGED, workflow.config_settings.config)  # what --config sets
+    STUDY = Study(load(MERGED, CONFIG_FILES))
 except InputError as error:
     sys.exit(f"solverproof: {error}")
 
@@ -55,6 +64,12 @@ of_attempt = partial(wildcards.of_attempt, CELLS)
 WANT_GPUS = any(map(needs.wants_gpu, STUDY.tasks.values()))
 GPUS = of_cell(needs.gpus) if WANT_GPUS else 0
 ENVIRONMENT = "../../envs/solverproof.yaml"
+
+
+def tell_leftovers(made):
+    if earlier := leftovers(Path(RESULTS), made):
+        told = f"of an earlier selection, not made by this one: {', '.join(earlier)}"
+        print(f"solverproof: {told}", file=sys.stderr)
 
 
 wildcard_constraints:

@@ -187,11 +187,12 @@ def check(args: argparse.Namespace) -> None:
     print(sizing(cells))
 
 
-def solvers(_: argparse.Namespace) -> None:
+def solvers(args: argparse.Namespace) -> None:
     """Print the solvers one can train with: order, stages, kind, source."""
-    from solverproof.ode.solvers import table
+    from solverproof.ode.solvers import known_solvers, table
+    from solverproof.study.config import solver_definitions
 
-    print(table())
+    print(table(known_solvers(solver_definitions(args.files))))
 
 
 def keys(_: argparse.Namespace) -> None:
@@ -276,7 +277,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     verb(check, spec=False).add_argument(
         "files", type=Path, nargs="+", help="YAML files, later ones over earlier ones"
     )
-    verb(solvers, spec=False)
+    verb(solvers, spec=False).add_argument(
+        "files", type=Path, nargs="*", help="YAML files that define further ones"
+    )
     verb(keys, spec=False)
     verb(memory, "out", spec=False)
     verb(bench, spec=False).add_argument("--repeats", type=int, default=15)

@@ -1,18 +1,15 @@
 import re
 from decimal import Context, Decimal
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from solverproof.ode.shipped import shipped
 from solverproof.ode.tableaux import TableauError, _condition, order_of, parse, trees
 
-SHIPPED = yaml.safe_load(
-    (Path(__file__).parents[3] / "config" / "solvers.yaml").read_text(encoding="utf-8")
-)["solvers"]
+SHIPPED = shipped()
 RK4 = SHIPPED["classic_rk4"]
 HEUN_EULER = SHIPPED["heun_euler"]
 BOGACKI_SHAMPINE = {

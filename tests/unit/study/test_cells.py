@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from solverproof.datasets.user_file import _checksum
 from solverproof.files import sha256_of
+from solverproof.ode.shipped import shipped
 from solverproof.ode.solvers import SOLVERS, Setting
 from solverproof.reporting.specifications import FlowSpec
 from solverproof.specifications import Specification, canonical
@@ -390,6 +391,36 @@ def test_a_solver_of_the_configuration_is_in_the_specifications_that_use_it_with
         exact = {"order": 2, "c": ["0", "1"], "a": [[], ["1"]], "b": ["1/2", "1/2"]}
         assert own == ([{"name": "mine", **exact}] if cell.solver.name == "rk4" else [])
         assert "mine" not in canonical(training_spec(cell))
+
+
+def test_a_solver_that_comes_with_the_package_is_in_the_specifications_by_its_numbers(study):
+    study["select"]["solvers"].append("ralston2")
+    study["steps"]["sphere2"]["ralston2"] = [4]
+    config = loaded(study)
+    (cell,) = (cell for cell in config.cells if cell.solver.name == "ralston2")
+    exact = {"c": ["0", "2/3"], "a": [[], ["2/3"]], "b": ["1/4", "3/4"]}
+    ralston2 = {"name": "ralston2", "order": 2, **exact}
+    assert training_spec(cell).to_json()["setting"] == {"solver": ralston2, "steps": 4}
+    assert evaluation_spec(cell).to_json()["solvers"] == [ralston2]
+    assert tables_spec(config).to_json()["own_solvers"] == [ralston2]
+    assert accuracy_spec(config, "sphere2").to_json()["own_solvers"] == [ralston2]
+
+
+def test_a_solver_that_comes_with_the_package_is_the_same_where_a_configuration_defines_it(study):
+    study["select"]["solvers"].append("tsit5")
+    study["tolerances"]["sphere2"]["tsit5"] = [0.1]
+    known = [canonical(training_spec(cell)) for cell in loaded(study).cells]
+    study["solvers"] = {"tsit5": {**shipped()["tsit5"], "source": "written out, as it used to be"}}
+    assert [canonical(training_spec(cell)) for cell in loaded(study).cells] == known
+
+
+def test_solvers_that_come_with_the_package_and_are_not_used_are_in_no_specification(study):
+    config = loaded(study)
+    assert "own_solvers" not in tables_spec(config).to_json()
+    specs = [
+        canonical(spec(cell)) for spec in (training_spec, evaluation_spec) for cell in config.cells
+    ]
+    assert not any(name in spec for name in shipped() for spec in specs)
 
 
 def test_a_file_is_part_of_the_specification_by_its_content(study, tmp_path):

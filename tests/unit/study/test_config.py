@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from solverproof.__main__ import main
 from solverproof.errors import InputError
+from solverproof.ode.shipped import shipped
+from solverproof.ode.solvers import SOLVERS
 from solverproof.study.cells import Study
 from solverproof.study.config import SCHEMA, load, read, seed_blocks
 from solverproof.study.resources import sizing
@@ -82,13 +84,8 @@ def test_a_minimal_configuration_is_filled_with_all_defaults():
     }
     assert filled["protocols"]["short"]["history_every"] == 50
     assert filled["protocols"]["short"]["gradient"] == "backpropagation"
-    assert (
-        filled["tolerances"]
-        == filled["controlled"]
-        == filled["controllers"]
-        == filled["solvers"]
-        == {}
-    )
+    assert filled["tolerances"] == filled["controlled"] == filled["controllers"] == {}
+    assert filled["solvers"] == shipped()
 
 
 @pytest.mark.parametrize("task", ["sphere2", "digits"])
@@ -202,6 +199,11 @@ NEW_KEYS = [
         "embedded_order",
     ),
     ("solvers.rk4", {"order": 1, "c": [0], "a": [[]], "b": [1]}, "torchdiffeq has a method 'rk4'"),
+    (
+        "solvers.ralston2",
+        {"order": 2, "c": [0, 1], "a": [[], [1]], "b": [0.5, 0.5]},
+        "another method 'ralston2' comes with the package; write another name",
+    ),
 ]
 
 
@@ -457,7 +459,7 @@ def test_a_name_that_is_unknown_is_told_with_a_suggestion(key, value, where, wha
         (STEPS, [True], f"{STEPS}[0]:", "True is not a whole number"),
         (STEPS, [2, 8, 2], f"{STEPS}:", "2 is given twice; remove one"),
         (STEPS, 8, f"{STEPS}:", "8 is not a list, for example [1, 2]"),
-        (STEPS, None, f"{STEPS}:", "no value is given; write a list"),
+        ("test.ratios", None, "test.ratios:", "no value is given; write a list"),
         (SEEDS, [0, 0], f"{SEEDS}[1]:", "seed 0 is given twice; remove one"),
         (SEEDS, ["0-4", 3], f"{SEEDS}[1]:", "seed 3 is given twice; remove one"),
         (SEEDS, ["0-4", "4-9"], f"{SEEDS}[1]:", "seed 4 is given twice; remove one"),
@@ -835,3 +837,84 @@ def test_the_command_line_tells_what_a_configuration_implies(tmp_path, capsys):
     assert main(["check", str(CONFIG / "config.yaml"), str(file)]) == 2
     message = f"solverproof: {file}: selekt: unknown key; did you mean 'select'?\n"
     assert capsys.readouterr().err == message
+
+
+@pytest.mark.parametrize("selection", ["steps", "tolerances", "controlled"])
+def test_null_in_a_selection_selects_nothing_below_it(selection, study):
+    chosen = study[selection]
+    task = "sphere2"
+    (solver, *_) = chosen[task]
+    assert load(changed(study, selection, None))[selection] == {}
+    assert load(changed(study, f"{selection}.{task}", None))[selection] == {**chosen, task: {}}
+    without = load(changed(study, f"{selection}.{task}.{solver}", None))[selection]
+    assert without == {**chosen, task: {**chosen[task], solver: []}}
+
+
+@pytest.mark.parametrize("key", ["tasks", "networks", "protocols", "select", "test", "solvers"])
+def test_null_in_place_of_definitions_is_refused(key, study):
+    message = complaint(changed(study, key, None))
+    assert message == f"{key}: no value is given; write keys with values"
+
+
+@pytest.mark.parametrize(
+    ("overlaid", "key"),
+    [
+        ("controlled: {}", "controlled"),
+        ("steps: {}", "steps"),
+        ("tolerances: {digits: {}}", "tolerances.digits"),
+    ],
+)
+def test_an_empty_mapping_in_an_overlay_is_refused_where_null_is_meant(overlaid, key, files):
+    base, overlay = files
+    overlay.write_text(overlaid, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read([base, overlay])
+    remedy = "{} changes nothing here; write null to select nothing"
+    assert str(caught.value) == f"{overlay}: {key}: {remedy}"
+    # as a base, even one that is named again, it does say that nothing is selected
+    assert read([overlay, overlay]) == yaml.safe_load(overlaid)
+
+
+def test_an_empty_mapping_that_is_no_selection_stands_in_an_overlay(files):
+    base, overlay = files
+    overlay.write_text("networks: {own: {family: module, options: {}}}", encoding="utf-8")
+    assert read([base, overlay])["networks"]["own"]["options"] == {}
+
+
+MINE = """
+solvers:
+  kutta3:
+    order: 3
+    c: [0, "1/2", 1]
+    a: [[], ["1/2"], [-1, 2]]
+    b: ["1/6", "2/3", "1/6"]
+    source: Kutta 1901
+"""
+
+
+def test_the_command_line_lists_all_solvers_that_a_study_can_name(tmp_path, capsys):
+    assert main(["solvers"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert names == [*SOLVERS, *shipped()]
+    file = tmp_path / "my.yaml"
+    file.write_text(MINE, encoding="utf-8")
+    assert main(["solvers", str(file)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [*names, "kutta3"]
+    assert lines[-1].split() == ["kutta3", "fixed", "3", "3", "Kutta", "1901"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MINE.replace("2/3", "1/3"), "solvers.kutta3.order: the condition sum b_i = 1 fails"),
+        (MINE.replace("order", "ordr"), "solvers.kutta3.ordr: unknown key; did you mean 'order'?"),
+        ("solvers: 3", "solvers: 3 is not keys with values; write keys with values"),
+    ],
+)
+def test_a_solver_that_cannot_be_listed_is_told_in_one_line(text, message, tmp_path, capsys):
+    file = tmp_path / "my.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert main(["solvers", str(file)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"solverproof: {file}: {message}")

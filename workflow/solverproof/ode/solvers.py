@@ -64,7 +64,7 @@ class Solver(Specification):
 # torchdiffeq raises the order to 12, where Adams-Bashforth methods are stable for tiny steps only
 ADAMS = "orders up to 12, started by rk4; HNW III.1"
 # its next step begins with the slope at the state of order 1, from which it does not go on; the
-# pair as Fehlberg prints it is fehlberg_rk12 in config/solvers.yaml
+# pair as Fehlberg prints it is fehlberg_rk12 in shipped.yaml
 FEHLBERG = "after Fehlberg 1969, RK1(2), with another first slope; HNW II.4"
 _BUILT_IN = (
     Solver("euler", order=1, stages=1, source="explicit Euler; HNW II.1"),

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from solverproof.errors import InputError, Key, Problem
 from solverproof.evaluation.rows import REFERENCE
 from solverproof.family import Family
 from solverproof.models.networks.base import Network
+from solverproof.ode.shipped import shipped
 from solverproof.ode.solvers import METHODS, SOLVERS, Solver, known_solvers
 from solverproof.ode.tableaux import TableauError, parse
 from solverproof.training.controllers.base import Controller
@@ -43,22 +45,60 @@ def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> dict[st
         InputError: on the first error, naming file, key and remedy.
     """
     filled: dict[str, Any] = _copy(config)
-    # The validator fills in the defaults while it checks.
+    _deselect(filled)
+    _add_shipped(filled)
+    # The validator fills in the other defaults while it checks.
     for key, message in _problems(filled):
         raise InputError(f"{_source(key, files)}{_dotted(key)}: {message}")
     return filled
+
+
+def solver_definitions(files: Sequence[Path]) -> dict[str, Any]:
+    """Definitions of solvers: those that come with the package, and those of YAML files.
+
+    What else the files hold is not looked at, so an overlay may stand alone.
+
+    Raises:
+        InputError: on the first error, naming file, key and remedy.
+    """
+    config: dict[str, dict[str, Any]] = {"solvers": read(files).get("solvers", {})}
+    _add_shipped(config)
+    for key, message in chain(_schema_problems(config), _unusable_tableaux(config)):
+        if "solvers" in key[:1]:
+            raise InputError(f"{_source(key, files)}{_dotted(key)}: {message}")
+    return config["solvers"]
 
 
 def read(files: Sequence[Path]) -> dict[str, Any]:
     """Merge YAML files as Snakemake does: later files extend dicts and replace lists and values.
 
     Raises:
-        InputError: if a file is missing or is not YAML with keys at its top.
+        InputError: if a file is missing or is not YAML with keys at its top, or if one after the
+            first has an empty mapping in place of a selection.
     """
     merged: dict[str, Any] = {}
     for file in files:
-        _merge(merged, _read(file))
+        content = _read(file)
+        if not file.samefile(files[0]):
+            _refuse_empty_selections(file, content)
+        _merge(merged, content)
     return merged
+
+
+def _refuse_empty_selections(overlay: Path, content: Mapping[str, Any]) -> None:
+    """An empty mapping reads as if it selected nothing, but merged into another it does nothing."""
+    for key in _empty_selections(content):
+        remedy = "write null to select nothing"
+        raise InputError(f"{overlay}: {_dotted(key)}: {{}} changes nothing here; {remedy}")
+
+
+def _empty_selections(content: Mapping[str, Any]) -> Iterator[Key]:
+    for selection in SELECTIONS:
+        tasks = content.get(selection)
+        if tasks == {}:
+            yield (selection,)
+        elif isinstance(tasks, dict):
+            yield from ((selection, task) for task, settings in tasks.items() if settings == {})
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -117,6 +157,28 @@ def has_flow(config: Mapping[str, Any]) -> bool:
     return bool(config["steps"].get(flow["task"], {}).get(flow["solver"]))
 
 
+def _deselect(config: dict[str, Any]) -> None:
+    """Replace null in a selection, at the top, for a task or for one of its solvers."""
+    for selection in SELECTIONS:
+        if selection in config:
+            config[selection] = _without_null(config[selection], levels=2)
+
+
+def _without_null(node: Any, levels: int) -> Any:
+    if node is None:
+        return {} if levels else []
+    if levels and isinstance(node, dict):
+        return {key: _without_null(item, levels - 1) for key, item in node.items()}
+    return node
+
+
+def _add_shipped(config: dict[str, Any]) -> None:
+    """Add the solvers that come with the package to those that the configuration defines."""
+    own = config.setdefault("solvers", {})
+    if isinstance(own, dict):  # anything else is for the schema to refuse
+        config["solvers"] = {**_copy(shipped()), **own}
+
+
 def _copy(value: Any) -> Any:
     """A copy made of plain dicts and lists (Snakemake passes its own types)."""
     if isinstance(value, Mapping):
@@ -126,13 +188,7 @@ def _copy(value: Any) -> Any:
 
 def _problems(config: dict[str, Any]) -> Iterator[Problem]:
     """All errors, those against the schema first."""
-    schema_errors = list(_validator(config).iter_errors(config))
-    # Only the first error is reported: an unknown key is the likeliest cause of the others, an
-    # unknown name the least likely.
-    rank = {"additionalProperties": 0, "names": 2}
-    schema_errors.sort(key=lambda error: rank.get(error.validator, 1))
-    for error in schema_errors:
-        yield _explain(error)
+    yield from _schema_problems(config)
     # `load` stops at the first error, so all that follows may rely on the schema, and on the
     # checks before it.
     yield from _unusable_tableaux(config)
@@ -143,6 +199,15 @@ def _problems(config: dict[str, Any]) -> Iterator[Problem]:
     yield from _unusable_protocols(config)
     yield from _unusable_ends(config)
     yield from _unusable_flow(config)
+
+
+def _schema_problems(config: dict[str, Any]) -> Iterator[Problem]:
+    errors = list(_validator(config).iter_errors(config))
+    # Only the first error is reported: an unknown key is the likeliest cause of the others, an
+    # unknown name the least likely.
+    rank = {"additionalProperties": 0, "names": 2}
+    errors.sort(key=lambda error: rank.get(error.validator, 1))
+    yield from map(_explain, errors)
 
 
 @cache
@@ -304,12 +369,18 @@ def _suggest(name: object, known: Iterable[str]) -> str:
 
 def _unusable_tableaux(config: Mapping[str, Any]) -> Iterator[Problem]:
     for name, definition in config["solvers"].items():
+        if definition == shipped().get(name):
+            continue  # one that comes with the package: tests have checked it
         if name == REFERENCE:
             yield ("solvers", name), f"'{name}' is the flow itself in tables; write another name"
         if name in METHODS:
             yield ("solvers", name), f"torchdiffeq has a method '{name}'; write another name"
         try:
-            parse(definition)
+            tableau = parse(definition)
+            # The same numbers are welcome: configurations had to define these solvers before.
+            if name in shipped() and tableau != parse(shipped()[name]):
+                message = f"another method '{name}' comes with the package; write another name"
+                yield ("solvers", name), message
         except TableauError as error:
             yield ("solvers", name, *error.key), error.message
 

@@ -1,5 +1,7 @@
 """Functions of a rule's wildcards, as Snakemake calls them, made from functions of cells."""
 
+import difflib
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,7 +17,7 @@ def of_cell(cells: Mapping[str, Cell], *steps: Callable[..., Any]) -> Callable[.
     """
 
     def function(wildcards: Any) -> Any:
-        result: Any = cells[wildcards.cell]
+        result: Any = _find(cells, wildcards.cell)
         for step in steps:
             result = step(result)
         return result
@@ -28,6 +30,15 @@ def of_attempt(cells: Mapping[str, Cell], need: Callable[[Cell, int], int]) -> C
 
     # Snakemake passes the attempt to functions that have a parameter of this name.
     def function(wildcards: Any, attempt: int) -> int:
-        return need(cells[wildcards.cell], attempt)
+        return need(_find(cells, wildcards.cell), attempt)
 
     return function
+
+
+def _find(cells: Mapping[str, Cell], path: str) -> Cell:
+    """The cell of a path; the program ends with one line if there is none."""
+    if path not in cells:
+        near = " or ".join(difflib.get_close_matches(path, cells, cutoff=0))
+        # Snakemake shows every exception of these functions with a traceback, and this one not.
+        sys.exit(f"solverproof: {path} is no cell of this study; write for example {near}")
+    return cells[path]
