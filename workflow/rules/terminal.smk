@@ -1,11 +1,13 @@
-# While jobs run, a short picture of them in place of Snakemake's own lines, unless these are asked
-# for with -p, --verbose or --quiet; its log file keeps them all. At the end, what is there.
+# A short picture of a run in place of Snakemake's own lines, unless these are asked for with -p,
+# --verbose or --quiet; its log file keeps them all. At the end, what is there.
 from snakemake.common import NOTHING_TO_BE_DONE_MSG
 
 from solverproof.terminal import picture
 from solverproof.terminal.headlines import headlines
 from solverproof.terminal.progress import Job, Progress
 
+OUTPUT = workflow.output_settings
+BRIEF = not (OUTPUT.dryrun or OUTPUT.printshellcmds or OUTPUT.verbose or OUTPUT.quiet)
 SECONDS = {
     "train": of_cell(needs.training_seconds),
     "adapt": of_cell(needs.training_seconds),
@@ -25,18 +27,19 @@ def made():
 
 
 def tell_what_is_made(record):
-    if record.msg == NOTHING_TO_BE_DONE_MSG and not workflow.dryrun:
+    if record.msg == NOTHING_TO_BE_DONE_MSG and not OUTPUT.dryrun:
         record.msg = "\n".join([record.msg, *made()])
     return True
 
 
 logger.addFilter(tell_what_is_made)
+if BRIEF:
+    picture.shorten(logger)
 
 
 onstart:
     gc.enable()  # which workarounds.smk has disabled
-    output = workflow.output_settings
-    if not (output.printshellcmds or output.verbose or output.quiet):
+    if BRIEF:
         jobs = {job.jobid: expected(job) for job in workflow.dag.needrun_jobs()}
         picture.show(logger, Progress(jobs))
 

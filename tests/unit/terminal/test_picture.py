@@ -96,6 +96,15 @@ def test_the_status_has_as_many_names_as_fit_in_a_line(run):
     assert run.picture.status(run.picture.began, 20) == least[:20]
 
 
+def test_what_snakemake_tells_of_itself_before_a_run_is_left_out(run):
+    run.end()
+    picture.shorten(run.logger)
+    run.log("workflow_started")
+    run.log("resources_info")
+    run.logger.info("Building DAG of jobs...")
+    assert run.lines == ["Snakemake on resources_info", "Building DAG of jobs..."]
+
+
 def test_what_snakemake_says_of_jobs_that_start_and_end_is_not_shown(run):
     run.log("job_info", jobid=0)
     run.log("shellcmd")

@@ -12,6 +12,7 @@ from solverproof.terminal.failures import group_failure, job_failure
 from solverproof.terminal.progress import Progress, duration
 
 STOCK = "DefaultStreamHandler"  # Snakemake's name for what writes on the terminal
+ABOUT_ITSELF = "workflow_started"  # its version, host and files
 ENDING = ("Will exit", "Terminating", "Shutting down")  # how Snakemake begins when it is stopped
 COLUMNS = 100  # of a line where there is no terminal
 PAUSE, GROWTH, LONGEST = 5.0, 1.3, 600.0  # seconds between two lines there, ever more
@@ -108,10 +109,15 @@ class Picture(Handler):
         self.stream.flush()
 
 
+def shorten(logger: Logger) -> None:
+    """Leave out what Snakemake tells of itself before a run."""
+    for handler in _stock(logger):
+        handler.addFilter(lambda record: getattr(record, "event", None) != ABOUT_ITSELF)
+
+
 def show(logger: Logger, progress: Progress) -> None:
     """Put a picture in the place of what Snakemake writes, if it writes anything."""
-    for handler in [handler for handler in logger.handlers if handler.name == STOCK]:
-        assert isinstance(handler, StreamHandler)
+    for handler in _stock(logger):
         _replace(logger, handler, Picture(handler, progress))
 
 
@@ -121,6 +127,10 @@ def hide(logger: Logger) -> list[str]:
     for picture in pictures:
         _replace(logger, picture, picture.stock)
     return [picture.end() for picture in pictures]
+
+
+def _stock(logger: Logger) -> list["StreamHandler[Any]"]:
+    return [h for h in logger.handlers if h.name == STOCK and isinstance(h, StreamHandler)]
 
 
 def _replace(logger: Logger, old: Handler, new: Handler) -> None:
