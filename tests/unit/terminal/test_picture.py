@@ -230,3 +230,12 @@ def test_where_snakemake_writes_nothing_neither_does_the_picture():
     picture.show(logger, Progress({}))
     assert logger.handlers == [other]
     assert picture.hide(logger) == []
+
+
+def test_a_run_that_ends_by_an_error_of_snakemake_leaves_no_line_behind(live):
+    wait_for(lambda: "0 of 3 jobs done" in live.stream.getvalue())
+    live.picture.close()
+    shown = live.stream.getvalue()
+    assert shown.endswith("\x1b[K")
+    time.sleep(1.5)
+    assert live.stream.getvalue() == shown

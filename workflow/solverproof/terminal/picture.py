@@ -31,22 +31,27 @@ class Picture(Handler):
         self.stock, self.stream, self.progress = stock, stock.stream, progress
         self.live = self.stream.isatty() and os.getenv("TERM") != "dumb"
         self.began = time.monotonic()
-        self.over = threading.Event()
-        self.ticker = threading.Thread(target=self._tick, daemon=True)
-        self.ticker.start()
+        self.over, self.turn = threading.Event(), threading.RLock()
+        threading.Thread(target=self._tick, daemon=True).start()
 
     def emit(self, record: LogRecord) -> None:
         """Take note of what Snakemake logs, and tell what a person must know."""
         try:
-            self._note(record)
+            with self.turn:
+                self._note(record)
         except Exception:  # noqa: BLE001  a picture must never stop a study
             self.handleError(record)
 
-    def end(self) -> str:
-        """Stop showing anything; what to say of the run."""
-        self.over.set()
-        self.ticker.join()
-        self._write("")
+    def close(self) -> None:
+        """Show nothing any more."""
+        with self.turn:
+            if not self.over.is_set():
+                self.over.set()
+                self._write("")
+        super().close()
+
+    def summary(self) -> str:
+        """What to say of the run at its end."""
         done, jobs = len(self.progress.took), len(self.progress.jobs)
         how = "100 %" if done == jobs else f"Stopped at {self._share(time.monotonic())}"
         told = f"{how}: {done} of {jobs} jobs in {duration(time.monotonic() - self.began)}"
@@ -90,9 +95,9 @@ class Picture(Handler):
     def _tick(self) -> None:
         pause = 1.0 if self.live else PAUSE
         while not self.over.wait(pause):
-            self.acquire()
-            self._show()
-            self.release()
+            with self.turn:
+                if not self.over.is_set():
+                    self._show()
             pause = pause if self.live else min(GROWTH * pause, LONGEST)
 
     def _show(self) -> None:
@@ -126,7 +131,8 @@ def hide(logger: Logger) -> list[str]:
     pictures = [handler for handler in logger.handlers if isinstance(handler, Picture)]
     for picture in pictures:
         _replace(logger, picture, picture.stock)
-    return [picture.end() for picture in pictures]
+        picture.close()
+    return [picture.summary() for picture in pictures]
 
 
 def _stock(logger: Logger) -> list["StreamHandler[Any]"]:
