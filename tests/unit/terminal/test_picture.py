@@ -77,7 +77,7 @@ def test_the_status_tells_how_far_the_run_is_how_long_it_takes_and_what_runs(run
     run.log("job_info", jobid=2)
     line = run.picture.status(run.picture.began + 10, 120)
     told = "20 % after 10 s, about 50 s left; 0 of 3 jobs done"
-    assert line == f"{told}; running {TRAIN}, {OTHER}"
+    assert line == f"{told}; under way {TRAIN}, {OTHER}"
     run.log("job_finished", job_id=2)
     run.fail(0)
     line = run.picture.status(run.picture.began + 10, 120)
@@ -88,9 +88,9 @@ def test_the_status_has_as_many_names_as_fit_in_a_line(run):
     run.log("job_info", jobid=0)
     run.log("job_info", jobid=1)
     whole = run.picture.status(run.picture.began, 200)
-    assert whole.endswith(f"; running {TRAIN}, {EVALUATE}")
+    assert whole.endswith(f"; under way {TRAIN}, {EVALUATE}")
     fewer = run.picture.status(run.picture.began, len(whole) - 1)
-    assert fewer.endswith(f"; running {TRAIN} and 1 more")
+    assert fewer.endswith(f"; under way {TRAIN} and 1 more")
     least = run.picture.status(run.picture.began, len(fewer) - 1)
     assert least.endswith("jobs done")
     assert run.picture.status(run.picture.began, 20) == least[:20]

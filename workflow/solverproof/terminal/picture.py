@@ -59,7 +59,7 @@ class Picture(Handler):
         return f"{told}, {failed} failed" if failed else told
 
     def status(self, now: float, columns: int) -> str:
-        """How far the run is and what runs, in one line of at most so many columns."""
+        """How far the run is and what is under way, in one line of at most so many columns."""
         progress = self.progress
         failed = f", {len(progress.failed)} failed" if progress.failed else ""
         line = (
@@ -155,7 +155,7 @@ def _with_names(line: str, names: Sequence[str], columns: int) -> str:
     """A line with as many of the names as fit, and the number of the others."""
     for shown in range(len(names), 0, -1):
         more = f" and {len(names) - shown} more" if shown < len(names) else ""
-        found = f"{line}; running {', '.join(names[:shown])}{more}"
+        found = f"{line}; under way {', '.join(names[:shown])}{more}"
         if len(found) <= columns:
             return found
     return line[:columns]
