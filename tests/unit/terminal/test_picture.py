@@ -215,6 +215,14 @@ def test_a_run_that_was_stopped_or_failed_says_how_far_it_came(run):
     assert told == "Stopped at 20 %: 1 of 3 jobs in 0 s, 1 failed"
 
 
+def test_jobs_that_an_interruption_ends_have_not_failed(run):
+    run.log("job_info", jobid=0)
+    run.logger.info("Terminating processes on user request, this might take some time.")
+    run.fail(0)
+    assert len(run.lines) == 1
+    assert run.end() == ["Stopped at 0 %: 0 of 3 jobs in 0 s"]
+
+
 def test_no_fault_of_the_picture_stops_a_study(run, monkeypatch):
     errors = io.StringIO()
     monkeypatch.setattr("sys.stderr", errors)

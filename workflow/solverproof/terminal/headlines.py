@@ -25,7 +25,7 @@ def headlines(results: Path, made: Iterable[Path]) -> list[str]:
     return lines
 
 
-def _of_grid(tables: Path) -> Iterator[Sequence[str]]:
+def _of_grid(tables: Path) -> Iterator[tuple[str, ...]]:
     """A row per task and training solver: the critical bracket, and the accuracy at its end."""
     for row in _read(tables / "critical_steps.csv"):
         if row["measure"] == "drop":
@@ -33,7 +33,7 @@ def _of_grid(tables: Path) -> Iterator[Sequence[str]]:
             yield row["task"], row["train_solver"], bracket, _accuracy(row), end
 
 
-def _of_controllers(tables: Path) -> Iterator[Sequence[str]]:
+def _of_controllers(tables: Path) -> Iterator[tuple[str, ...]]:
     """A row per task, training solver and controller, and the accuracy after training."""
     for row in _read(tables / "comparison.csv"):
         if row["nfe_training"]:  # the grid's rows have none

@@ -13,7 +13,8 @@ from solverproof.terminal.progress import Progress, duration
 
 STOCK = "DefaultStreamHandler"  # Snakemake's name for what writes on the terminal
 ABOUT_ITSELF = "workflow_started"  # its version, host and files
-ENDING = ("Will exit", "Terminating", "Shutting down")  # how Snakemake begins when it is stopped
+KILLING = "Terminating"  # how Snakemake begins when it is interrupted and stops its jobs
+ENDING = (KILLING, "Will exit", "Shutting down")
 COLUMNS = 100  # of a line where there is no terminal
 PAUSE, GROWTH, LONGEST = 5.0, 1.3, 600.0  # seconds between two lines there, ever more
 CLEAR = "\r\x1b[K"
@@ -30,7 +31,7 @@ class Picture(Handler):
         super().__init__()
         self.stock, self.stream, self.progress = stock, stock.stream, progress
         self.live = self.stream.isatty() and os.getenv("TERM") != "dumb"
-        self.began = time.monotonic()
+        self.began, self.killing = time.monotonic(), False
         self.over, self.turn = threading.Event(), threading.RLock()
         threading.Thread(target=self._tick, daemon=True).start()
 
@@ -83,12 +84,15 @@ class Picture(Handler):
                 progress.start(number, now)
             case "job_finished":
                 progress.finish(found["job_id"], now)
+            case "job_error" if self.killing:
+                progress.running.pop(found["jobid"], None)
             case "job_error":
                 progress.fail(found["jobid"])
                 self._tell(job_failure(progress.jobs[found["jobid"]].name, record))
             case "group_error":
                 self._tell(group_failure(record))
             case event if _is_worth_telling(event, record):
+                self.killing |= str(record.msg).startswith(KILLING)
                 self._write("")
                 self.stock.handle(record)
 
