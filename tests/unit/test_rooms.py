@@ -30,7 +30,7 @@ LAYERS = [
     {"reporting"},
 ]
 PLANS = {"study"}  # uses of every room what is free of torch
-ON_TOP = {"benchmarks", "__main__"}
+ON_TOP = {"benchmarks", "terminal", "__main__"}
 KINDS = {"datasets": DataSet, "networks": Network, "controllers": Controller}
 FAMILIES = [(group, name) for group, kind in KINDS.items() for name in kind.registry]
 
@@ -79,6 +79,7 @@ def test_planning_loads_nothing_heavy():
         "import sys; from pathlib import Path; from solverproof.study.config import load, read;"
         "from solverproof.study.cells import Study; from solverproof.study import resources;"
         "from solverproof.study.specifications import *;"
+        "from solverproof.terminal import headlines, picture;"
         "study = Study(load(read([Path(sys.argv[1])])));"
         "[(training_code(cell), evaluation_code(cell), resources.group(cell))"
         " for cell in study.cells];"

@@ -99,9 +99,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Study:
-    """A checkout and the study in it; `tiny.yaml` and `change.yaml` there are its overlays."""
+    """A checkout and the study in it; `tiny.yaml` and `change.yaml` there are its overlays.
+
+    Jobs are counted from what Snakemake itself prints, which it does with `--printshellcmds`.
+    """
 
     folder: Path
+    options: tuple[str, ...] = ("--printshellcmds",)
 
     @property
     def results(self):
@@ -119,8 +123,8 @@ class Study:
 
     def command(self, *arguments, overlays=()):
         own = [name for name in ("tiny.yaml", "change.yaml") if (self.folder / name).exists()]
-        options = ["--configfile", *own, *overlays] if own or overlays else []
-        return [sys.executable, "-m", "snakemake", *map(str, arguments), *options]
+        files = ["--configfile", *own, *overlays] if own or overlays else []
+        return [sys.executable, "-m", "snakemake", *map(str, arguments), *self.options, *files]
 
     def snakemake(self, *arguments, overlays=()):
         done = subprocess.run(

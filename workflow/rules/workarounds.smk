@@ -9,7 +9,7 @@ if SNAKEMAKE.startswith("9."):
     # The graph of jobs lives to the end, and Python looks through it for garbage while it grows and
     # once more at exit. A dry run of 10,009 jobs takes 17.7 s with that and 11.6 s without.
     # https://github.com/snakemake/snakemake/blob/v9.27.1/src/snakemake/dag.py
-    gc.disable()
+    gc.disable()  # until the run starts: terminal.smk
     atexit.register(gc.freeze)
 
     # What an executor says of a job that failed, such as the scheduler's reason to refuse it, is
@@ -20,7 +20,3 @@ if SNAKEMAKE.startswith("9."):
         msg and logger.error(msg),
         group_error(group, msg, **kwargs),
     )
-
-
-onstart:
-    gc.enable()

@@ -25,9 +25,10 @@ RECOMPUTED_BYTES = 20  # per unit of the state instead, where activations are re
 WORK_PER_MINUTE = 1.2e11
 # Floating-point operations per multiply-add of a forward pass: two forward, four backward.
 TRAINING, EVALUATION = 6, 2
-OPERATIONS_PER_HOUR = 7e10 * 3600  # recorded over all jobs, on one core of an idle machine
+OPERATIONS_PER_SECOND = 7e10  # recorded over all jobs, on one core of an idle machine
 START_MINUTES = 5  # loading torch from a busy file system
 SHORT_MINUTES = 5  # of work; below it queueing and starting cost more than the job
+START_SECONDS = 2  # of every job on an idle machine: loading torch, or what draws figures
 
 
 def memory_mb(cell: Cell, attempt: int = 1) -> int:
@@ -80,17 +81,25 @@ def group(cell: Cell) -> str:
     return "short" if work <= SHORT_MINUTES * WORK_PER_MINUTE else "long"
 
 
+def training_seconds(cell: Cell) -> float:
+    """Expected time of training a cell on an idle core, without starting."""
+    operations = TRAINING * training_work(cell) + EVALUATION * probing_work(cell)
+    return operations / OPERATIONS_PER_SECOND
+
+
+def evaluation_seconds(cell: Cell) -> float:
+    """Expected time of evaluating a cell on an idle core, without starting."""
+    return EVALUATION * evaluation_work(cell) / OPERATIONS_PER_SECOND
+
+
 def sizing(cells: Sequence[Cell]) -> str:
     """What the cells need in total, on one line."""
-    operations = [
-        TRAINING * training_work(cell) + EVALUATION * (probing_work(cell) + evaluation_work(cell))
-        for cell in cells
-    ]
-    total, longest = sum(operations), max(operations, default=0)
+    seconds = [training_seconds(cell) + evaluation_seconds(cell) for cell in cells]
+    total, longest = sum(seconds), max(seconds, default=0)
     gigabytes = max((memory_mb(cell) for cell in cells), default=0) / 1000
     return (
-        f"about {total:.1e} floating-point operations, "
-        f"{total / OPERATIONS_PER_HOUR:,.1f} core hours, "
-        f"{longest / OPERATIONS_PER_HOUR:,.1f} in the longest cell; "
+        f"about {total * OPERATIONS_PER_SECOND:.1e} floating-point operations, "
+        f"{total / 3600:,.1f} core hours, "
+        f"{longest / 3600:,.1f} in the longest cell; "
         f"memory limit {gigabytes:.1f} GB"
     )

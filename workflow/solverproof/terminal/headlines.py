@@ -1,0 +1,75 @@
+"""Where the figures and tables of a study are, and its most important numbers."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+HEADINGS = ("task", "trained with", "critical bracket", "accuracy as an ODE (%, 95 %)", "at")
+Row = Mapping[str, str]
+
+
+def headlines(results: Path, made: Iterable[Path]) -> list[str]:
+    """Lines about what is there after a run.
+
+    Args:
+        results: the folder of results.
+        made: the files that the run was to make, those that were up to date included.
+    """
+    folders = Counter(path.parent for path in made if path.suffix in {".csv", ".pdf"})
+    found = {kind: folders[results / kind] for kind in ("figures", "tables")}
+    lines = [f"{count} {kind} in {results / kind}" for kind, count in found.items() if count]
+    if found["tables"]:
+        tables = results / "tables"
+        lines += ["", *_aligned([HEADINGS, *sorted([*_of_grid(tables), *_of_controllers(tables)])])]
+    return lines
+
+
+def _of_grid(tables: Path) -> Iterator[tuple[str, ...]]:
+    """A row per task and training solver: the critical bracket, and the accuracy at its end."""
+    for row in _read(tables / "critical_steps.csv"):
+        if row["measure"] == "drop":
+            bracket, end = _bracket(row)
+            yield row["task"], row["train_solver"], bracket, _accuracy(row), end
+
+
+def _of_controllers(tables: Path) -> Iterator[tuple[str, ...]]:
+    """A row per task, training solver and controller, and the accuracy after training."""
+    for row in _read(tables / "comparison.csv"):
+        if row["nfe_training"]:  # the grid's rows have none
+            trained_with = f"{row['train_solver']}, {row['method']}"
+            place = f"{float(row['nfe_training']):.1f} evaluations"
+            yield row["task"], trained_with, "", _accuracy(row), place
+
+
+def _read(table: Path) -> list[Row]:
+    if not table.exists():  # that of controllers, in a study without any
+        return []
+    with table.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _bracket(row: Row) -> tuple[str, str]:
+    """The critical bracket, and its valid end."""
+    unit = "tolerance {}" if row["valid_tolerance"] or row["invalid_tolerance"] else "steps {}"
+    invalid = row["invalid_tolerance"] or row["invalid_steps"]
+    valid = row["valid_tolerance"] or row["valid_steps"]
+    if not valid:
+        return f"finer than {unit.format(invalid)}", "-"
+    both = f"{invalid} to {valid}" if invalid else valid
+    return unit.format(both) + ("" if invalid else " or coarser"), unit.format(valid)
+
+
+def _accuracy(row: Row) -> str:
+    """`96.7 (94.7 to 98.6)`; without an interval where one seed trained."""
+    mean, low, high = (
+        f"{100 * min(float(share), 1):.1f}" if share else ""
+        for share in (row[f"accuracy_reference_{part}"] for part in ("mean", "low", "high"))
+    )
+    return f"{mean} ({low} to {high})" if low else mean or "-"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(text.ljust(n) for text, n in zip(row, widths, strict=True)).rstrip()

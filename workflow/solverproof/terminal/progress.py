@@ -1,0 +1,89 @@
+"""How far a study is and how long it still takes, by what its jobs are expected to cost."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+# Expected seconds are trusted as if jobs of so many seconds had already taken exactly theirs.
+TRUST = 20.0
+OVERTIME = 0.1  # what a job that takes longer than expected has left, relative to its time so far
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a study: its name, and its expected seconds on an idle core."""
+
+    name: str
+    seconds: float
+
+
+@dataclass
+class Progress:
+    """The jobs of one run, as they start and end. Times are seconds of any clock.
+
+    Attributes:
+        jobs: all jobs that are to be run, by number.
+        running: when each job that runs started.
+        took: seconds of each job that is done.
+        failed: the jobs that failed and were not started again.
+        lanes: the most jobs that ran at once.
+    """
+
+    jobs: Mapping[int, Job]
+    running: dict[int, float] = field(default_factory=dict)
+    took: dict[int, float] = field(default_factory=dict)
+    failed: set[int] = field(default_factory=set)
+    lanes: int = 1
+
+    def start(self, number: int, now: float) -> None:
+        """A job has started, perhaps once more."""
+        self.failed.discard(number)
+        self.running[number] = now
+        self.lanes = max(self.lanes, len(self.running))
+
+    def finish(self, number: int, now: float) -> None:
+        """A job is done."""
+        self.took[number] = now - self.running.pop(number, now)
+
+    def fail(self, number: int) -> None:
+        """A job has failed."""
+        self.running.pop(number, None)
+        self.failed.add(number)
+
+    def share(self, now: float) -> float:
+        """The share of the expected work that is done, that of running jobs included."""
+        left = self._left(now, self.running)
+        running = sum(
+            self.jobs[number].seconds * (now - since) / (now - since + left[number])
+            for number, since in self.running.items()
+            if now > since
+        )
+        work = self._expected(self.jobs)
+        return (self._expected(self.took) + running) / work if work else 1.0
+
+    def seconds_left(self, now: float) -> float:
+        """Expected seconds until all jobs are done.
+
+        No schedule is shorter than its longest job, or than all work shared evenly; the one that
+        starts long jobs first is not much longer.
+        """
+        left = self._left(now, self.jobs.keys() - self.took.keys()).values()
+        return max(sum(left) / self.lanes, max(left, default=0.0))
+
+    def _left(self, now: float, numbers: Collection[int]) -> dict[int, float]:
+        """Expected seconds that each job still runs, or will run."""
+        pace = (TRUST + sum(self.took.values())) / (TRUST + self._expected(self.took))
+        passed = {number: now - self.running.get(number, now) for number in numbers}
+        return {
+            number: max(pace * self.jobs[number].seconds - since, OVERTIME * since)
+            for number, since in passed.items()
+        }
+
+    def _expected(self, numbers: Collection[int]) -> float:
+        return sum(self.jobs[number].seconds for number in numbers)
+
+
+def duration(seconds: float) -> str:
+    """A time for readers: `40 s`, `12 min` or `3.5 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
