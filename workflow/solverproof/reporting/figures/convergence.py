@@ -14,7 +14,8 @@ from solverproof.auditing.result import Candidate
 from solverproof.reporting.figures.style import PAGE, style_of
 
 SIZE = (0.7 * PAGE, 0.6 * PAGE)
-QUANTILES = {"median": ("-", "full"), "p95": ("--", "none")}
+QUANTILES: dict[str, tuple[Any, Any]] = {"median": ("-", "full"), "p95": ("--", "none")}
+BELOW = 0.6  # where a slope is drawn, so that it does not hide the errors
 NAMES = {"median": "median", "p95": "95th percentile"}
 
 
@@ -51,7 +52,7 @@ def figure(rows: Sequence[Candidate], orders: Mapping[str, float]) -> Figure:
 
     Args:
         rows: the settings, of which those with equal steps are drawn.
-        orders: the observed order by solver; its slope is drawn through the finest errors.
+        orders: the observed order by solver; its slope is drawn below the finest errors.
     """
     figure = Figure(figsize=SIZE)
     ax = figure.subplots()
@@ -84,11 +85,11 @@ def _step_sizes(points: Sequence[Candidate]) -> list[float]:
 
 
 def _draw_slope(ax: Axes, points: Sequence[Candidate], order: float) -> Line2D:
-    """A line of this slope through the medians at the finer half of the step sizes."""
+    """A line of this slope below the medians at the finer half of the step sizes."""
     sizes = _step_sizes(points)
     finer = range((len(points) + 1) // 2)
     logs = [math.log(points[i].error_relative_median / sizes[i] ** order) for i in finer]
-    constant = math.exp(sum(logs) / len(logs))
+    constant = BELOW * math.exp(sum(logs) / len(logs))
     style = style_of(points[0].solver)
     (line,) = ax.plot(
         sizes, [constant * size**order for size in sizes], ":", color=style.color, linewidth=1.5,

@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 from solverproof.auditing.result import AuditResult
 from solverproof.errors import InputError
 from solverproof.files import write_text
-from solverproof.reporting.figures import convergence, pareto
+from solverproof.reporting.figures.convergence import figure as convergence
+from solverproof.reporting.figures.convergence import observed_orders, refined
+from solverproof.reporting.figures.pareto import figure as pareto
 from solverproof.reporting.figures.style import house_style
 from solverproof.reporting.figures.style import save as save_figure
 from solverproof.reporting.html.markdown import markdown
@@ -80,10 +82,10 @@ def _draw(result: AuditResult, folder: Path) -> Iterator[tuple[str, str]]:
 def _figures(result: AuditResult) -> Iterator[tuple[str, Figure]]:
     rows = candidates(result)
     if rows:
-        yield "pareto", pareto.figure(rows, accepted_share(result), missed(result))
-    if convergence.refined(rows):
-        orders = convergence.observed_orders(result.measures, result.deployed.solver.name)
-        yield "convergence", convergence.figure(rows, orders)
+        yield "pareto", pareto(rows, accepted_share(result), missed(result))
+    if refined(rows):
+        orders = observed_orders(result.measures, result.deployed.solver.name)
+        yield "convergence", convergence(rows, orders)
 
 
 def _svg(figure: Figure, name: str) -> str:

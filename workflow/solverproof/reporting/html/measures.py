@@ -67,8 +67,9 @@ def checks(measures: Mapping[str, Any]) -> Iterator[Block]:
 
 
 def _check(check: Mapping[str, Any]) -> tuple[str, ...]:
-    passed = {True: "✓ holds", False: "✗ does not"}.get(check.get("ok"), MISSING)
-    return _named(check["name"]), passed, _cell(check.get("value")), check.get("sentence") or ""
+    ok, sentence = check.get("ok"), check.get("sentence") or ""
+    holds = MISSING if ok is None else "✓ holds" if ok else "✗ does not"
+    return _named(check["name"]), holds, _cell(check.get("value")), sentence
 
 
 def others(measures: Mapping[str, Any]) -> Iterator[Block]:
@@ -95,15 +96,23 @@ def facts(label: str, group: Mapping[str, Any]) -> Table:
 
 
 def _tables(label: str, group: Mapping[str, Any]) -> Iterator[Block]:
-    """Values as one table of facts; each list of rows as a table of its own."""
+    """Values as one table of facts; each list of rows, and groups alike, as a table of its own."""
+    if all(isinstance(value, dict) and value for value in group.values()):
+        rows = [{"": _named(name), **values} for name, values in group.items()]
+        yield _rows(label, rows)
+        return
     lists = {name: value for name, value in group.items() if _is_table(value)}
     rest = {name: value for name, value in group.items() if name not in lists}
     if rest:
         yield facts(label, rest)
     for name, rows in lists.items():
-        heads = list(dict.fromkeys(key for row in rows for key in row))
-        cells = [[_cell(row.get(head)) for head in heads] for row in rows]
-        yield Table(f"{label}: {_named(name)}", list(map(_named, heads)), cells)
+        yield _rows(f"{label}: {_named(name)}", rows)
+
+
+def _rows(label: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    heads = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [[_cell(row.get(head)) for head in heads] for row in rows]
+    return Table(label, list(map(_named, heads)), cells)
 
 
 def _is_table(value: Any) -> bool:

@@ -45,20 +45,20 @@ def _data(name: str) -> str:
 def _written(block: Block, drawings: Mapping[str, str]) -> str:
     match block:
         case Title(text):
-            return f"<h1>{escape(text)}</h1>"
+            return f"<h1>{_text(text)}</h1>"
         case Verdict(word, sentence):
             return _verdict(word, sentence)
         case Heading(text):
-            return f"<h2>{escape(text)}</h2>"
+            return f"<h2>{_text(text)}</h2>"
         case Paragraph(text):
-            return f"<p>{escape(text)}</p>"
+            return f"<p>{_text(text)}</p>"
         case Points(items):
-            return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
+            return f"<ul>{''.join(f'<li>{_text(item)}</li>' for item in items)}</ul>"
         case Code(text):
             return f'<pre tabindex="0"><code>{escape(text)}</code></pre>'
         case Picture(name, caption):
             drawing = _inline(drawings[name], name, caption)
-            return f"<figure>{drawing}<figcaption>{escape(caption)}</figcaption></figure>"
+            return f"<figure>{drawing}<figcaption>{_text(caption)}</figcaption></figure>"
         case Table():
             return _table(block)
 
@@ -67,14 +67,14 @@ def _verdict(word: str, sentence: str) -> str:
     sign = f'<span aria-hidden="true">{SIGNS[word]}</span> '
     return (
         f'<div class="verdict {word.lower()}"><p class="word">{sign}{word}</p>'
-        f"<p>{escape(sentence)}</p></div>"
+        f"<p>{_text(sentence)}</p></div>"
     )
 
 
 def _table(table: Table) -> str:
     kinds = [' class="number"' if i in table.numbers else "" for i in range(len(table.columns))]
     head = "".join(
-        f'<th scope="col"{kind}>{escape(name)}</th>'
+        f'<th scope="col"{kind}>{_text(name)}</th>'
         for kind, name in zip(kinds, table.columns, strict=True)
     )
     rows = "\n".join(
@@ -90,8 +90,8 @@ def _table(table: Table) -> str:
 
 def _cells(row: Sequence[str], kinds: Sequence[str]) -> str:
     first, *others = row
-    cells = [f"<td{kind}>{escape(c)}</td>" for c, kind in zip(others, kinds[1:], strict=True)]
-    return f'<th scope="row">{escape(first)}</th>{"".join(cells)}'
+    cells = [f"<td{kind}>{_text(c)}</td>" for c, kind in zip(others, kinds[1:], strict=True)]
+    return f'<th scope="row">{_text(first)}</th>{"".join(cells)}'
 
 
 def _inline(svg: str, name: str, caption: str) -> str:
@@ -99,3 +99,8 @@ def _inline(svg: str, name: str, caption: str) -> str:
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(caption)}" ', 1)
+
+
+def _text(text: str) -> str:
+    """Text from anywhere, in which a number and its sign of percent stay on one line."""
+    return escape(text).replace(" %", "&nbsp;%")

@@ -16,7 +16,7 @@ from solverproof.reporting.html.wording import accepted_share, candidates, judge
 
 FORMAT = 1
 _NUMBER, _COUNT = {"type": ["number", "null"]}, {"type": "integer", "minimum": 0}
-_SETTING = {
+_SETTING: dict[str, Any] = {
     "type": "object",
     "required": ["solver", "steps", "tolerance"],
     "properties": {

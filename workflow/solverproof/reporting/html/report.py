@@ -6,7 +6,6 @@ from itertools import groupby
 from typing import Any
 
 from solverproof.auditing.result import AuditResult, Candidate
-from solverproof.reporting.html import measures
 from solverproof.reporting.html.blocks import (
     Block,
     Code,
@@ -18,6 +17,7 @@ from solverproof.reporting.html.blocks import (
     Title,
     Verdict,
 )
+from solverproof.reporting.html.measures import checks, facts, others
 from solverproof.reporting.html.record import plain
 from solverproof.reporting.html.wording import (
     bidding,
@@ -40,7 +40,7 @@ CAPTIONS = {
     ),
     "convergence": (
         "Relative error of the final states against the step size. Dotted lines have the observed "
-        "order as slope."
+        "order as slope, where it was measured."
     ),
 }
 
@@ -63,8 +63,8 @@ def report(result: AuditResult, drawn: Sequence[str]) -> list[Block]:
         *_section("Cost and agreement", _pictures(result, ["pareto"], drawn)),
         *_section("Error and step size", _pictures(result, ["convergence"], drawn)),
         *_section("Settings", _settings(result) if len(result.settings) else []),
-        *measures.checks(told),
-        *measures.others(told),
+        *checks(told),
+        *others(told),
         *_section("Made with", _provenance(result)),
     ]
 
@@ -76,6 +76,7 @@ def card(result: AuditResult) -> list[Block]:
         ("audited", f"{setting_name(result.deployed)}; {result.samples:,} samples"),
         ("verdict", f"{result.verdict}. {finding(result)}"),
         ("kind", kind_sentence(result)),
+        ("what to do", bidding(result)),
         ("safe settings", "; ".join(_by_solver(safe)) or "none found"),
         ("audited by", _signature(result)),
     ]
@@ -109,30 +110,32 @@ def _settings(result: AuditResult) -> list[Block]:
     rows = sorted(candidates(result), key=lambda row: row.nfe if row.nfe > 0 else 1e18)
     level = number(100 * result.confidence)
     heads = (
-        "setting", "evaluations", "µs per sample", f"disagreement in % ({level} %)",
-        "error, median", "error, 95th percentile", "error, largest", "certified in %", "safe",
-        "",
+        "setting", "evaluations", f"disagreement in % ({level} %)", "safe", "error, median",
+        "95th percentile", "largest", "certified in %", "µs per sample", "",
     )  # fmt: skip
     marked = frozenset(i for i, row in enumerate(rows) if row.deployed)
     cells = [_cells(row, result) for row in rows]
     told = (
         "The cheapest first. Errors are distances of final states from the reference, relative to "
-        "its norm. On the frontier are settings that none cheaper agrees as well as."
+        "its norm. Frontier: none that is cheaper agrees as well."
     )
-    return [Paragraph(told), Table("Settings", heads, cells, frozenset(range(1, 8)), marked)]
+    return [
+        Paragraph(told),
+        Table("Settings", heads, cells, frozenset({1, 2, 4, 5, 6, 7, 8}), marked),
+    ]
 
 
 def _cells(row: Candidate, result: AuditResult) -> tuple[str, ...]:
     return (
         setting_name(row),
         number(row.nfe),
-        number(1e6 * row.seconds_per_sample),
         with_interval(row.disagreement, row.disagreement_low, row.disagreement_high),
+        "✓" if row.safe else "✗",
         number(row.error_relative_median),
         number(row.error_relative_p95),
         number(row.error_relative_max),
         percent(row.certified),
-        "safe" if row.safe else "no",
+        number(1e6 * row.seconds_per_sample),
         "; ".join(_notes(row, result)),
     )
 
@@ -164,7 +167,7 @@ def _by_solver(rows: Sequence[Candidate]) -> Iterator[str]:
 
 def _provenance(result: AuditResult) -> list[Block]:
     told = plain(result.provenance)
-    return [measures.facts("Made with", told)] if told else []
+    return [facts("Made with", told)] if told else []
 
 
 def _signature(result: AuditResult) -> str:

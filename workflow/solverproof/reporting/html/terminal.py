@@ -1,5 +1,6 @@
 """An audit on one screen of a terminal."""
 
+import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from solverproof.auditing.result import AuditResult
 from solverproof.reporting.html.wording import bidding, finding, kind_sentence, verdict_sentence
 
 WIDTH, REASONS = 80, 3
+FIRM = "\N{NO-BREAK SPACE}"
 
 
 def text(result: AuditResult, folder: Path | None = None) -> str:
@@ -48,12 +50,12 @@ def _code(call: str, most: int = 3) -> Iterator[str]:
         part
         for line in call.splitlines()
         for part in textwrap.wrap(
-            line, WIDTH, initial_indent="    ", subsequent_indent="        ",
+            re.sub(r"(?<!,) ", FIRM, line), WIDTH, subsequent_indent="    ",
             break_long_words=False, break_on_hyphens=False,
         )
     ]  # fmt: skip
     if len(lines) <= most and all(len(line) <= WIDTH for line in lines):
-        yield from lines
+        yield from (line.replace(FIRM, " ") for line in lines)
 
 
 def _where(path: Path) -> list[str]:
