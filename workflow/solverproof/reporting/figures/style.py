@@ -75,6 +75,13 @@ def style_of(solver: str) -> SolverStyle:
 def styled() -> Iterator[None]:
     """A context for drawing without a screen, in the style of this study."""
     mpl.use("Agg")
+    with house_style():
+        yield
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """The style alone: whatever else draws in this process keeps its backend."""
     house: dict[Any, Any] = {
         "font.size": 8,
         "axes.titlesize": 8,

@@ -1,0 +1,141 @@
+"""The further measures of an audit as blocks, whatever was measured."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from solverproof.reporting.html.blocks import Block, Heading, Paragraph, Table
+from solverproof.reporting.html.wording import MISSING, readable
+
+# What a reader needs to know of a group; one that is not here is shown without.
+GROUPS = {
+    "reference": (
+        "The reference",
+        "The flow in float64, by two unlike solvers, refined until they agree. Their distance is "
+        "an estimate of the reference's error, not a bound.",
+    ),
+    "order": (
+        "Observed order",
+        "The slope of the error against the step size, both logarithmic. With kinks in the "
+        "field, as ReLU has, it is 2 at most, whatever the solver.",
+    ),
+    "growth": (
+        "Growth of errors",
+        "The factor by which an early error may grow on the way, from the logarithmic norm along "
+        "the flow. Smaller steps do not cure it.",
+    ),
+    "stability": (
+        "Stability",
+        "Eigenvalues of the step size times the Jacobian, frozen along the flow, against the "
+        "solver's region of stability: evidence, not proof.",
+    ),
+    "mechanism": (
+        "Damping against growth",
+        "The share of states at which the solver damps what the flow amplifies, or the reverse.",
+    ),
+    "crossing": (
+        "Crossing",
+        "With fewer steps of Euler than this the solution cannot be inverted, as a flow always "
+        "can. More of them prove nothing.",
+    ),
+    "lipschitz": (
+        "Lipschitz constant",
+        "Of the field. The largest over states that were met bounds it from below, the product "
+        "of the layers' norms from above; only the latter proves anything.",
+    ),
+    "margins": (
+        "Margins",
+        "How far a final state may move before its prediction can change, against how far the "
+        "setting moves it.",
+    ),
+    "labels": (
+        "Against the labels",
+        "Predictions that are right with the deployed setting, with the flow, and the paired "
+        "difference.",
+    ),
+}
+CHECKS = "checks"  # has a section of its own
+
+
+def checks(measures: Mapping[str, Any]) -> Iterator[Block]:
+    """The section of the checks of the call; nothing if there were none."""
+    found = measures.get(CHECKS) or []
+    if found:
+        rows = [_check(check) for check in found]
+        wrong = frozenset(i for i, check in enumerate(found) if check.get("ok") is False)
+        yield Heading("Checks of the call")
+        yield Table("Checks of the call", ("check", "", "value", ""), rows, marked=wrong)
+
+
+def _check(check: Mapping[str, Any]) -> tuple[str, ...]:
+    ok, sentence = check.get("ok"), check.get("sentence") or ""
+    holds = MISSING if ok is None else "✓ holds" if ok else "✗ does not"
+    return _named(check["name"]), holds, _cell(check.get("value")), sentence
+
+
+def others(measures: Mapping[str, Any]) -> Iterator[Block]:
+    """A section for each group of measures, and one for those that stand alone."""
+    alone = {}
+    for name, value in measures.items():
+        if not isinstance(value, dict):
+            alone[name] = value
+        elif value:
+            title, told = GROUPS.get(name, (_named(name).capitalize(), ""))
+            yield Heading(title)
+            if told:
+                yield Paragraph(told)
+            yield from _tables(title, value)
+    alone.pop(CHECKS, None)
+    if alone:
+        yield Heading("Further measures")
+        yield from _tables("Further measures", alone)
+
+
+def facts(label: str, group: Mapping[str, Any]) -> Table:
+    """A group of values as a table of names and values; groups in it are told by their name."""
+    return Table(label, ("", "value"), list(_facts(group)))
+
+
+def _tables(label: str, group: Mapping[str, Any]) -> Iterator[Block]:
+    """Values as one table of facts; each list of rows, and groups alike, as a table of its own."""
+    if all(isinstance(value, dict) and value for value in group.values()):
+        rows = [{"": _named(name), **values} for name, values in group.items()]
+        yield _rows(label, rows)
+        return
+    lists = {name: value for name, value in group.items() if _is_table(value)}
+    rest = {name: value for name, value in group.items() if name not in lists}
+    if rest:
+        yield facts(label, rest)
+    for name, rows in lists.items():
+        yield _rows(f"{label}: {_named(name)}", rows)
+
+
+def _rows(label: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    heads = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [[_cell(row.get(head)) for head in heads] for row in rows]
+    return Table(label, list(map(_named, heads)), cells)
+
+
+def _is_table(value: Any) -> bool:
+    """Whether this is a list of rows."""
+    rows = value if isinstance(value, Sequence) and not isinstance(value, str) else []
+    return bool(rows) and all(isinstance(row, dict) and row for row in rows)
+
+
+def _facts(group: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    for name, value in group.items():
+        here = (*path, _named(name))
+        if isinstance(value, dict):
+            yield from _facts(value, here)
+        else:
+            yield ", ".join(here), _cell(value)
+
+
+def _cell(value: Any) -> str:
+    """A value on one line; a table within a table stays as it is."""
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {told}" for name, told in _facts(value)) or MISSING
+    return readable(value)
+
+
+def _named(key: str) -> str:
+    return str(key).replace("_", " ")
