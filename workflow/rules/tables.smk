@@ -61,7 +61,7 @@ if CONTROLLED:
             code=code_hash("reporting.comparison"),
             out=subpath(output.csv, parent=True),
         shell:
-            "python -m solverproof compare --spec {params.spec:q} --drops {input.drops:q} --critical {input.critical:q} --runs {input.runs:q}"
+            "python -m solverproof comparison --spec {params.spec:q} --drops {input.drops:q} --critical {input.critical:q} --runs {input.runs:q}"
             " --checks {input.checks:q} --out {params.out:q} > {log:q} 2>&1"
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from solverproof.api import Audit, audit
     from solverproof.auditing.intervals import mean_interval, share_interval
     from solverproof.errors import InputError
     from solverproof.ode.integration import Solution, SolverError, solve, trajectory
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "SOLVERS",
+    "Audit",
     "InputError",
     "Setting",
     "Solution",
     "Solver",
     "SolverError",
+    "audit",
     "mean_interval",
     "share_interval",
     "solve",
@@ -29,6 +32,7 @@ __all__ = [
     "trajectory",
 ]
 _MODULES = {
+    "api": ("Audit", "audit"),
     "auditing.intervals": ("mean_interval", "share_interval"),
     "errors": ("InputError",),
     "ode.integration": ("Solution", "SolverError", "solve", "trajectory"),

@@ -152,7 +152,7 @@ def tabulate(args: argparse.Namespace) -> None:
     write_tables(TablesSpec.from_json(args.spec), args.evaluations, args.out)
 
 
-def compare(args: argparse.Namespace) -> None:
+def comparison(args: argparse.Namespace) -> None:
     """Compare grid search with controllers that choose the step size during training."""
     from solverproof.reporting.comparison import compare as write_comparison
     from solverproof.reporting.specifications import TablesSpec
@@ -224,6 +224,57 @@ def scaling(args: argparse.Namespace) -> None:
     print(report(args.results))
 
 
+def audit(args: argparse.Namespace) -> int:
+    """Audit a trained model: 0 if its deployed setting is faithful, 1 if not, 3 if undecided."""
+    from solverproof.api import audit as run_audit
+    from solverproof.auditing.loading import load
+    from solverproof.ode.solvers import SOLVERS
+    from solverproof.reporting.html.terminal import text
+
+    trained = None
+    if args.trained:
+        solver, value = args.trained
+        measure = SOLVERS[solver].measure if solver in SOLVERS else "steps"
+        trained = {"solver": solver, measure: _number(value)}
+    model = load(
+        args.build,
+        args.data,
+        weights=args.weights,
+        head=args.head,
+        labels=args.labels,
+        device=args.device,
+    )
+    result = run_audit(
+        model.field,
+        model.z0,
+        solver=args.solver,
+        steps=args.steps,
+        tolerance=args.tolerance,
+        interval=tuple(args.interval),
+        head=model.head,
+        labels=model.labels,
+        accept=args.accept,
+        candidates=[] if args.no_candidates else None,
+        trained=trained,
+        confidence=args.confidence,
+        batch_size=args.batch_size,
+    )
+    if args.out:
+        result.save(args.out)
+    print(text(result, args.out))
+    return {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}[result.verdict]
+
+
+def compare(args: argparse.Namespace) -> int:
+    """Compare two audits, old and new: 1 if anything got worse, told line by line."""
+    from solverproof.reporting.audit_comparison import compare as worse
+    from solverproof.reporting.html.record import read_audit
+
+    sentences = worse(read_audit(args.old), read_audit(args.new))
+    print("\n".join(sentences or ["Nothing got worse."]))
+    return int(bool(sentences))
+
+
 def _set_up_torch() -> None:
     """Set one thread per job, so that results do not depend on the number of cores."""
     import torch
@@ -248,7 +299,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
 
     def verb(
-        run: Callable[[argparse.Namespace], None], *paths: str, spec: bool = True
+        run: Callable[[argparse.Namespace], int | None], *paths: str, spec: bool = True
     ) -> argparse.ArgumentParser:
         # Verbs are functions, so their names and docstrings are the command line and its help.
         sub = verbs.add_parser(run.__name__, help=run.__doc__)
@@ -267,9 +318,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     verb(evaluate, "data", "weights", "run", "out")
     verb(trace, "data", "weights", "out")
     verb(tabulate, "out").add_argument("--evaluations", type=Path, nargs="+", required=True)
-    comparison = verb(compare, "drops", "critical", "out")
-    comparison.add_argument("--runs", type=Path, nargs="+", required=True)
-    comparison.add_argument("--checks", type=Path, nargs="+", required=True)
+    table = verb(comparison, "drops", "critical", "out")
+    table.add_argument("--runs", type=Path, nargs="+", required=True)
+    table.add_argument("--checks", type=Path, nargs="+", required=True)
     figure = verb(plot)
     figure.add_argument("figure", help="name of the figure")
     figure.add_argument("--inputs", type=Path, nargs="*", default=[])
@@ -286,7 +337,39 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     verb(scaling, spec=False).add_argument(
         "results", type=Path, help="the folder of results of a study that ran"
     )
+    _add_audit(verb(audit, spec=False))
+    of_audits = verb(compare, spec=False)
+    of_audits.add_argument("old", type=Path, help="audit.json of before")
+    of_audits.add_argument("new", type=Path, help="audit.json of now")
     return parser
+
+
+def _add_audit(sub: argparse.ArgumentParser) -> None:
+    add = sub.add_argument
+    add("build", help="module:function that returns the field, or an object with field, ...")
+    add("--weights", type=Path, help="safetensors, or a state_dict")
+    add("--data", type=Path, required=True, help=".npz with the inputs x")
+    add("--solver", required=True, help="the deployed solver, by its name in torchdiffeq")
+    add("--steps", type=_number, help="its number of steps")
+    add("--tolerance", type=_number, help="its relative and absolute tolerance")
+    add("--interval", type=float, nargs=2, default=(0.0, 1.0), metavar=("FIRST", "LAST"))
+    add("--head", help="module:function from end states to logits")
+    add("--labels", help="name of the array of labels in the data")
+    add("--accept", type=float, default=0.01, help="share of predictions that may differ")
+    add("--trained", nargs=2, metavar=("SOLVER", "VALUE"), help="the setting of training")
+    add("--confidence", type=float, default=0.95, help="of all intervals")
+    add("--batch-size", type=int, help="samples that are solved together; all by default")
+    add("--device", default="cpu", help="where it is computed")
+    add("--no-candidates", action="store_true", help="audit the deployed setting alone")
+    add("--out", type=Path, help="folder of the report")
+
+
+def _number(text: str) -> float:
+    """A number, whole where it is written so."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "python -m solverproof") -> int:
@@ -298,19 +381,17 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m solverpr
 
     Returns:
         The exit status: 0 on success; 2, with one line on standard error, if the user has something
-        to fix.
+        to fix; what the verb says, of those that judge.
     """
     args = _parser(prog).parse_args(arguments)
     try:
-        args.run_verb(args)
+        return int(args.run_verb(args) or 0)
     except InputError as error:
         message = str(error)
         if isinstance(error, UserCodeError):
             traceback.print_exception(own_part(error))
     except OSError as error:  # a missing file, or a full disk when writing the log
         message = f"{error.filename or args.verb}: {error.strerror or error}"
-    else:
-        return 0
     print(f"solverproof: {message}", file=sys.stderr)
     return 2
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solverproof.auditing.intervals import mean_interval, share_interval
+from solverproof.auditing.intervals import mean_interval, paired_interval, share_interval
 
 
 def test_five_of_five_is_at_least_48_percent():
@@ -49,3 +49,30 @@ def test_an_interval_of_a_mean_covers_it_as_often_as_stated(of):
 @pytest.mark.parametrize("values", [[], [1.0], [1.0, math.nan]])
 def test_a_single_value_has_no_interval(values):
     assert all(math.isnan(end) for end in mean_interval(pd.Series(values, dtype=float)))
+
+
+# Newcombe 1998, table I gives examples of paired data; his method 10 on two of them:
+def test_the_interval_of_a_paired_difference_is_newcombes():
+    low, high = paired_interval(36, 12, 2, 0)
+    assert (low, high) == pytest.approx((0.0569, 0.3404), abs=2e-4)
+    low, high = paired_interval(0, 0, 0, 50)
+    assert (low, high) == pytest.approx((-0.0714, 0.0714), abs=2e-4)
+
+
+@given(*[st.integers(0, 40)] * 3, st.integers(1, 40))
+def test_a_paired_interval_holds_the_difference_and_turns_with_the_roles(both, lost, won, neither):
+    low, high = paired_interval(both, lost, won, neither)
+    of = both + lost + won + neither
+    assert -1 - 1e-12 <= low <= (lost - won) / of <= high <= 1 + 1e-12
+    turned = paired_interval(both, won, lost, neither)
+    assert turned == pytest.approx((-high, -low), abs=1e-12)
+
+
+@pytest.mark.parametrize("shares", [(0.9, 0.05, 0.02, 0.03), (0.5, 0.2, 0.05, 0.25)])
+@pytest.mark.parametrize("samples", [30, 200])
+def test_a_paired_interval_covers_the_difference_as_often_as_it_says(shares, samples):
+    tables = np.random.default_rng(0).multinomial(samples, shares, size=1000)
+    truth = shares[1] - shares[2]
+    covered = np.mean([low <= truth <= high for low, high in (paired_interval(*t) for t in tables)])
+    # two standard errors below; with few discordant pairs it covers more than it says
+    assert covered >= 0.95 - 2 * math.sqrt(0.95 * 0.05 / 1000)

@@ -172,7 +172,13 @@ def test_states_that_are_infinite_and_that_are_no_numbers_are_equally_far_from_t
         samples_of(data, "test", torch.device("cpu")),
         TRAIN,
     )
-    flow = Reference(outputs.state[0].double(), outputs.outputs[0].double(), torch.zeros(20), 1)
+    flow = Reference(
+        outputs.state[0].double(),
+        outputs.outputs[0].double(),
+        torch.zeros(20),
+        torch.ones(20, dtype=torch.bool),
+        1,
+    )
     labels, errors = torch.from_numpy(data["test_y"]), []
     for value in (math.inf, math.nan):
         outputs.state[0] = value

@@ -6,7 +6,8 @@ are in the same way.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from solverproof.errors import InputError
 from solverproof.models.ends import LinearHead
 from solverproof.models.fields import Parameters
 from solverproof.models.neural_ode import Forward, NeuralODE
+from solverproof.ode.integration import Solution, SolverError
 from solverproof.ode.solvers import SOLVERS, Setting
 
 STEPS, TOLERANCE = 64, 1e-5  # of the coarsest pair of solves
@@ -24,17 +26,25 @@ AGREEMENT = 0.01  # of what is measured, the end-state error
 CERTAINTY = 0.1  # of the margin: ten times the estimated error changes no prediction
 ROUNDING = 1e-8  # of the state: a hundredth of what float32, in which models run, can tell
 SHARE = 0.01  # of samples that may stay unresolved
+Solve = Callable[[Setting], Solution]
+"""Solves the flow from every sample in float64, shape (samples, features)."""
+Head = Callable[[Tensor], Tensor]
+"""From end states (samples, features) to outputs (samples, ...)."""
+Sure = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Whether each sample's prediction would stay if the end state were ten times as far off as the
+two solvers are apart, from their end states and the outputs of the first; shape (samples,)."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The flow from every input, in float64.
+    """The flow from every sample, in float64.
 
     Attributes:
-        state: final states, shape (batch, channels, *spatial).
-        outputs: shape (batch, outputs); of no use where the reference is not resolved.
-        distance: that of the two solvers' final states, shape (batch,): an estimate of the
+        state: final states, shape (samples, ...).
+        outputs: what the head makes of them, shape (samples, ...).
+        distance: that of the two solvers' final states, shape (samples,): an estimate of the
             reference's own error, not a bound.
+        resolved: whether that is small enough, shape (samples,).
         nfe: evaluations of both solvers.
         status: `ok`, or `unresolved`.
         reason: why it is not resolved; None if it is.
@@ -43,27 +53,88 @@ class Reference:
     state: Tensor
     outputs: Tensor
     distance: Tensor
+    resolved: Tensor
     nfe: int
     status: str = "ok"
     reason: str | None = None
+
+
+def resolve(
+    equal: Solve,
+    adaptive: Solve,
+    head: Head,
+    measured: Tensor,
+    sure: Sure,
+    *,
+    rounding: float = ROUNDING,
+) -> Reference:
+    """Solve a flow with RK4 and with Dopri 5, ever finer, until they agree.
+
+    Both begin coarse, with 64 steps and at 1e-5, and are refined together up to 8,192 steps and
+    5e-12. Starting tighter would cost more for nothing: where the field has kinks the evaluations
+    of an adaptive solver grow with the root of the tolerance whatever its order (docs/methods.md).
+
+    A sample is resolved when the distance of both final states is at most a hundredth of its error
+    under the setting that is judged and surely changes no prediction, or is rounding. The
+    reference is resolved when at most 1 % of the samples are not.
+
+    Args:
+        equal: solves with equal steps.
+        adaptive: solves with an adaptive solver, every sample under its own control; samples whose
+            solver gives up are NaN.
+        head: makes outputs of final states.
+        measured: final states of the setting that is judged, shape (samples, features).
+        sure: whether predictions are.
+        rounding: distance, relative to 1 + |state|, that counts as rounding.
+
+    Returns:
+        The finest solution of RK4, which is the more accurate of the two.
+    """
+    nfe = 0
+    for level in range(REFINEMENTS + 1):
+        steps = Setting(SOLVERS["rk4"], steps=STEPS * 2**level)
+        tolerance = Setting(SOLVERS["dopri5"], tolerance=TOLERANCE / FINER**level)
+        ours, theirs = equal(steps), adaptive(tolerance)
+        nfe += ours.nfe + theirs.nfe
+        outputs, distance = head(ours.state), norms_of(theirs.state - ours.state)
+        error = norms_of(measured - ours.state)
+        # A setting that diverged has an error that is not a number: only predictions count then.
+        error = error.nan_to_num(nan=math.inf, posinf=math.inf)
+        small = (distance <= AGREEMENT * error) & sure(ours.state, theirs.state, outputs)
+        # A distance that is not a number is never small.
+        resolved = small | (distance <= rounding * (1 + norms_of(ours.state)))
+        found = Reference(ours.state, outputs, distance, resolved, nfe)
+        share = float((~resolved).double().mean())
+        if share <= SHARE:
+            return found
+        # finer ones would not get further
+        if float((~distance.isfinite()).double().mean()) > SHARE:
+            return replace(found, status="unresolved", reason=_lost(theirs, distance, tolerance))
+    reason = f"{steps.steps} steps of RK4 and Dopri 5 disagree on {share:.1%} of the samples"
+    return replace(found, status="unresolved", reason=reason)
+
+
+def _lost(theirs: Solution, distance: Tensor, tolerance: Setting) -> str:
+    """How many samples could not be followed, and how far."""
+    lost = ~distance.isfinite()
+    share = float(lost.double().mean())
+    told = f"Dopri 5 at {tolerance.tolerance:.1e} gave up on {share:.1%} of the samples"
+    if theirs.reached is None:
+        return f"{told}, after {theirs.nfe:,} evaluations"
+    end = float(theirs.reached[lost].median())
+    return f"{told}, half of them before t = {end:.3g}, after at most {theirs.nfe:,} evaluations"
 
 
 @torch.no_grad()
 def reference(
     model: NeuralODE, parameters: Parameters, x: Tensor, measured: Tensor, *, classes: bool = True
 ) -> Reference:
-    """Solve the flow of one model with RK4 and with Dopri 5, ever finer, until they agree.
+    """The flow of one model of the study, see `resolve`.
 
     Dopri 5 solves every sample alone, and takes a step only if every component's error is within
-    the tolerance: in the mean over a batch a few samples could be far off. Both begin coarse, with
-    64 steps and at 1e-5, and are refined together up to 8,192 steps and 5e-12. Starting tighter
-    would cost more for nothing: where the field has kinks the evaluations of an adaptive solver
-    grow with the root of the tolerance whatever its order (docs/methods.md).
-
-    A sample is resolved when the distance of both final states is at most a hundredth of its error
-    under the setting that is judged and a tenth of its margin (`margins`), or is rounding. Without
-    a linear head, or without classes, there is no margin. The reference is resolved when at most
-    1 % of the samples are not.
+    the tolerance: in the mean over a batch a few samples could be far off. Predictions are sure
+    when the distance is at most a tenth of the margin (`margins`); without a linear head, or
+    without classes, there is no margin, and all are.
 
     Args:
         model: the Neural ODE.
@@ -71,47 +142,43 @@ def reference(
         x: inputs, shape (batch, channels, *spatial).
         measured: final states of the setting that is judged, shape (batch, channels, *spatial).
         classes: whether the outputs are logits of classes, and not real values.
-
-    Returns:
-        The finest solution of RK4, which is the more accurate of the two.
     """
     where = "cpu" if x.device.type == "mps" else x.device  # Apple's GPUs have no float64
     parameters = {name: p.to(where).double() for name, p in parameters.items()}
-    x, measured, nfe = x.to(where).double().unsqueeze(0), measured.to(where).double(), 0
-    for level in range(REFINEMENTS + 1):
-        equal = Setting(SOLVERS["rk4"], steps=STEPS * 2**level)
-        adaptive = Setting(SOLVERS["dopri5"], tolerance=TOLERANCE / FINER**level)
-        try:
-            ours, theirs = model(parameters, x, equal), _adaptively(model, parameters, x, adaptive)
-        except InputError as error:  # a user's own network may hold constants in float32
-            nothing = torch.full_like(measured, math.nan)
-            reason = f"not computed in float64: {error}"
-            return Reference(nothing, nothing, norms_of(nothing), 0, "unresolved", reason)
-        nfe += ours.solutions[0].nfe + theirs.solutions[0].nfe
-        state, outputs = ours.state[0], ours.outputs[0]
-        distance = norms_of(theirs.state[0] - state)
-        margin = torch.full_like(distance, math.inf)
-        if classes and isinstance(model.head, LinearHead):
-            margin = margins(parameters["head.weight"][0], outputs)
-        share = _share_unresolved(distance, state, measured, margin)
-        if share <= SHARE:
-            return Reference(state, outputs, distance, nfe)
-        lost = float((~distance.isfinite()).double().mean())
-        if lost > SHARE:  # finer ones would not get further
-            reason = f"Dopri 5 at {adaptive.tolerance:.1e} gave up on {lost:.1%} of the samples"
-            return Reference(state, outputs, distance, nfe, "unresolved", reason)
-    reason = f"{equal.steps} steps of RK4 and Dopri 5 disagree on {share:.1%} of the samples"
-    return Reference(state, outputs, distance, nfe, "unresolved", reason)
+    x, measured = x.to(where).double().unsqueeze(0), measured.to(where).double()
+
+    def head(states: Tensor) -> Tensor:
+        return model.outputs(parameters, states.view_as(measured).unsqueeze(0))[0]
+
+    def sure(ours: Tensor, theirs: Tensor, outputs: Tensor) -> Tensor:
+        if not classes or not isinstance(model.head, LinearHead):
+            return torch.ones(len(ours), dtype=torch.bool, device=ours.device)
+        margin = margins(parameters["head.weight"][0], outputs)
+        return norms_of(theirs - ours) <= CERTAINTY * margin
+
+    try:
+        found = resolve(
+            lambda setting: _solution(model(parameters, x, setting)),
+            lambda setting: _solution(_adaptively(model, parameters, x, setting)),
+            head,
+            measured.flatten(1),
+            sure,
+        )
+    except InputError as error:  # a user's own network may hold constants in float32
+        nothing = torch.full_like(measured, math.nan)
+        reason = f"not computed in float64: {error}"
+        unknown = norms_of(nothing)
+        return Reference(nothing, nothing, unknown, unknown.isfinite(), 0, "unresolved", reason)
+    return replace(found, state=found.state.view_as(measured))
 
 
-def _share_unresolved(distance: Tensor, state: Tensor, measured: Tensor, margin: Tensor) -> float:
-    error = norms_of(measured - state)
-    # A setting that diverged has an error that is not a number: its margin alone counts then.
-    error = error.nan_to_num(nan=math.inf, posinf=math.inf)
-    needed = torch.minimum(AGREEMENT * error, CERTAINTY * margin)
-    needed = needed.maximum(ROUNDING * (1 + norms_of(state)))
-    # `not <=`, so that a distance that is not a number counts as unresolved
-    return float((~(distance <= needed)).double().mean())
+def _solution(forward: Forward) -> Solution:
+    """The solution of a stack of one, of states (batch, features)."""
+    (solution,) = forward.solutions
+    state = forward.state[0].flatten(1)
+    if isinstance(solution, SolverError):
+        return Solution(state, solution.nfe, 0)
+    return replace(solution, state=state)
 
 
 def margins(weights: Tensor, logits: Tensor) -> Tensor:

@@ -34,12 +34,15 @@ class Solution:
         nfe: number of evaluations of the vector field, as counted.
         steps: number of steps, as counted (of an adaptive solver: accepted steps).
         rejected: steps that an adaptive solver rejected.
+        reached: where each sample has its own steps, the last time it reached, shape (batch,); None
+            where all samples share their steps.
     """
 
     state: Tensor
     nfe: int
     steps: int
     rejected: int = 0
+    reached: Tensor | None = None
 
 
 class SolverError(Exception):
@@ -89,8 +92,7 @@ def solve(
     Raises:
         SolverError: if the solver gives up.
     """
-    # Two classes, because torchdiffeq warns of callbacks that the method does not call.
-    counted = (_CountedAdaptive if setting.solver.is_adaptive else _Counted)(field)
+    counter = counted(field, setting)
     ends = _ends(horizon, state)
     how = _options(setting, ends, norm)
     integrate = odeint
@@ -102,14 +104,14 @@ def solve(
             odeint_adjoint, adjoint_params=tuple(adjoint), adjoint_options=backwards
         )
     try:
-        states = integrate(counted, state, ends, method=name_in_torchdiffeq(setting.solver), **how)
+        states = integrate(counter, state, ends, method=name_in_torchdiffeq(setting.solver), **how)
     # torchdiffeq reports numerical failures as assertions.
     except AssertionError as error:
-        status, reason = _complaint(str(error))
-        raise SolverError(status, reason, counted.evaluations) from error
+        status, reason = complaint(str(error))
+        raise SolverError(status, reason, counter.evaluations) from error
     # torchdiffeq calls `callback_step` for every attempt, so rejected steps are among `steps`.
     end = states[-1] if adjoint is None else _guarded(states[-1], state, *adjoint)
-    return Solution(end, counted.evaluations, counted.steps - counted.rejected, counted.rejected)
+    return Solution(end, counter.evaluations, counter.steps - counter.rejected, counter.rejected)
 
 
 def _guarded(result: Tensor, *inputs: Tensor) -> Tensor:
@@ -154,7 +156,7 @@ def _options(setting: Setting, ends: Tensor, norm: Norm | None) -> dict[str, Any
     return {"options": {"grid_constructor": _grid(setting.steps)}}
 
 
-def _complaint(message: str) -> tuple[str, str]:
+def complaint(message: str) -> tuple[str, str]:
     """Status and reason of torchdiffeq's assertions on the step size and the state."""
     if "underflow" in message:
         return "underflow", "step size too small to move on"
@@ -170,11 +172,11 @@ def trajectory(field: VectorField, state: Tensor, setting: Setting, *, horizon: 
     if setting.steps is None:
         name = setting.solver.name
         raise ValueError(f"{name} chooses its own steps; give trajectory a solver of equal steps")
-    counted = _Counted(field)
+    counter = counted(field, setting)
     # The output times are the grid itself, so no state is interpolated.
     grid = _grid(setting.steps)(None, None, _ends(horizon, state))
-    states = odeint(counted, state, grid, method=name_in_torchdiffeq(setting.solver))
-    return Solution(states, counted.evaluations, counted.steps)
+    states = odeint(counter, state, grid, method=name_in_torchdiffeq(setting.solver))
+    return Solution(states, counter.evaluations, counter.steps)
 
 
 def _ends(horizon: float, state: Tensor) -> Tensor:
@@ -197,31 +199,39 @@ def _grid(steps: int) -> Callable[..., Tensor]:
     return times
 
 
-class _Counted:
+def counted(field: Callable[..., Any], setting: Setting) -> "Counted":
+    """A field that counts its evaluations and steps, to be given to torchdiffeq."""
+    # Two classes, because torchdiffeq warns of callbacks that the method does not call.
+    return (_CountedAdaptive if setting.solver.is_adaptive else Counted)(field)
+
+
+class Counted:
     """A field that counts its evaluations and steps.
 
     torchdiffeq calls `callback_step` at the start of every step.
     """
 
-    def __init__(self, field: VectorField) -> None:
+    def __init__(self, field: Callable[..., Any]) -> None:
         self.field = field
         self.evaluations = self.steps = self.rejected = 0
 
-    def __call__(self, t: Tensor, state: Tensor) -> Tensor:
+    def __call__(self, t: Tensor, state: Any) -> Any:
+        """The field, counted."""
         self.evaluations += 1
         return self.field(t, state)
 
     def callback_step(self, *_: Tensor) -> None:
+        """Count a step that is tried."""
         self.steps += 1
 
 
-class _CountedAdaptive(_Counted):
+class _CountedAdaptive(Counted):
     """The same for adaptive methods, the only ones that call `callback_reject_step`.
 
     They alone have a budget: the evaluations of the others are known, and were asked for.
     """
 
-    def __call__(self, t: Tensor, state: Tensor) -> Tensor:
+    def __call__(self, t: Tensor, state: Any) -> Any:
         if self.evaluations == MOST_EVALUATIONS:
             reason = f"more than {MOST_EVALUATIONS} evaluations"
             raise SolverError("budget", reason, self.evaluations)

@@ -95,6 +95,7 @@ def solve_samples(
         return velocity.flatten(1)
 
     ends = torch.full_like(state.flatten(1), math.nan)
+    reached = torch.zeros(len(state), dtype=torch.float64, device=state.device)
     steps = torch.zeros(len(state), dtype=torch.int64, device=state.device)
     now = _started(slope, state.flatten(1), method.order, tolerance, norm)
     while nfe + stages <= MOST_EVALUATIONS:
@@ -103,10 +104,11 @@ def solve_samples(
             break
         now = _stepped(now, slope, tableau, method.order, tolerance, horizon, norm)
         nfe += stages
+        reached[now.index] = now.t
         arrived = now.only(now.t >= horizon)
         ends[arrived.index], steps[arrived.index] = arrived.z, arrived.steps
         now = now.only(now.t < horizon)
-    return Solution(ends.view_as(state), nfe, int(steps.max()))
+    return Solution(ends.view_as(state), nfe, int(steps.max()), reached=reached)
 
 
 def _like(state: Tensor, part: Any) -> Any:

@@ -182,6 +182,13 @@ class Setting(Specification):
         """The setting in paths: `steps-64` or `tolerance-0.001`."""
         return f"{self.solver.measure}-{self.value!r}"
 
+    @property
+    def words(self) -> str:
+        """The setting as a person says it: `euler with 8 steps`, `dopri5 at tolerance 0.001`."""
+        if self.steps is None:
+            return f"{self.solver.name} at tolerance {self.tolerance:g}"
+        return f"{self.solver.name} with {self.steps} step{'s' if self.steps > 1 else ''}"
+
     def at_ratio(self, ratio: float) -> "Setting":
         """The same solver at `ratio` times the step size (see `steps_at_ratio`) or tolerance."""
         if self.steps is None:

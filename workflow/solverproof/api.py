@@ -1,0 +1,164 @@
+"""The public functions: the audit and its page, joined."""
+
+import hashlib
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from solverproof import __version__
+from solverproof.auditing.audit import run_audit
+from solverproof.auditing.call import Call, checked_call
+from solverproof.auditing.measures import Compare
+from solverproof.auditing.problem import device_of
+from solverproof.auditing.result import AuditResult
+from solverproof.ode.solvers import Setting, Solver
+from solverproof.reporting.html.folder import save
+from solverproof.reporting.html.terminal import text
+
+PACKAGES = ("torch", "torchdiffeq", "numpy", "scipy")
+
+
+class Audit(AuditResult):
+    """The result of an audit, see `AuditResult`, with its report."""
+
+    def save(self, folder: str | Path) -> None:
+        """Write the report: report.html, report.md, card.md, audit.json, samples.csv, figures.
+
+        Raises:
+            InputError: if the folder cannot be written.
+        """
+        save(self, Path(folder))
+
+    def __str__(self) -> str:
+        """One screen of text, the verdict first."""
+        return text(self)
+
+
+def audit(
+    field: Any,
+    z0: Tensor | tuple[Tensor, ...],
+    *,
+    solver: str | Solver,
+    steps: int | None = None,
+    tolerance: float | None = None,
+    interval: tuple[float, float] = (0.0, 1.0),
+    head: Any = None,
+    labels: Any = None,
+    accept: float = 0.01,
+    candidates: Sequence[Setting | dict[str, Any]] | None = None,
+    trained: dict[str, Any] | None = None,
+    compare: Compare | None = None,
+    confidence: float = 0.95,
+    batch_size: int | None = None,
+    progress: bool = True,
+) -> Audit:
+    """Is this trained model an ODE, and with which solver may it be deployed?
+
+    Everything is solved as torchdiffeq's `odeint` would, and held against a reference: the flow in
+    float64 as two unlike solvers agree on it. Nothing of the model is changed. See docs/audit.md
+    for how to read the result, docs/methods.md for what is measured.
+
+    Args:
+        field: the right-hand side f(t, z), or f(z): a function or module. It maps every sample by
+            itself.
+        z0: initial states, a tensor (samples, ...) or a tuple of such tensors.
+        solver: the deployed solver, by its name in torchdiffeq.
+        steps: its number of equal steps; of a fixed-step solver.
+        tolerance: its relative and absolute tolerance; of an adaptive solver.
+        interval: first and last time; backwards if the last is the smaller one.
+        head: from end states to logits (samples, classes), or to other outputs; None: the end
+            states are the outputs.
+        labels: the class of each sample, shape (samples,).
+        accept: the share of predictions that may differ from the flow's; without classes the
+            relative error that 95 % of the outputs may have.
+        candidates: settings to try, such as {"solver": "rk4", "steps": 8}; None: fixed-step solvers
+            with 1, 2, 4, ... steps and adaptive ones at tolerances from 0.1 on, each until it is
+            safe or dearer than the deployed setting (16 times as dear, where that is not safe).
+        trained: the setting that the model was trained with, where it is another one.
+        compare: the error of outputs against those of the flow, one number per sample, in place of
+            the relative one; two tensors of outputs to a tensor (samples,).
+        confidence: of all intervals.
+        batch_size: samples that are solved together; None: all.
+        progress: whether to tell on standard error what is being done.
+
+    Raises:
+        InputError: if something given cannot be used; nothing has been solved then, but for a
+            field that is not the same twice.
+    """
+    call = checked_call(
+        field,
+        z0,
+        solver=solver,
+        steps=steps,
+        tolerance=tolerance,
+        interval=interval,
+        head=head,
+        labels=labels,
+        accept=accept,
+        candidates=candidates,
+        trained=trained,
+        compare=compare,
+        confidence=confidence,
+        batch_size=batch_size,
+    )
+    place = device_of(call.problem.start)
+    began = time.perf_counter()
+    # The random state stays as it was, whatever the model draws.
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        result = run_audit(call, _tell if progress else _nothing)
+    seconds = time.perf_counter() - began
+    return Audit(**vars(replace(result, provenance=_provenance(call, field, head, seconds))))
+
+
+def _tell(line: str) -> None:
+    print(f"audit: {line}", file=sys.stderr, flush=True)
+
+
+def _nothing(_: str) -> None:
+    return
+
+
+def _provenance(call: Call, field: Any, head: Any, seconds: float) -> dict[str, Any]:
+    return {
+        "solverproof": __version__,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
+        "machine": {
+            "platform": platform.platform(),
+            "device": str(device_of(call.problem.start)),
+            "threads": torch.get_num_threads(),
+        },
+        "sha256": {
+            "field": _hash(field),
+            "head": _hash(head),
+            "z0": _hash_of_tensors([call.problem.flat_start()]),
+        },
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+    }
+
+
+def _hash(code: Any) -> str | None:
+    """Of a module's weights; None of a function, whose content is not known."""
+    if not isinstance(code, torch.nn.Module):
+        return None
+    return _hash_of_tensors(list(code.state_dict().values()))
+
+
+def _hash_of_tensors(tensors: list[Tensor]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(str((tensor.dtype, tuple(tensor.shape))).encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,184 @@
+"""The audit: is a trained model an ODE, and with which solver may it be deployed?"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import pandas as pd
+import torch
+
+from solverproof.auditing.call import Call
+from solverproof.auditing.candidates import DEARER, tried
+from solverproof.auditing.checks import Check, checks
+from solverproof.auditing.deployment import Deployed, deploy, odeint_call
+from solverproof.auditing.flow import flow
+from solverproof.auditing.judging import Judge, Solved
+from solverproof.auditing.measures import spread
+from solverproof.auditing.reasons import reasons
+from solverproof.auditing.result import Advice, AuditResult, Candidate
+from solverproof.auditing.sharpness import convergence, sharpness
+from solverproof.auditing.verdict import kind_of
+from solverproof.files import columns
+
+Report = Callable[[str], None]
+"""Receives a line about what is being done."""
+
+
+@torch.no_grad()
+def run_audit(call: Call, report: Report) -> AuditResult:
+    """Carry out an audit.
+
+    Args:
+        call: what is asked.
+        report: called before every part with a line about it.
+
+    Raises:
+        InputError: if a second solve gives other end states, or the user's code fails.
+    """
+    report(f"solving as deployed: {call.setting.words}")
+    deployed = deploy(call.problem, call.setting, call.batch_size)
+    report("checking the call")
+    looked_at = list(checks(call, deployed))
+    for check in looked_at:
+        if check.name == "coupling" and not check.ok:
+            return _inconclusive(call, deployed, looked_at, check.sentence)
+    report("solving the flow with two unlike solvers until they agree")
+    found = flow(call.problem, deployed.states, call.standard)
+    if found.reference.status != "ok":
+        why = f"The flow is not resolved: {found.reference.reason}."
+        return _inconclusive(call, deployed, looked_at, why)
+    judge = Judge(call, found)
+    own = judge.of(call.setting, deployed)
+    solved = [own, *_others(call, judge, own, report)]
+    trained = None
+    if call.trained and call.trained != call.setting:
+        report(f"solving as trained: {call.trained.words}")
+        trained = judge.agreement(judge.run(call.trained))
+    report("measuring order, growth and stability")
+    sharp = sharpness(call, found)
+    measures = {
+        "checks": [asdict(check) for check in looked_at],
+        "reference": _of_reference(judge),
+        "margins": judge.margins(own),
+        "accuracy": judge.accuracy(own),
+        "observed_order": convergence(call, found, sharp.lipschitz.max if sharp else 0.0),
+        "stability": asdict(sharp) if sharp else None,
+    }
+    agreement = judge.agreement(own)
+    return AuditResult(
+        verdict=agreement.verdict,
+        kind=kind_of(agreement, trained),
+        reasons=reasons(call, agreement, trained, measures, looked_at),
+        deployed=call.setting,
+        accept=call.standard.accept,
+        confidence=call.confidence,
+        samples=call.problem.samples,
+        disagreement=agreement.share,
+        disagreement_interval=(agreement.low, agreement.high),
+        measures=measures,
+        settings=_table([judge.row(one) for one in solved]),
+        advice=_advice(call, judge, solved),
+        per_sample=judge.per_sample(own),
+    )
+
+
+def _others(call: Call, judge: Judge, own: Solved, report: Report) -> Iterator[Solved]:
+    """The candidates: those that were given, or the default ones."""
+
+    def run(setting: Any) -> Solved:
+        report(f"trying {setting.words}")
+        return judge.run(setting)
+
+    if call.candidates is not None:
+        yield from (run(setting) for setting in call.candidates if setting != call.setting)
+        return
+    safe = judge.agreement(own).verdict == "PASS"
+    most = own.run.nfe if safe else DEARER * own.run.nfe
+    found = tried(
+        run,
+        is_safe=lambda solved: judge.agreement(solved).verdict == "PASS",
+        nfe=lambda solved: solved.run.nfe,
+        most=most,
+    )
+    yield from (solved for setting, solved in found if setting != call.setting)
+
+
+def _advice(call: Call, judge: Judge, solved: Sequence[Solved]) -> Advice | None:
+    """The cheapest safe setting, chosen on one half of the samples and confirmed on the other.
+
+    Each further one that is held against the second half is one more test, so the confidence that
+    is asked for grows with their number (Bonferroni). If none is confirmed, the deployed setting is
+    the advice where it passes: it was not chosen by the samples.
+    """
+    first, second = slice(0, None, 2), slice(1, None, 2)
+    confirmed = 0
+    for one in sorted(solved, key=lambda s: (s.run.nfe, s.run.seconds)):
+        if judge.agreement(one, first).verdict != "PASS":
+            continue
+        confirmed += 1
+        confidence = 1 - (1 - call.confidence) / confirmed
+        if judge.agreement(one, second, confidence).verdict == "PASS":
+            return _advised(call, one)
+    own = solved[0]
+    return _advised(call, own) if judge.agreement(own).verdict == "PASS" else None
+
+
+def _advised(call: Call, one: Solved) -> Advice:
+    return Advice(one.setting, one.run.nfe, odeint_call(one.setting, call.problem.interval))
+
+
+def _table(rows: Sequence[Candidate]) -> pd.DataFrame:
+    """The rows, cheapest first, with those marked that none beats in cost and agreement."""
+    ordered = sorted(rows, key=lambda row: (row.nfe, row.disagreement))
+    least, marked = math.inf, []
+    for row in ordered:
+        marked.append(replace(row, pareto=row.disagreement < least))
+        least = min(least, row.disagreement)
+    return pd.DataFrame(map(vars, marked), columns=columns(Candidate))
+
+
+def _of_reference(judge: Judge) -> dict[str, Any]:
+    found = judge.flow.reference
+    return {
+        "status": found.status,
+        "reason": found.reason,
+        "nfe": found.nfe,
+        "distance": spread(found.distance),
+        "resolved": found.resolved.double().mean().item(),
+        "float64": judge.flow.problem.exact,
+    }
+
+
+def _inconclusive(
+    call: Call, deployed: Deployed, looked_at: Sequence[Check], why: str
+) -> AuditResult:
+    """The result where there is no flow to hold the setting against."""
+    row = dict.fromkeys(columns(Candidate), math.nan) | {
+        "solver": call.setting.solver.name,
+        "steps": call.setting.steps,
+        "tolerance": call.setting.tolerance,
+        "deployed": True,
+        "nfe": deployed.nfe,
+        "seconds_per_sample": deployed.seconds / call.problem.samples,
+        "safe": False,
+        "pareto": False,
+        "status": deployed.status,
+        "reason": deployed.reason,
+    }
+    others = [check.sentence for check in looked_at if not check.ok and check.sentence != why]
+    return AuditResult(
+        verdict="INCONCLUSIVE",
+        kind="unresolved",
+        reasons=[why, *others],
+        deployed=call.setting,
+        accept=call.standard.accept,
+        confidence=call.confidence,
+        samples=call.problem.samples,
+        disagreement=math.nan,
+        disagreement_interval=(math.nan, math.nan),
+        measures={"checks": [asdict(check) for check in looked_at]},
+        settings=pd.DataFrame([row], columns=columns(Candidate)),
+        advice=None,
+        per_sample={},
+    )

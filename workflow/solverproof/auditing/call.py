@@ -1,0 +1,145 @@
+"""The call of an audit: what was given, checked, and told in one line where it cannot be used."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from solverproof.auditing.measures import Compare, Standard
+from solverproof.auditing.problem import Problem, device_of, problem
+from solverproof.errors import InputError
+from solverproof.ode.solvers import SOLVERS, Setting, Solver
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """An audit as it was asked for.
+
+    Attributes:
+        problem: the model and its samples.
+        setting: the deployed one.
+        standard: when a sample misses the reference.
+        labels: the class of each sample, shape (samples,); None if they are not known.
+        candidates: settings to try; None for the default ones.
+        trained: the setting of training, where that is another one.
+        confidence: of all intervals.
+        batch_size: samples that are solved together; None: all.
+    """
+
+    problem: Problem
+    setting: Setting
+    standard: Standard
+    labels: Tensor | None
+    candidates: tuple[Setting, ...] | None
+    trained: Setting | None
+    confidence: float
+    batch_size: int | None
+
+
+def checked_call(
+    field: Any,
+    z0: Any,
+    *,
+    solver: Any,
+    steps: Any,
+    tolerance: Any,
+    interval: Any,
+    head: Any,
+    labels: Any,
+    accept: Any,
+    candidates: Any,
+    trained: Any,
+    compare: Compare | None,
+    confidence: Any,
+    batch_size: Any,
+) -> Call:
+    """The call, after checks that run the field on the first states only.
+
+    Raises:
+        InputError: if something given cannot be used.
+    """
+    setting = _setting("solver", {"solver": solver, "steps": steps, "tolerance": tolerance})
+    _in_range("accept", accept, 0, 1)
+    _in_range("confidence", confidence, 0, 1)
+    if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
+        raise InputError(f"batch_size is {batch_size!r}; give a whole number of samples, or None")
+    if compare is not None and not callable(compare):
+        raise InputError("compare is no function; give one of two outputs, an error per sample")
+    model = problem(field, z0, interval, head)
+    classes = head is not None and compare is None and _has_classes(model)
+    return Call(
+        problem=model,
+        setting=setting,
+        standard=Standard(float(accept), classes, compare),
+        labels=None if labels is None else _labels(labels, model, classes=classes),
+        candidates=_candidates(candidates),
+        trained=None if trained is None else _setting("trained", trained),
+        confidence=float(confidence),
+        batch_size=batch_size,
+    )
+
+
+def _setting(name: str, given: Any) -> Setting:
+    if not isinstance(given, Mapping) or set(given) - {"solver", "steps", "tolerance"}:
+        wanted = '{"solver": "dopri5", "tolerance": 1e-3}'
+        raise InputError(f"{name} is {given!r}; give a mapping such as {wanted}")
+    solver = _solver(name, given.get("solver"))
+    steps, tolerance = given.get("steps"), given.get("tolerance")
+    for value in (steps, tolerance):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise InputError(
+                f"{name}: {value!r} is no number; give {solver.measure} of {solver.name}"
+            )
+    try:
+        return Setting(solver, steps=steps, tolerance=tolerance)
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def _solver(name: str, given: Any) -> Solver:
+    if isinstance(given, Solver):
+        return given
+    if given not in SOLVERS:
+        close = difflib.get_close_matches(str(given), SOLVERS, n=1)
+        known = f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(SOLVERS)}"
+        raise InputError(f"{name}: unknown solver {given!r}; {known}")
+    return SOLVERS[given]
+
+
+def _in_range(name: str, value: Any, low: float, high: float) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not low < value < high:
+        raise InputError(f"{name} is {value!r}; give a number between {low} and {high}")
+
+
+def _has_classes(model: Problem) -> bool:
+    """Whether the head makes logits: a matrix with more than one column."""
+    outputs = model.outputs(model.flat_start())
+    return outputs.dim() == 2 and outputs.shape[1] > 1
+
+
+def _labels(labels: Any, model: Problem, *, classes: bool) -> Tensor:
+    found = torch.as_tensor(labels).to(device_of(model.start))
+    if not classes:
+        raise InputError("labels are given, but no head that makes logits of classes; give one")
+    if found.is_floating_point() or found.dtype == torch.bool:
+        raise InputError(f"labels have dtype {found.dtype}; give whole numbers")
+    if found.shape != (model.samples,):
+        raise InputError(
+            f"labels have shape {tuple(found.shape)}; give one for each of {model.samples} samples"
+        )
+    return found
+
+
+def _candidates(given: Any) -> tuple[Setting, ...] | None:
+    if given is None:
+        return None
+    if isinstance(given, (str, Mapping)) or not isinstance(given, Sequence):
+        raise InputError("candidates are no list; give settings, or [] for none")
+    return tuple(
+        one if isinstance(one, Setting) else _setting(f"candidates[{i}]", one)
+        for i, one in enumerate(given)
+    )

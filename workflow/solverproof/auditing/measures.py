@@ -1,0 +1,137 @@
+"""What an end state, an output or a prediction under a solver is off the reference's."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from solverproof.auditing.intervals import share_interval
+
+Compare = Callable[[Tensor, Tensor], Tensor]
+"""The user's error of outputs against those of the reference, one number for each sample."""
+OUTPUTS_SHARE = 0.05  # of samples whose output may be farther off than accepted: 95th percentile
+CONVERGED, FOREMOST = 100.0, 3  # errors above the reference's own; halvings that make an order
+STEADY = 0.3  # by which two slopes of one order may differ
+
+
+@dataclass(frozen=True)
+class Standard:
+    """When a sample misses the reference, and what share of the samples may.
+
+    Attributes:
+        accept: the share of predictions that may differ; without classes the error of the output
+            that is accepted.
+        classes: whether the outputs are logits of classes.
+        compare: the user's own error of outputs; None: relative to the reference's output.
+    """
+
+    accept: float
+    classes: bool
+    compare: Compare | None = None
+
+    @property
+    def share(self) -> float:
+        """The share of samples that may miss."""
+        return self.accept if self.classes else OUTPUTS_SHARE
+
+    def misses(self, outputs: Tensor, reference: Tensor) -> Tensor:
+        """Whether each sample misses the reference, shape (samples,)."""
+        if self.classes:
+            return predicted(outputs) != predicted(reference)
+        # `not <=`, so that an error that is no number is a miss
+        return ~(self.errors(outputs, reference) <= self.accept)
+
+    def errors(self, outputs: Tensor, reference: Tensor) -> Tensor:
+        """The error of each sample's output, shape (samples,)."""
+        if self.compare is not None:
+            given: Tensor = self.compare(outputs, reference)
+            return given
+        return relative(distances(outputs, reference), reference)
+
+
+def predicted(logits: Tensor) -> Tensor:
+    """The class of each sample, shape (samples,); -1 where a logit is not finite."""
+    return logits.argmax(1).where(logits.isfinite().all(1), -1)
+
+
+def distances(one: Tensor, other: Tensor) -> Tensor:
+    """Euclidean distance of each sample's values, in float64, shape (samples,)."""
+    apart = (one.double() - other.double()).reshape(len(one), -1)
+    norms: Tensor = torch.linalg.vector_norm(apart, dim=1)
+    return norms.nan_to_num(nan=math.inf, posinf=math.inf)
+
+
+def relative(distance: Tensor, reference: Tensor) -> Tensor:
+    """Distances relative to the norms of the reference's values; absolute where those vanish."""
+    norms: Tensor = torch.linalg.vector_norm(reference.double().reshape(len(reference), -1), dim=1)
+    return distance / norms.where(norms > 0, 1.0)
+
+
+def spread(values: Tensor) -> dict[str, float]:
+    """Median, 95th percentile and largest of one value per sample; infinite ones included."""
+    ordered = values.double().sort().values.tolist()
+    at = {"median": 0.5, "p95": 0.95, "max": 1.0}
+    return {name: ordered[math.ceil(q * len(ordered)) - 1] for name, q in at.items()}
+
+
+def share_with_interval(misses: Tensor, confidence: float) -> tuple[float, float, float]:
+    """Share of samples that miss, with Clopper and Pearson's interval."""
+    count, of = int(misses.sum()), len(misses)
+    return (count / of, *share_interval(count, of, confidence))
+
+
+def leads(logits: Tensor) -> Tensor:
+    """By how much the predicted class leads each other one, shape (samples, classes).
+
+    The lead of the predicted class over itself is infinite, so that it is never the least.
+    """
+    best = logits.argmax(1, keepdim=True)
+    return (logits.gather(1, best) - logits).scatter(1, best, math.inf)
+
+
+def control_ratios(logits: Tensor, reference: Tensor) -> Tensor:
+    """How much of its lead a prediction of the reference loses under a solver, shape (samples,).
+
+    With g_k the lead of the reference's class c over class k, it is the largest of
+    |g_k(z_h) - g_k(z*)| / g_k(z*). Below 1 the predictions are the same.
+    """
+    best = reference.argmax(1, keepdim=True)
+    lead = reference.gather(1, best) - reference
+    change = (logits.gather(1, best) - logits - lead).abs()
+    ratio = torch.where(lead > 0, change / lead, math.inf)
+    # the class itself has neither a lead nor a change
+    return ratio.scatter(1, best, 0.0).amax(1).nan_to_num(nan=math.inf, posinf=math.inf)
+
+
+def observed_order(
+    step_sizes: np.ndarray, errors: np.ndarray, floor: float, most: float
+) -> dict[str, Any]:
+    """The slope of log error against log step size, where errors are asymptotic.
+
+    Used are step sizes below `most` whose error is above a hundred times `floor`, at least four,
+    each half of the one before. A field with kinks shows at most order 2, whatever the method.
+
+    Args:
+        step_sizes: descending by halves, shape (n,).
+        errors: root mean squares over samples of the distance of end states from the reference.
+        floor: the reference's own error, or that of rounding.
+        most: the largest step size that counts.
+
+    Returns:
+        `order`, None where there is none, `slopes` between neighbours, the `step_sizes` and
+        `errors` used, and `note`: None, `too few` or `not asymptotic`.
+    """
+    used = (step_sizes <= most) & (errors > CONVERGED * floor) & np.isfinite(errors)
+    h, e = step_sizes[used], errors[used]
+    shown = {"step_sizes": h.tolist(), "errors": e.tolist()}
+    if len(h) <= FOREMOST:
+        return {"order": None, "slopes": [], "note": "too few", **shown}
+    slopes = np.diff(np.log(e)) / np.diff(np.log(h))
+    steady = np.abs(np.diff(slopes)).max() <= STEADY
+    order = float(np.polyfit(np.log(h), np.log(e), 1)[0]) if steady else None
+    note = None if steady else "not asymptotic"
+    return {"order": order, "slopes": slopes.tolist(), "note": note, **shown}

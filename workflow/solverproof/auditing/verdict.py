@@ -1,0 +1,48 @@
+"""Two questions: is the deployed setting faithful, and what kind of model is it?"""
+
+from dataclasses import dataclass
+
+from solverproof.auditing.result import Kind, Verdict
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How many samples of a setting miss the reference.
+
+    Attributes:
+        name: of the setting, in words.
+        share, low, high: of samples that miss, with its interval.
+        accepted: the share that may.
+    """
+
+    name: str
+    share: float
+    low: float
+    high: float
+    accepted: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """PASS if surely no more than accepted, FAIL if surely more, else INCONCLUSIVE."""
+        # `<=` and `>` are false for NaN: what is not known is inconclusive.
+        if self.high <= self.accepted:
+            return "PASS"
+        return "FAIL" if self.low > self.accepted else "INCONCLUSIVE"
+
+
+def kind_of(deployed: Agreement | None, trained: Agreement | None) -> Kind:
+    """What a model is, by the setting it was trained with, where that is known, else as deployed.
+
+    Args:
+        deployed: agreement of the deployed setting; None if the flow is not resolved.
+        trained: agreement of the training setting, where it is another one.
+    """
+    if deployed is None:
+        return "unresolved"
+    verdict = (trained or deployed).verdict
+    kinds: dict[Verdict, Kind] = {
+        "PASS": "ode",
+        "FAIL": "solver-bound",
+        "INCONCLUSIVE": "unresolved",
+    }
+    return kinds[verdict]
