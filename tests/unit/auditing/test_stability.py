@@ -14,7 +14,8 @@ from torch import nn
 
 from solverproof.auditing import stability as module
 from solverproof.auditing.linearisation import NotDifferentiableError
-from solverproof.auditing.stability import Count, Quantiles, stability
+from solverproof.auditing.single_steps import Count
+from solverproof.auditing.stability import Quantiles, stability
 from solverproof.ode.integration import trajectory
 from solverproof.ode.solvers import SOLVERS, Setting
 
@@ -91,6 +92,13 @@ def test_a_non_normal_matrix_may_let_errors_grow_though_all_its_eigenvalues_deca
     assert found.stretching == all_equal(math.log(factor))
     assert 0 < math.log(factor) < rate
     assert found.lipschitz == all_equal(np.linalg.norm(matrix, ord=2))
+
+
+@pytest.mark.parametrize("rate", [-2000.0, 2000.0])
+def test_growth_beyond_the_largest_float_has_its_exponent(rate):
+    states = torch.ones(33, 2, 1)
+    found = stability(lambda _, z: rate * z, TIMES, states, step=0.1, solver=EULER)
+    assert found.growth == found.stretching == all_equal(rate)
 
 
 def test_a_spiral_that_grows_may_be_damped_by_rk4():
