@@ -26,13 +26,14 @@ def sorted_values(values):
     return np.sort_complex(np.asarray(values).round(7))
 
 
-def test_in_the_whole_space_all_eigenvalues_are_found():
+@pytest.mark.parametrize("scale", [1.0, 1e-15, 1e15])
+def test_in_the_whole_space_all_eigenvalues_are_found_whatever_their_size(scale):
     matrices = normal(5, 9, 9)
-    h, missed = project(matrices, 9)
+    h, missed = project(scale * matrices, 9)
     found = ritz_values(h, missed)
     for values, matrix in zip(found, matrices, strict=True):
         expected = sorted_values(np.linalg.eigvals(matrix))
-        np.testing.assert_allclose(sorted_values(values), expected, atol=1e-6)
+        np.testing.assert_allclose(sorted_values(values / scale), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [-2.0, 0.0, 3.0])

@@ -31,12 +31,12 @@ def stretching(times: Tensor, matrices: Tensor) -> Tensor:
         times: shape (times,).
         matrices: Jacobians, shape (times, samples, features, features).
     """
-    spans = times.diff()[:, None, None, None]
-    factors = torch.linalg.matrix_exp(spans * (matrices[1:] + matrices[:-1]) / 2)
+    means, spans = (matrices[1:] + matrices[:-1]) / 2, times.diff()
     flow, exponent = torch.eye(matrices.shape[-1]).to(matrices), times.new_zeros(())
-    for factor in factors:
-        flow = factor @ flow
+    for span, mean in zip(spans, means, strict=True):
+        flow = torch.linalg.matrix_exp(span * mean) @ flow
         size = torch.linalg.matrix_norm(flow, keepdim=True)
         # Taken out at every time, because e^1000 overflows.
         flow, exponent = flow / size, exponent + size.log().flatten()
-    return exponent + torch.linalg.matrix_norm(flow, ord=2).log()
+    largest: Tensor = torch.linalg.matrix_norm(flow, ord=2)
+    return exponent + largest.log()

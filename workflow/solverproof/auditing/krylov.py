@@ -64,7 +64,8 @@ def _orthogonal(vectors: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _unit(vectors: Tensor) -> Tensor:
-    return vectors / vectors.norm(dim=1, keepdim=True)
+    norms: Tensor = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    return vectors / norms
 
 
 def ritz_values(h: Tensor, missed: Tensor) -> Tensor:
@@ -80,7 +81,8 @@ def ritz_values(h: Tensor, missed: Tensor) -> Tensor:
     values, vectors = torch.linalg.eig(h)
     residuals = missed.unsqueeze(1) * vectors[:, -1].abs()
     needed = RESIDUAL * torch.linalg.matrix_norm(h, ord=2).unsqueeze(1)
-    return values.masked_fill(residuals > needed, complex("nan"))
+    found: Tensor = values.masked_fill(residuals > needed, complex("nan"))
+    return found
 
 
 def largest_of_symmetric(h: Tensor) -> Tensor:
@@ -89,4 +91,5 @@ def largest_of_symmetric(h: Tensor) -> Tensor:
     Args:
         h: what `arnoldi` returns for them. Eigenvalues of a projection lie between those of A.
     """
-    return torch.linalg.eigvalsh((h + h.mT) / 2)[:, -1]
+    largest: Tensor = torch.linalg.eigvalsh((h + h.mT) / 2)[:, -1]
+    return largest

@@ -111,7 +111,8 @@ def _directions(z: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _size(z: Tensor) -> Tensor:
-    return 1 + z.double().norm(dim=1, keepdim=True)
+    norms: Tensor = torch.linalg.vector_norm(z.double(), dim=1, keepdim=True)
+    return 1 + norms
 
 
 @torch.no_grad()
