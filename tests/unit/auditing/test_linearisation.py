@@ -158,6 +158,10 @@ def test_the_derivative_of_a_network_is_accepted_whatever_its_scale(scale, sampl
     check(lambda t, z: scale * network(t, scale * z), features=4, samples=samples)
 
 
+def test_a_steep_field_is_accepted_though_coarse_differences_miss_its_derivative():
+    check(lambda _, z: torch.sin(3e4 * z))
+
+
 def test_states_that_sit_at_a_kink_are_no_fault_of_the_field():
     black = torch.zeros(8, 20)
     check_derivative(lambda _, z: torch.relu(z), T, black, torch.Generator().manual_seed(0))

@@ -14,7 +14,7 @@ from torch import nn
 
 from solverproof.auditing import stability as module
 from solverproof.auditing.linearisation import NotDifferentiableError
-from solverproof.auditing.single_steps import Count
+from solverproof.auditing.single_steps import Count, folds
 from solverproof.auditing.stability import Quantiles, stability
 from solverproof.ode.integration import trajectory
 from solverproof.ode.solvers import SOLVERS, Setting
@@ -111,8 +111,7 @@ def test_a_spiral_that_grows_may_be_damped_by_rk4():
     assert fine.damped.states.count == 0
 
 
-@pytest.mark.parametrize("angle", [0.0, 0.7])
-@pytest.mark.parametrize("coupling", [0.0, 1.0])
+@given(st.floats(0, 6), st.sampled_from([0.0, 1.0]))
 def test_solutions_of_a_double_decay_cross_though_the_determinant_is_positive(angle, coupling):
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     matrix = turn @ np.array([[-2.0, coupling], [0.0, -2.0]]) @ turn.T
@@ -121,6 +120,25 @@ def test_solutions_of_a_double_decay_cross_though_the_determinant_is_positive(an
     # z - 1.5 z is one to one: a crossing on the way does not make the whole step fold.
     assert np.linalg.det(np.eye(2) + 0.75 * matrix) > 0
     assert found.folds is False
+
+
+def test_solutions_that_spiral_inwards_do_not_cross():
+    assert judged(linear([[-3.0, -2.0], [2.0, -3.0]]), step=1.0).crossing == 0
+
+
+def test_one_orientation_at_a_time_and_another_at_another_prove_no_fold():
+    found = judged(lambda t, z: -3 * t * z, normal(10, 1), step=0.5)
+    assert found.crossing == pytest.approx(3)
+    assert found.folds is False
+
+
+def test_the_sign_of_a_determinant_that_is_rounding_proves_no_fold():
+    turns = torch.linalg.qr(normal(1, 200, 4, 4)).Q
+    flattening = torch.diag(torch.arange(4.0)).double()
+    maps = turns @ flattening @ turns.mT
+    signs = torch.linalg.slogdet(maps).sign
+    assert signs.min() < 0 < signs.max()
+    assert folds(maps - torch.eye(4), 1.0) is False
 
 
 def test_the_growth_of_a_logistic_equation_is_its_closed_form():
@@ -302,9 +320,9 @@ def test_what_does_not_fit_is_refused(times, states, step, solver, complaint):
         stability(lambda _, z: z, times, states, step=step, solver=SOLVERS[solver])
 
 
-def test_a_field_that_hides_its_derivative_is_refused():
+def test_a_field_that_hides_its_derivative_is_refused_though_it_begins_at_rest():
     with pytest.raises(NotDifferentiableError):
-        judged(lambda _, z: -z.detach())
+        judged(lambda t, z: -t * z.detach())
 
 
 @pytest.mark.parametrize("full", [0, 64])

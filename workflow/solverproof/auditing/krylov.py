@@ -43,9 +43,8 @@ def arnoldi(
     for j in range(size):
         image = operator(basis[:, j])
         rest, h[:, : j + 1, j] = _orthogonal(image, basis)
-        left = rest.norm(dim=1)
-        goes_on = left > BREAKDOWN * image.norm(dim=1)
-        h[:, j + 1, j] = left * goes_on
+        h[:, j + 1, j] = rest.norm(dim=1)
+        goes_on = h[:, j + 1, j] > BREAKDOWN * image.norm(dim=1)
         if j + 1 < size:
             fresh, _ = _orthogonal(direction(), basis)
             following = _unit(torch.where(goes_on.unsqueeze(1), rest, fresh))

@@ -73,7 +73,8 @@ def folds(matrices: Tensor, step: float) -> bool:
 
     A continuous map of the whole space that is one to one keeps the orientation everywhere or
     reverses it everywhere (invariance of domain; the local degree is constant). So at one time two
-    signs of det(I + hJ) are a proof, up to rounding; one sign proves nothing.
+    signs of det(I + hJ) are a proof, up to rounding and unless a state is at a kink of the field,
+    where J is what autograd takes; one sign proves nothing.
 
     Args:
         matrices: Jacobians, shape (times, samples, features, features).
