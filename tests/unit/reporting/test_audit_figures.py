@@ -40,6 +40,11 @@ def test_the_deployed_setting_is_marked(result, place):
     assert pareto.DEPLOYED in legend(figure)
 
 
+def test_a_solver_alone_stands_at_its_evaluations():
+    (ring,) = labelled(pareto_of(values()), pareto.DEPLOYED)
+    assert ring.get_xdata()[0] == 16
+
+
 def test_a_deployed_setting_that_failed_is_told_in_the_title():
     figure = pareto_of(undecided(settings=table(candidate("rk4", 1, None, deployed=True))))
     assert labelled(figure, pareto.DEPLOYED) == []

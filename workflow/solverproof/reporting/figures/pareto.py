@@ -34,7 +34,7 @@ def figure(rows: Sequence[Candidate], accepted: float, missed: str) -> Figure:
     ax = figure.subplots()
     shown = sorted((row for row in rows if _is_shown(row)), key=lambda row: row.nfe)
     solvers = dict.fromkeys(row.solver for row in rows if _is_shown(row))
-    octaves = np.linspace(-1, 1, len(solvers)) * min(APART, 0.02 * len(solvers))
+    octaves = np.linspace(-1, 1, len(solvers)) * min(APART, 0.02 * (len(solvers) - 1))
     apart = dict(zip(solvers, 2**octaves, strict=True))
     for solver, factor in apart.items():
         _draw_solver(ax, [row for row in shown if row.solver == solver], factor)

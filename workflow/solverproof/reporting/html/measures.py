@@ -69,7 +69,7 @@ def checks(measures: Mapping[str, Any]) -> Iterator[Block]:
 def _check(check: Mapping[str, Any]) -> tuple[str, ...]:
     ok, sentence = check.get("ok"), check.get("sentence") or ""
     holds = MISSING if ok is None else "✓ holds" if ok else "✗ does not"
-    return _named(check["name"]), holds, _cell(check.get("value")), sentence
+    return _named(check.get("name", MISSING)), holds, _cell(check.get("value")), sentence
 
 
 def others(measures: Mapping[str, Any]) -> Iterator[Block]:

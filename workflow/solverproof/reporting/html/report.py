@@ -173,6 +173,6 @@ def _provenance(result: AuditResult) -> list[Block]:
 def _signature(result: AuditResult) -> str:
     """`Solverproof VERSION, DATE`, as far as they are known."""
     made = plain(result.provenance)
-    version = made.get("versions", {}).get("solverproof", "")
+    version = (made.get("versions") or {}).get("solverproof", "")
     day = re.match(r"\d{4}-\d{2}-\d{2}", str(made.get("finished", "")))
     return f"Solverproof {version}".strip() + (f", {day[0]}" if day else "")
