@@ -109,7 +109,7 @@ def test_directions_that_grow_and_do_not_matter_do_not_fail_a_model():
     field = linear([[-1.0, 0.0], [0.0, 12.0]])
     result = audit(field, plane(), solver="euler", steps=16, head=sides(), **QUICK)
     assert (result.verdict, result.kind) == ("PASS", "ode")
-    assert result.measures["stability"]["growth"]["median"] == pytest.approx(12, rel=0.01)
+    assert result.measures["growth"]["integral"]["median"] == pytest.approx(12, rel=0.01)
 
 
 def test_growth_without_stiffness_is_named_as_the_cause_of_errors():
@@ -126,7 +126,7 @@ def test_kinks_leave_a_fine_solver_faithful():
     result = audit(field, plane(), solver="rk4", steps=32, head=sides(), **QUICK)
     assert (result.verdict, result.kind) == ("PASS", "ode")
     # whatever the method, a kink leaves an error of second order
-    assert 1.5 < result.measures["observed_order"]["order"] < 2.5
+    assert 1.5 < result.measures["order"]["observed"] < 2.5
 
 
 def test_too_few_samples_decide_nothing():
@@ -181,7 +181,7 @@ def test_labels_tell_what_the_deployed_setting_costs_or_gains():
     result = audit(
         linear([[-2.0, 0.0], [0.0, -2.0]]), z0, head=sides(), labels=labels, **flips, **QUICK
     )
-    accuracy = result.measures["accuracy"]
+    accuracy = result.measures["labels"]
     assert (accuracy["deployed"], accuracy["reference"], accuracy["change"]) == (0.0, 1.0, -1.0)
     assert any("0.0 % as deployed and 100.0 % as an ODE" in reason for reason in result.reasons)
 

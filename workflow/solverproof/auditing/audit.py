@@ -17,7 +17,7 @@ from solverproof.auditing.judging import Judge, Solved
 from solverproof.auditing.measures import spread
 from solverproof.auditing.reasons import reasons
 from solverproof.auditing.result import Advice, AuditResult, Candidate
-from solverproof.auditing.sharpness import convergence, sharpness
+from solverproof.auditing.sharpness import along_the_flow, convergence, sharpness
 from solverproof.auditing.verdict import kind_of
 from solverproof.files import columns
 
@@ -61,9 +61,9 @@ def run_audit(call: Call, report: Report) -> AuditResult:
         "checks": [asdict(check) for check in looked_at],
         "reference": _of_reference(judge),
         "margins": judge.margins(own),
-        "accuracy": judge.accuracy(own),
-        "observed_order": convergence(call, found, sharp.lipschitz.max if sharp else 0.0),
-        "stability": asdict(sharp) if sharp else None,
+        "labels": judge.accuracy(own),
+        "order": convergence(call, found, sharp.lipschitz.max if sharp else 0.0),
+        **(along_the_flow(sharp) if sharp else {}),
     }
     agreement = judge.agreement(own)
     return AuditResult(

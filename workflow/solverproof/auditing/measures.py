@@ -122,16 +122,16 @@ def observed_order(
         most: the largest step size that counts.
 
     Returns:
-        `order`, None where there is none, `slopes` between neighbours, the `step_sizes` and
+        `observed`, None where there is none, `slopes` between neighbours, the `step_sizes` and
         `errors` used, and `note`: None, `too few` or `not asymptotic`.
     """
     used = (step_sizes <= most) & (errors > CONVERGED * floor) & np.isfinite(errors)
     h, e = step_sizes[used], errors[used]
     shown = {"step_sizes": h.tolist(), "errors": e.tolist()}
     if len(h) <= FOREMOST:
-        return {"order": None, "slopes": [], "note": "too few", **shown}
+        return {"observed": None, "slopes": [], "note": "too few", **shown}
     slopes = np.diff(np.log(e)) / np.diff(np.log(h))
     steady = np.abs(np.diff(slopes)).max() <= STEADY
     order = float(np.polyfit(np.log(h), np.log(e), 1)[0]) if steady else None
     note = None if steady else "not asymptotic"
-    return {"order": order, "slopes": slopes.tolist(), "note": note, **shown}
+    return {"observed": order, "slopes": slopes.tolist(), "note": note, **shown}

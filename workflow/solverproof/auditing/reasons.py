@@ -22,10 +22,11 @@ def reasons(
     return [
         _agreement("As deployed", own, call),
         *([_agreement("As trained", trained, call)] if trained else []),
-        *_accuracy(measures.get("accuracy") or {}),
+        *_accuracy(measures.get("labels") or {}),
         *(check.sentence for check in looked_at if not check.ok),
-        *_stability(measures.get("stability") or {}),
-        *_order(measures.get("observed_order") or {}),
+        *_growth(measures.get("growth") or {}),
+        *_mechanism(measures.get("mechanism") or {}),
+        *_order(measures.get("order") or {}),
     ]
 
 
@@ -54,25 +55,28 @@ def _accuracy(found: Mapping[str, float]) -> Iterator[str]:
     )
 
 
-def _stability(found: Mapping[str, Any]) -> Iterator[str]:
-    if found and found["growth"]["median"] > GROWN:
-        power = found["growth"]["median"]
+def _growth(found: Mapping[str, Any]) -> Iterator[str]:
+    power = (found.get("stretching") or found.get("integral") or {}).get("median", 0.0)
+    if power > GROWN:
         yield (
             f"Errors made early may grow by a factor of e^{power:.1f} (median over samples): the "
             "field makes them large, not the size of a step."
         )
-    for name, what in (
-        ("amplified", "amplifies what the flow damps"),
-        ("damped", "damps what the flow amplifies"),
-    ):
-        states = ((found or {}).get(name) or {}).get("states")
-        if states and states["count"] > MISMATCHED * states["of"]:
-            share = states["count"] / states["of"]
+
+
+def _mechanism(found: Mapping[str, Any]) -> Iterator[str]:
+    told = {
+        "amplified": "amplifies what the flow damps",
+        "damped": "damps what the flow amplifies",
+    }
+    for name, what in told.items():
+        share = (found.get(name) or {}).get("states", 0.0)
+        if share > MISMATCHED:
             yield f"At {share:.0%} of the states the solver {what}."
 
 
 def _order(found: Mapping[str, Any]) -> Iterator[str]:
-    order, note = found.get("order"), found.get("note")
+    order, note = found.get("observed"), found.get("note")
     if order is not None:
         yield f"Errors fall with order {order:.1f} where the step size is small."
     elif note == "not asymptotic":

@@ -1,5 +1,6 @@
 """How fast errors fall with the step size, how far they grow, and why."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,28 @@ def sharpness(call: Call, found: Flow) -> Stability | None:
         return None
 
 
-def convergence(call: Call, found: Flow, lipschitz: float) -> dict[str, Any] | None:
-    """The observed order of the deployed fixed-step solver; None of an adaptive one.
+def along_the_flow(found: Stability) -> dict[str, Any]:
+    """The measures of `sharpness`, in the groups of the report."""
+    followed = {"samples": found.samples, "complete": found.complete}
+    growth = {"integral": asdict(found.growth), **followed}
+    if found.stretching:
+        growth["stretching"] = asdict(found.stretching)
+    lipschitz: dict[str, Any] = {"at_least": asdict(found.lipschitz)}
+    if found.step_lipschitz:
+        lipschitz["times_step"] = asdict(found.step_lipschitz)
+    measures = {"growth": growth, "lipschitz": lipschitz}
+    if found.amplified and found.damped:
+        parts = {"amplified": found.amplified, "damped": found.damped}
+        measures["mechanism"] = {
+            name: {"states": part.states.share, "eigenvalues": part.pairs.share}
+            for name, part in parts.items()
+        }
+    measures["crossing"] = {"steps": found.crossing or None, "folds": found.folds}
+    return measures
+
+
+def convergence(call: Call, found: Flow, lipschitz: float) -> dict[str, Any]:
+    """The observed order of the deployed fixed-step solver; empty of an adaptive one.
 
     Args:
         call: the audit.
@@ -53,7 +74,7 @@ def convergence(call: Call, found: Flow, lipschitz: float) -> dict[str, Any] | N
     """
     solver = call.setting.solver
     if solver.is_adaptive:
-        return None
+        return {}
     rms = float(found.reference.distance.square().mean().sqrt())
     size = float(found.reference.state.square().sum(1).mean().sqrt())
     counts = [2**k for k in range(FINEST.bit_length())]
