@@ -53,7 +53,7 @@ SUPPLEMENT = {
     "mnist-cpu": {"train": 21, "adapt": 6},
     "paper": {"train": 220, "adapt": 10},
     "adjoint": {"train": 4},
-    "digits-seeds": {"train": 24, "adapt": 40},
+    "digits-seeds": {"train": 12, "adapt": 40},
     "minima": {"train": 12, "adapt": 5},
     "sphere900": {"train": 30},
     "spheres": {"train": 13, "adapt": 10},
