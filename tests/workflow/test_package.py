@@ -59,9 +59,11 @@ def test_the_wheel_holds_the_package_and_nothing_else(clone, wheel):
         for file in (code / "solverproof").rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
     }
+    about = f"solverproof-{solverproof.__version__}.dist-info/"
     with ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    about = f"solverproof-{solverproof.__version__}.dist-info/"
+        tops = archive.read(f"{about}top_level.txt").decode().split()
+    assert tops == ["solverproof"]
     assert {name for name in names if not name.startswith(about)} == package
     assert {"solverproof/py.typed", "solverproof/study/config.schema.yaml"} <= package
     assert f"{about}licenses/LICENSE" in names
