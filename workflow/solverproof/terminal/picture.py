@@ -15,7 +15,7 @@ STOCK = "DefaultStreamHandler"  # Snakemake's name for what writes on the termin
 ABOUT_ITSELF = "workflow_started"  # its version, host and files
 KILLING = "Terminating"  # how Snakemake begins when it is interrupted and stops its jobs
 ENDING = (KILLING, "Will exit", "Shutting down")
-COLUMNS = 100  # of a line where there is no terminal
+COLUMNS = 120  # of a line where there is no terminal
 PAUSE, GROWTH, LONGEST = 5.0, 1.3, 600.0  # seconds between two lines there, ever more
 CLEAR = "\r\x1b[K"
 
@@ -65,8 +65,8 @@ class Picture(Handler):
         failed = f", {len(progress.failed)} failed" if progress.failed else ""
         line = (
             f"{self._share(now)} after {duration(now - self.began)}, "
-            f"about {duration(progress.seconds_left(now))} left; "
-            f"{len(progress.took)} of {len(progress.jobs)} jobs done{failed}"
+            f"about {duration(progress.seconds_left(now))} left, "
+            f"{len(progress.took)}/{len(progress.jobs)} jobs{failed}"
         )
         running = [progress.jobs[number].name for number in progress.running]
         return _with_names(line, running, columns)
@@ -159,7 +159,7 @@ def _with_names(line: str, names: Sequence[str], columns: int) -> str:
     """A line with as many of the names as fit, and the number of the others."""
     for shown in range(len(names), 0, -1):
         more = f" and {len(names) - shown} more" if shown < len(names) else ""
-        found = f"{line}; under way {', '.join(names[:shown])}{more}"
+        found = f"{line}: {', '.join(names[:shown])}{more}"
         if len(found) <= columns:
             return found
     return line[:columns]
