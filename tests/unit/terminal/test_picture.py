@@ -215,11 +215,15 @@ def test_a_run_that_was_stopped_or_failed_says_how_far_it_came(run):
     assert told == "Stopped at 20 %: 1 of 3 jobs in 0 s, 1 failed"
 
 
-def test_jobs_that_an_interruption_ends_have_not_failed(run):
+@pytest.mark.parametrize("first", ["Snakemake", "the job"])
+def test_jobs_that_an_interruption_ends_have_not_failed(run, first):
     run.log("job_info", jobid=0)
-    run.logger.info("Terminating processes on user request, this might take some time.")
+    if first == "Snakemake":
+        run.logger.info("Terminating processes on user request, this might take some time.")
+    died = "RuleException:\nCalledProcessError:\nCommand 'x' died with <Signals.SIGINT: 2>."
+    run.logger.error(died, extra={"event": "error"})
     run.fail(0)
-    assert len(run.lines) == 1
+    assert len(run.lines) == (first == "Snakemake")
     assert run.end() == ["Stopped at 0 %: 0 of 3 jobs in 0 s"]
 
 

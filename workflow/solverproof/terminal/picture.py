@@ -76,6 +76,7 @@ class Picture(Handler):
 
     def _note(self, record: LogRecord) -> None:
         found, now, progress = vars(record), time.monotonic(), self.progress
+        self.killing |= _is_interruption(record)
         match found.get("event"):
             case "job_info":
                 number = found["jobid"]
@@ -92,7 +93,6 @@ class Picture(Handler):
             case "group_error":
                 self._tell(group_failure(record))
             case event if _is_worth_telling(event, record):
-                self.killing |= str(record.msg).startswith(KILLING)
                 self._write("")
                 self.stock.handle(record)
 
@@ -146,6 +146,12 @@ def _stock(logger: Logger) -> list["StreamHandler[Any]"]:
 def _replace(logger: Logger, old: Handler, new: Handler) -> None:
     logger.removeHandler(old)
     logger.addHandler(new)
+
+
+def _is_interruption(record: LogRecord) -> bool:
+    """Ctrl-C reaches Snakemake and its jobs at once, and either may be logged first."""
+    message = str(record.msg)
+    return message.startswith(KILLING) or "died with <Signals.SIGINT" in message
 
 
 def _is_worth_telling(event: str | None, record: LogRecord) -> bool:
