@@ -33,8 +33,16 @@ def test_the_workflow_is_complete_without_the_snakefile_at_the_root(clone):
     )
 
 
-def test_the_smoke_study_has_the_rules_of_the_default_study(clone):
-    assert clone.plan("--configfile", "config/smoke.yaml").jobs.keys() == DEFAULT.keys()
+def kinds(outcome):
+    """Every training solver with the kinds of its settings or its controllers."""
+    cells = (path.split("/") for rule in ("train", "adapt") for path in outcome.cells(rule))
+    return {(solver, label.partition("-")[0]) for _, solver, label, _ in cells}
+
+
+def test_the_smoke_study_has_the_rules_solvers_and_controllers_of_the_default_study(clone):
+    smoke, default = clone.plan("--configfile", "config/smoke.yaml"), clone.plan()
+    assert smoke.jobs.keys() == DEFAULT.keys()
+    assert kinds(smoke) == kinds(default)
 
 
 def test_the_tiny_study_has_the_rules_of_the_default_study_and_these_jobs(clone):

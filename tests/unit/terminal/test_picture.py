@@ -76,23 +76,23 @@ def test_the_status_tells_how_far_the_run_is_how_long_it_takes_and_what_runs(run
     run.log("job_info", jobid=0)
     run.log("job_info", jobid=2)
     line = run.picture.status(run.picture.began + 10, 120)
-    told = "20 % after 10 s, about 50 s left; 0 of 3 jobs done"
-    assert line == f"{told}; under way {TRAIN}, {OTHER}"
+    told = "20 % after 10 s, about 50 s left, 0/3 jobs"
+    assert line == f"{told}: {TRAIN}, {OTHER}"
     run.log("job_finished", job_id=2)
     run.fail(0)
     line = run.picture.status(run.picture.began + 10, 120)
-    assert line.endswith("; 1 of 3 jobs done, 1 failed")
+    assert line.endswith(", 1/3 jobs, 1 failed")
 
 
 def test_the_status_has_as_many_names_as_fit_in_a_line(run):
     run.log("job_info", jobid=0)
     run.log("job_info", jobid=1)
     whole = run.picture.status(run.picture.began, 200)
-    assert whole.endswith(f"; under way {TRAIN}, {EVALUATE}")
+    assert whole.endswith(f", 0/3 jobs: {TRAIN}, {EVALUATE}")
     fewer = run.picture.status(run.picture.began, len(whole) - 1)
-    assert fewer.endswith(f"; under way {TRAIN} and 1 more")
+    assert fewer.endswith(f", 0/3 jobs: {TRAIN} and 1 more")
     least = run.picture.status(run.picture.began, len(fewer) - 1)
-    assert least.endswith("jobs done")
+    assert least.endswith("0/3 jobs")
     assert run.picture.status(run.picture.began, 20) == least[:20]
 
 
@@ -179,7 +179,7 @@ def test_without_a_terminal_there_is_a_plain_line_now_and_then(monkeypatch):
 
 
 def test_on_a_terminal_one_line_lives_and_others_take_its_place(live):
-    wait_for(lambda: "0 of 3 jobs done" in live.stream.getvalue())
+    wait_for(lambda: "0/3 jobs" in live.stream.getvalue())
     live.fail(0)
     live.end()
     shown = live.stream.getvalue()
@@ -215,11 +215,15 @@ def test_a_run_that_was_stopped_or_failed_says_how_far_it_came(run):
     assert told == "Stopped at 20 %: 1 of 3 jobs in 0 s, 1 failed"
 
 
-def test_jobs_that_an_interruption_ends_have_not_failed(run):
+@pytest.mark.parametrize("first", ["Snakemake", "the job"])
+def test_jobs_that_an_interruption_ends_have_not_failed(run, first):
     run.log("job_info", jobid=0)
-    run.logger.info("Terminating processes on user request, this might take some time.")
+    if first == "Snakemake":
+        run.logger.info("Terminating processes on user request, this might take some time.")
+    died = "RuleException:\nCalledProcessError:\nCommand 'x' died with <Signals.SIGINT: 2>."
+    run.logger.error(died, extra={"event": "error"})
     run.fail(0)
-    assert len(run.lines) == 1
+    assert len(run.lines) == (first == "Snakemake")
     assert run.end() == ["Stopped at 0 %: 0 of 3 jobs in 0 s"]
 
 
@@ -241,7 +245,7 @@ def test_where_snakemake_writes_nothing_neither_does_the_picture():
 
 
 def test_a_run_that_ends_by_an_error_of_snakemake_leaves_no_line_behind(live):
-    wait_for(lambda: "0 of 3 jobs done" in live.stream.getvalue())
+    wait_for(lambda: "0/3 jobs" in live.stream.getvalue())
     live.picture.close()
     shown = live.stream.getvalue()
     assert shown.endswith("\x1b[K")

@@ -15,7 +15,7 @@ STOCK = "DefaultStreamHandler"  # Snakemake's name for what writes on the termin
 ABOUT_ITSELF = "workflow_started"  # its version, host and files
 KILLING = "Terminating"  # how Snakemake begins when it is interrupted and stops its jobs
 ENDING = (KILLING, "Will exit", "Shutting down")
-COLUMNS = 100  # of a line where there is no terminal
+COLUMNS = 120  # of a line where there is no terminal
 PAUSE, GROWTH, LONGEST = 5.0, 1.3, 600.0  # seconds between two lines there, ever more
 CLEAR = "\r\x1b[K"
 
@@ -65,8 +65,8 @@ class Picture(Handler):
         failed = f", {len(progress.failed)} failed" if progress.failed else ""
         line = (
             f"{self._share(now)} after {duration(now - self.began)}, "
-            f"about {duration(progress.seconds_left(now))} left; "
-            f"{len(progress.took)} of {len(progress.jobs)} jobs done{failed}"
+            f"about {duration(progress.seconds_left(now))} left, "
+            f"{len(progress.took)}/{len(progress.jobs)} jobs{failed}"
         )
         running = [progress.jobs[number].name for number in progress.running]
         return _with_names(line, running, columns)
@@ -76,6 +76,7 @@ class Picture(Handler):
 
     def _note(self, record: LogRecord) -> None:
         found, now, progress = vars(record), time.monotonic(), self.progress
+        self.killing |= _is_interruption(record)
         match found.get("event"):
             case "job_info":
                 number = found["jobid"]
@@ -92,7 +93,6 @@ class Picture(Handler):
             case "group_error":
                 self._tell(group_failure(record))
             case event if _is_worth_telling(event, record):
-                self.killing |= str(record.msg).startswith(KILLING)
                 self._write("")
                 self.stock.handle(record)
 
@@ -148,6 +148,12 @@ def _replace(logger: Logger, old: Handler, new: Handler) -> None:
     logger.addHandler(new)
 
 
+def _is_interruption(record: LogRecord) -> bool:
+    """Ctrl-C reaches Snakemake and its jobs at once, and either may be logged first."""
+    message = str(record.msg)
+    return message.startswith(KILLING) or "died with <Signals.SIGINT" in message
+
+
 def _is_worth_telling(event: str | None, record: LogRecord) -> bool:
     message = str(record.msg)
     if event == "error" and "CalledProcessError" in message:
@@ -159,7 +165,7 @@ def _with_names(line: str, names: Sequence[str], columns: int) -> str:
     """A line with as many of the names as fit, and the number of the others."""
     for shown in range(len(names), 0, -1):
         more = f" and {len(names) - shown} more" if shown < len(names) else ""
-        found = f"{line}; under way {', '.join(names[:shown])}{more}"
+        found = f"{line}: {', '.join(names[:shown])}{more}"
         if len(found) <= columns:
             return found
     return line[:columns]
