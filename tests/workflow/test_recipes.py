@@ -44,6 +44,8 @@ TINY = {
 DEFAULT = TINY | {
     "Add a test solver": {"evaluate": 4},
     "Add a network that depends on the time": {"prepare": 1, "train": 2, "adapt": 5, "evaluate": 7},
+    "Predict real values": {"prepare": 1, "train": 2, "adapt": 5, "evaluate": 7},
+    "Add a controller": {"adapt": 5, "evaluate": 5},
     "Add seeds": {"train": 24, "adapt": 15, "evaluate": 39},
 }
 # what leaves the tables of the default study; nothing does where a recipe is not named

@@ -44,11 +44,14 @@ onstart:
         picture.show(logger, Progress(jobs))
 
 
+# Snakemake keeps one of each of these for a whole workflow.
 onsuccess:
     logger.info("\n".join([*picture.hide(logger), *made()]))
+    tell_leftovers(rules.all.input)
 
 
 onerror:
     logger.info(
         "\n".join([*picture.hide(logger), "The same command goes on from here."])
     )
+    tell_leftovers(rules.all.input)

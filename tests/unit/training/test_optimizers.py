@@ -83,7 +83,9 @@ def losses(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "my_losses", raising=False)
 
 
-def assert_trained_as_plain(monkeypatch, protocol, make, *, schedule=constant, clip=math.inf, loss):
+def assert_trained_as_plain(
+    monkeypatch, protocol, make, *, schedule=constant, clip=math.inf, loss, rtol=1e-7
+):
     drawn = []
 
     def recording(*arguments):
@@ -109,7 +111,7 @@ def assert_trained_as_plain(monkeypatch, protocol, make, *, schedule=constant, c
             falling.step()
         final = PlainClassifier(model, trained.parameters, i)
         for ours, theirs in zip(final.parameters(), plain.parameters(), strict=True):
-            torch.testing.assert_close(ours, theirs, rtol=1e-7, atol=1e-9)
+            torch.testing.assert_close(ours, theirs, rtol=rtol, atol=rtol / 100)
 
 
 @pytest.mark.usefixtures("double_precision")
@@ -134,7 +136,12 @@ def test_a_loss_is_minimised_for_every_seed_by_itself(name, monkeypatch):
 def test_the_gradient_of_each_seed_is_clipped_by_its_own_norm(most, monkeypatch):
     keys, make = WAYS["sgd"]
     assert_trained_as_plain(
-        monkeypatch, {**keys, "clip": most}, make, clip=most, loss=functional.cross_entropy
+        monkeypatch,
+        {**keys, "clip": most},
+        make,
+        clip=most,
+        loss=functional.cross_entropy,
+        rtol=1e-5,  # PyTorch adds 1e-6 to the norm that it divides by
     )
 
 
