@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import solverproof
-from solverproof.ode.solvers import known_solvers
+from solverproof.ode.shipped import shipped
 from solverproof.study.config_reference import reference
 
 pytestmark = pytest.mark.workflow
@@ -93,7 +93,10 @@ def test_the_command_is_called_in_two_ways_and_says_in_which(by, installed, tmp_
 
 def test_an_installed_command_prints_solvers_and_keys(installed, tmp_path):
     solvers = run(installed / "solverproof", "solvers", folder=tmp_path)
-    assert [line.split()[0] for line in solvers.stdout.splitlines()[1:]] == [*known_solvers({})]
+    assert [line.split()[0] for line in solvers.stdout.splitlines()[1:]] == [
+        *solverproof.SOLVERS,
+        *shipped(),
+    ]
     assert run(installed / "solverproof", "keys", folder=tmp_path).stdout == reference()
 
 
