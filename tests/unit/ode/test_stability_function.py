@@ -1,21 +1,17 @@
 """The stability function against single steps of the methods themselves, and known values."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from solverproof.ode.integration import solve
+from solverproof.ode.shipped import shipped
 from solverproof.ode.solvers import Setting, known_solvers
 from solverproof.ode.stability_function import amplification, stability_polynomial
 
-SHIPPED = yaml.safe_load(
-    (Path(__file__).parents[3] / "config" / "solvers.yaml").read_text(encoding="utf-8")
-)["solvers"]
+SHIPPED = shipped()
 # of order 1 with two stages, so that R has a term that no order condition gives
 CHEBYSHEV = {"order": 1, "c": [0, "1/8"], "a": [[], ["1/8"]], "b": [0, 1]}
 SOLVERS = known_solvers({**SHIPPED, "chebyshev": CHEBYSHEV})
