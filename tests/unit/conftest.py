@@ -1,4 +1,5 @@
 import resource
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +19,19 @@ STUDY = Path(__file__).parents[2] / "config" / "config.yaml"
 @pytest.fixture(autouse=True)
 def same_random_numbers():
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def importable(tmp_path, monkeypatch):
+    """Writes a module of a user's own that Python finds, in place of that of another test."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(name, source):
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        return tmp_path / f"{name}.py"
+
+    return write
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ it; jobs import it.
 
 import ast
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,17 @@ def own_part(error: UserCodeError) -> BaseException | None:
     while calls and calls.tb_next and Path(calls.tb_frame.f_code.co_filename).is_relative_to(HERE):
         calls = calls.tb_next
     return cause.with_traceback(calls)
+
+
+def needed_arguments(code: Callable[..., Any]) -> int:
+    """How many positional arguments a function or method cannot be called without.
+
+    Raises:
+        TypeError, ValueError: if it has no signature, as some built-in ones.
+    """
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    taken = signature(code).parameters.values()
+    return sum(p.kind in positional and p.default is Parameter.empty for p in taken)
 
 
 def missing(path: str) -> str | None:

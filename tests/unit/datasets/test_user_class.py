@@ -1,7 +1,5 @@
 """Data sets that the user's own code makes."""
 
-import sys
-
 import numpy as np
 import pytest
 from defined import made
@@ -36,10 +34,8 @@ def nothing():
 
 
 @pytest.fixture(autouse=True)
-def module(tmp_path, monkeypatch):
-    (tmp_path / "my_data.py").write_text(SOURCE, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "my_data", raising=False)
+def module(importable):
+    importable("my_data", SOURCE)
 
 
 def definition(name, **keys):

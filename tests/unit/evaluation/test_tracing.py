@@ -6,7 +6,8 @@ from plain import PlainClassifier
 
 from solverproof.datasets.spheres import spheres
 from solverproof.evaluation.specifications import TraceSpec
-from solverproof.evaluation.tracing import NO_CLASS, POINTS_PER_CLASS, RESOLUTION, trace
+from solverproof.evaluation.tracing import POINTS_PER_CLASS, RESOLUTION, trace
+from solverproof.models.losses import NO_CLASS
 
 SEEDS = [5, 6]
 SPEC = {

@@ -1,7 +1,5 @@
 """Encoders and heads: zeros appended, and modules of the user's own."""
 
-import sys
-
 import pytest
 import torch
 from defined import classifier_of
@@ -56,10 +54,8 @@ NETWORK = {"family": "conv", "channels": 4}
 
 
 @pytest.fixture(autouse=True)
-def module(tmp_path, monkeypatch):
-    (tmp_path / "my_ends.py").write_text(SOURCE, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "my_ends", raising=False)
+def module(importable):
+    importable("my_ends", SOURCE)
 
 
 def model_of(shape, **keys):

@@ -1,5 +1,3 @@
-import sys
-
 import pytest
 import torch
 from defined import classifier_of
@@ -63,12 +61,9 @@ EULER = Setting(SOLVERS["euler"], steps=4)
 
 
 @pytest.fixture(autouse=True)
-def module(tmp_path, monkeypatch):
+def module(importable):
     """A file of the user's own, in the working directory."""
-    (tmp_path / "my_fields.py").write_text(SOURCE, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "my_fields", raising=False)  # that of another test
-    return tmp_path / "my_fields.py"
+    return importable("my_fields", SOURCE)
 
 
 def model_of(name, **options):

@@ -1,7 +1,6 @@
 """Optimisers, learning rates, clipping and losses against plain PyTorch, seed by seed."""
 
 import math
-import sys
 
 import pytest
 import torch
@@ -77,10 +76,8 @@ LOSSES = {
 
 
 @pytest.fixture(autouse=True)
-def losses(tmp_path, monkeypatch):
-    (tmp_path / "my_losses.py").write_text(FOCAL, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "my_losses", raising=False)
+def losses(importable):
+    importable("my_losses", FOCAL)
 
 
 def assert_trained_as_plain(

@@ -20,9 +20,9 @@ from solverproof.ode.integration import Solution, SolverError
 from solverproof.ode.solvers import SOLVERS, Setting
 from solverproof.training.batches import run_seed
 from solverproof.training.controllers.base import Check, Controller
+from solverproof.training.controllers.measuring import Measurement
 from solverproof.training.controllers.paper_rule import (
     UNCHANGED,
-    Measurement,
     Rule,
     checking_setting,
     difference,

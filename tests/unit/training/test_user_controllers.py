@@ -1,7 +1,6 @@
 """Controllers that are the user's own."""
 
 import math
-import sys
 
 import pytest
 import torch
@@ -70,10 +69,8 @@ EULER, DOPRI = SOLVERS["euler"], SOLVERS["dopri5"]
 
 
 @pytest.fixture(autouse=True)
-def module(tmp_path, monkeypatch):
-    (tmp_path / "my_rules.py").write_text(SOURCE, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "my_rules", raising=False)
+def module(importable):
+    importable("my_rules", SOURCE)
 
 
 def controller(name, solvers=(), **options):

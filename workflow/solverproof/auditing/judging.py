@@ -10,10 +10,11 @@ from solverproof.auditing.call import Call
 from solverproof.auditing.deployment import Deployed, deploy
 from solverproof.auditing.flow import Flow
 from solverproof.auditing.intervals import paired_interval, share_interval
-from solverproof.auditing.measures import control_ratios, distances, predicted, relative, spread
+from solverproof.auditing.measures import control_ratios, distances, relative, spread
 from solverproof.auditing.reference import margins
 from solverproof.auditing.result import Candidate
 from solverproof.auditing.verdict import Agreement
+from solverproof.models.losses import predicted
 from solverproof.ode.solvers import Setting
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from solverproof.auditing.intervals import share_interval
+from solverproof.models.losses import predicted
 
 Compare = Callable[[Tensor, Tensor], Tensor]
 """The user's error of outputs against those of the reference, one number for each sample."""
@@ -53,11 +53,6 @@ class Standard:
         return relative(distances(outputs, reference), reference)
 
 
-def predicted(logits: Tensor) -> Tensor:
-    """The class of each sample, shape (samples,); -1 where a logit is not finite."""
-    return logits.argmax(1).where(logits.isfinite().all(1), -1)
-
-
 def distances(one: Tensor, other: Tensor) -> Tensor:
     """Euclidean distance of each sample's values, in float64, shape (samples,)."""
     apart = (one.double() - other.double()).reshape(len(one), -1)
@@ -76,21 +71,6 @@ def spread(values: Tensor) -> dict[str, float]:
     ordered = values.double().sort().values.tolist()
     at = {"median": 0.5, "p95": 0.95, "max": 1.0}
     return {name: ordered[math.ceil(q * len(ordered)) - 1] for name, q in at.items()}
-
-
-def share_with_interval(misses: Tensor, confidence: float) -> tuple[float, float, float]:
-    """Share of samples that miss, with Clopper and Pearson's interval."""
-    count, of = int(misses.sum()), len(misses)
-    return (count / of, *share_interval(count, of, confidence))
-
-
-def leads(logits: Tensor) -> Tensor:
-    """By how much the predicted class leads each other one, shape (samples, classes).
-
-    The lead of the predicted class over itself is infinite, so that it is never the least.
-    """
-    best = logits.argmax(1, keepdim=True)
-    return (logits.gather(1, best) - logits).scatter(1, best, math.inf)
 
 
 def control_ratios(logits: Tensor, reference: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from solverproof.errors import InputError
 from solverproof.ode.integration import VectorField
-from solverproof.user_code import UserCodeError, guarded
+from solverproof.user_code import UserCodeError, guarded, needed_arguments
 
 State = Tensor | tuple[Tensor, ...]
 Field = Callable[..., Any]
@@ -178,11 +178,9 @@ def _takes_no_time(field: Any) -> bool:
     """Whether a field is f(z) and not f(t, z)."""
     try:
         code = field.forward if isinstance(field, nn.Module) else field
-        taken = inspect.signature(code).parameters.values()
+        taken, needed = inspect.signature(code).parameters.values(), needed_arguments(code)
     except (TypeError, ValueError):  # built in, without a signature
         return False
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    needed = sum(p.kind in kinds and p.default is inspect.Parameter.empty for p in taken)
     if needed > 2:
         raise InputError(f"field takes {needed} arguments; give f(t, z) or f(z)")
     return needed == 1 and not any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in taken)

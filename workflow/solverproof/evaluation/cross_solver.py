@@ -14,7 +14,7 @@ from solverproof.evaluation.rows import BATCH, REFERENCE, SAMPLE, Evaluation, Re
 from solverproof.evaluation.specifications import EvaluationSpec
 from solverproof.models.devices import chosen_device
 from solverproof.models.fields import Parameters
-from solverproof.models.losses import seed_losses, seed_scores
+from solverproof.models.losses import predicted, seed_losses, seed_scores
 from solverproof.models.neural_ode import Forward, NeuralODE, neural_ode, select_seed
 from solverproof.models.samples import Samples, samples
 from solverproof.ode.integration import Solution, SolverError
@@ -24,7 +24,6 @@ from solverproof.ode.solvers import Setting, Solver
 # error over a chunk, so their results depend on it.
 CHUNK = 1000
 REFERENCED = 1000  # samples at most that a reference is computed for, the first of the test set
-NO_CLASS = -1
 ForwardPass = Callable[[Parameters, Tensor, Setting], Forward]  # a model, or its `alone`
 
 
@@ -129,7 +128,7 @@ def _distance(
         **scores,
         "disagreement": math.nan
         if targets.is_floating_point()
-        else _share(_predicted(of_seed) != flow.outputs.argmax(1)),
+        else _share(predicted(of_seed) != flow.outputs.argmax(1)),
         "state_error": _median(errors),
     }
 
@@ -142,17 +141,11 @@ def _scores(outputs: Tensor, targets: Tensor) -> dict[str, float]:
     return {"accuracy": math.nan if real else score, "error": score if real else math.nan}
 
 
-def _predicted(outputs: Tensor) -> Tensor:
-    """The classes that outputs (samples, classes) predict."""
-    # a prediction from numbers that are not finite is none
-    return outputs.argmax(1).where(outputs.isfinite().all(1), NO_CLASS)
-
-
 def _changed(together: Outputs, alone: Outputs, index: int) -> float:
     """Share of a seed's predictions that differ; NaN where the batch has none."""
     if isinstance(together.solutions[index][0], SolverError):
         return math.nan
-    return _share(_predicted(together.outputs[index]) != _predicted(alone.outputs[index]))
+    return _share(predicted(together.outputs[index]) != predicted(alone.outputs[index]))
 
 
 def _share(chosen: Tensor) -> float:

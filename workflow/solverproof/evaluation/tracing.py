@@ -8,11 +8,11 @@ from torch import Tensor
 
 from solverproof.evaluation.specifications import TraceSpec
 from solverproof.models.fields import Parameters
+from solverproof.models.losses import predicted
 from solverproof.models.neural_ode import NeuralODE, neural_ode, select_seed
 
 POINTS_PER_CLASS = 20
 RESOLUTION = 300
-NO_CLASS = -1
 
 
 @torch.no_grad()
@@ -79,5 +79,4 @@ def _regions(
     states = torch.stack([x, y], -1).reshape(1, -1, *model.shape)
     # The head alone: the grid is in the space of the ODE's output.
     logits = model.outputs(parameters, states)
-    classes = torch.where(logits.isfinite().all(2), logits.argmax(2), NO_CLASS)
-    return classes.view(RESOLUTION, RESOLUTION).numpy()
+    return predicted(logits).view(RESOLUTION, RESOLUTION).numpy()

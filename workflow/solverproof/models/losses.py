@@ -13,6 +13,7 @@ from torch import Tensor
 from solverproof.errors import InputError
 from solverproof.user_code import found, guarded
 
+NO_CLASS = -1
 Loss = Callable[[Tensor, Tensor], Tensor]
 """From outputs (seeds, batch, outputs) and targets (seeds, batch), or (seeds, batch, outputs) of
 real values, to the mean loss of each seed, shape (seeds,)."""
@@ -83,6 +84,14 @@ def _of_user(path: str) -> Loss:
     return losses
 
 
+def predicted(outputs: Tensor) -> Tensor:
+    """The class of each sample, of logits whose last axis is that of classes.
+
+    Numbers that are not finite predict none: `NO_CLASS`.
+    """
+    return outputs.argmax(-1).where(outputs.isfinite().all(-1), NO_CLASS)
+
+
 def seed_scores(outputs: Tensor, targets: Tensor) -> Tensor:
     """How good the outputs of each seed are, in float64 on the CPU, shape (seeds,).
 
@@ -95,5 +104,4 @@ def seed_scores(outputs: Tensor, targets: Tensor) -> Tensor:
     if targets.is_floating_point():
         squares = (outputs - targets).cpu().double().square()
         return squares.nan_to_num(nan=math.inf, posinf=math.inf).mean((1, 2)).sqrt()
-    right = (outputs.argmax(2) == targets) & outputs.isfinite().all(2)
-    return right.cpu().double().mean(1)
+    return (predicted(outputs) == targets).cpu().double().mean(1)

@@ -160,7 +160,7 @@ class Study:
     def _protocol(self, name: str) -> Protocol:
         protocol = Protocol.from_json(self.config["protocols"][name])
         if protocol.loss and ":" in protocol.loss:
-            return replace(protocol, loss_code=module_hash(module_of(protocol.loss)))
+            return replace(protocol, loss_code=_code_hash(protocol.loss))
         return protocol
 
     def _cells(self, task: str, solver: Solver) -> Iterator[Cell]:
@@ -211,11 +211,16 @@ def _hashed(family: F) -> F:
     """A family with the hash of the user's own code, which that of this package does not cover."""
     if not family.user_code:
         return family
-    return replace(family, code=module_hash(module_of(family.user_code)))  # type: ignore[type-var]
+    return replace(family, code=_code_hash(family.user_code))  # type: ignore[type-var]
 
 
 def _user_class(definition: Mapping[str, Any] | None) -> UserClass | None:
     if not definition:
         return None
     found = UserClass.from_json(definition)
-    return replace(found, code=module_hash(module_of(found.path)))
+    return replace(found, code=_code_hash(found.path))
+
+
+def _code_hash(path: str) -> str:
+    """The hash of the user's own code behind an import path."""
+    return module_hash(module_of(path))

@@ -5,12 +5,12 @@ from __future__ import annotations  # planning imports this module and must not 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from solverproof.errors import InputError
 from solverproof.models.networks.base import Network
 from solverproof.models.networks.mlp import MLP
+from solverproof.user_code import needed_arguments
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -121,9 +121,7 @@ class ModuleField:
 
 def _takes_time(module: UserModule) -> bool:
     """Whether `forward` takes (t, z) rather than z alone."""
-    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    taken = signature(module.module.forward).parameters.values()
-    count = sum(p.kind in positional and p.default is Parameter.empty for p in taken)
+    count = needed_arguments(module.module.forward)
     if count not in {1, 2}:
         raise InputError(
             f"{module.path}: forward takes {count} arguments; write forward(z) or forward(t, z)"

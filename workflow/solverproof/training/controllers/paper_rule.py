@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from solverproof.ode.solvers import Setting, Solver
 from solverproof.training.controllers.base import Check, Controller, Decision
+from solverproof.training.controllers.measuring import Measurement, measure
 
 if TYPE_CHECKING:
     from solverproof.training.batches import Batch
@@ -135,18 +136,6 @@ class Rule:
         """Whether a difference is too large; always if it is NaN (a solver gave up)."""
         # `not <=` and not `>`, which would be False for NaN.
         return not difference <= self.threshold
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A batch under one setting: accuracy, or error of real values, and NFE.
-
-    The score is NaN if the solver gave up.
-    """
-
-    setting: Setting
-    score: float
-    nfe: int
 
 
 def difference(batch: Batch, one: Measurement, other: Measurement) -> float:
@@ -302,18 +291,10 @@ class Adaptation:
         return test
 
     def _measure(self, batch: Batch, setting: Setting) -> Measurement:
-        import torch
-
-        from solverproof.models.losses import seed_scores
-
         # Counted apart from training, because the paper's NFE leave the checks out.
-        with torch.no_grad():
-            forward = batch.model(batch.parameters, batch.x, setting)
-        (solution,) = forward.solutions
-        self.monitoring_nfe += solution.nfe
-        gave_up = solution.steps is None
-        score = math.nan if gave_up else seed_scores(forward.outputs, batch.targets).item()
-        return Measurement(setting, score, solution.nfe)
+        found = measure(batch, setting)
+        self.monitoring_nfe += found.nfe
+        return found
 
     def _note(
         self,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from solverproof.errors import InputError
 from solverproof.ode.solvers import Setting, Solver
 from solverproof.training.controllers.base import Check, Controller, Decision
+from solverproof.training.controllers.measuring import measure
 from solverproof.user_code import found, guarded
 
 if TYPE_CHECKING:
@@ -118,12 +119,14 @@ class UserSchedule:
     def __call__(self, batch: Batch) -> Setting:
         """The setting that the rule chooses for a batch."""
 
-        def measure(value: float, solver: str | None = None) -> float:
-            return self._measure(batch, self._setting(value, solver or self.solver.name))
+        def score(value: float, solver: str | None = None) -> float:
+            found = measure(batch, self._setting(value, solver or self.solver.name))
+            self.monitoring_nfe += found.nfe
+            return found.score
 
         before = self.monitoring_nfe
         with guarded(self.path):
-            value = self.rule.choose(batch.iteration, measure)
+            value = self.rule.choose(batch.iteration, score)
         setting = self._setting(value, self.solver.name)
         if setting != self.chosen or self.monitoring_nfe > before:
             self._note(batch, setting)
@@ -140,18 +143,6 @@ class UserSchedule:
             wanted = "a positive tolerance" if tolerance else "a whole number of steps, 1 or more"
             raise InputError(f"{self.path}: {value!r} was chosen; choose {wanted}")
         return Setting.of(self.solvers[name], value)
-
-    def _measure(self, batch: Batch, setting: Setting) -> float:
-        import torch
-
-        from solverproof.models.losses import seed_scores
-
-        with torch.no_grad():
-            forward = batch.model(batch.parameters, batch.x, setting)
-        (solution,) = forward.solutions
-        self.monitoring_nfe += solution.nfe
-        gave_up = solution.steps is None
-        return math.nan if gave_up else seed_scores(forward.outputs, batch.targets).item()
 
     def _note(self, batch: Batch, setting: Setting) -> None:
         self.checks.append(

@@ -1,0 +1,37 @@
+"""What a controller measures: the model on the batch of an iteration, under some setting."""
+
+from __future__ import annotations  # planning imports controllers and must not load torch
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from solverproof.ode.solvers import Setting
+    from solverproof.training.batches import Batch
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A batch under one setting: accuracy, or error of real values, and NFE.
+
+    The score is NaN if the solver gave up.
+    """
+
+    setting: Setting
+    score: float
+    nfe: int
+
+
+def measure(batch: Batch, setting: Setting) -> Measurement:
+    """The score of the only seed of a batch, without a gradient."""
+    import torch
+
+    from solverproof.models.losses import seed_scores
+
+    with torch.no_grad():
+        forward = batch.model(batch.parameters, batch.x, setting)
+    (solution,) = forward.solutions
+    gave_up = solution.steps is None
+    score = math.nan if gave_up else seed_scores(forward.outputs, batch.targets).item()
+    return Measurement(setting, score, solution.nfe)
