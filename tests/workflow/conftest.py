@@ -124,7 +124,7 @@ class Study:
     def command(self, *arguments, overlays=()):
         own = [name for name in ("tiny.yaml", "change.yaml") if (self.folder / name).exists()]
         files = ["--configfile", *own, *overlays] if own or overlays else []
-        return [sys.executable, "-m", "snakemake", *map(str, arguments), *self.options, *files]
+        return [sys.executable, "-m", "snakemake", *self.options, *map(str, arguments), *files]
 
     def snakemake(self, *arguments, overlays=()):
         done = subprocess.run(
