@@ -148,3 +148,22 @@ def test_a_path_that_is_no_cell_is_told_in_one_line_with_cells_that_are_near(clo
     assert line.startswith(f"solverproof: {NO_CELL} is no cell of this study; write for example ")
     assert "digits/euler/steps-1/seeds-0-4" in line
     assert clone.listing() == before  # no lock is left
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("data/moons.safetensors", "moons is no task of this study"),
+        ("figures/figure4_accuracy_mnist.png", "mnist is no task of this study"),
+        (
+            "traces/sphere2/euler/steps-2/seeds-0-4/seed-7.safetensors",
+            "7 is no seed of sphere2/euler/steps-2/seeds-0-4",
+        ),
+    ],
+)
+def test_a_path_of_no_task_or_seed_is_told_in_one_line(clone, path, told):
+    outcome = clone.snakemake("--dry-run", "--", f"results/{path}")
+    assert outcome.code == 1
+    _, _, lines = outcome.text.partition("Building DAG of jobs...\n")
+    (line,) = lines.splitlines()
+    assert line.startswith(f"solverproof: {told}; write for example ")

@@ -1,6 +1,7 @@
 """What the configurations that come with the study imply."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,26 @@ def kinds(outcome):
     """Every training solver with the kinds of its settings or its controllers."""
     cells = (path.split("/") for rule in ("train", "adapt") for path in outcome.cells(rule))
     return {(solver, label.partition("-")[0]) for _, solver, label, _ in cells}
+
+
+def test_another_workflow_uses_this_one_as_a_module_with_its_own_configuration(fresh):
+    own = fresh.folder / "own"
+    own.mkdir()
+    (own / "Snakefile").write_text(
+        """
+configfile: "../config/config.yaml"
+configfile: "../tiny.yaml"
+config["select"]["tasks"] = ["digits"]
+module study:
+    snakefile: "../workflow/Snakefile"
+    config: config
+use rule * from study as study_*
+""",
+        encoding="utf-8",
+    )
+    outcome = replace(fresh, folder=own).plan()
+    trained = [values for rule, values in outcome.started if rule == "study_train"]
+    assert trained == ["cell=digits/euler/steps-1/seeds-0-1"]
 
 
 def test_the_smoke_study_has_the_rules_solvers_and_controllers_of_the_default_study(clone):

@@ -41,7 +41,8 @@ REPLACED = workflow.config_settings.replace_workflow_config
 BASE = [] if REPLACED else workflow.configfiles[len(OVERLAYS) :]
 CONFIG_FILES = [Path(file) for file in (*BASE, *OVERLAYS)]
 try:
-    MERGED = read(CONFIG_FILES)
+    # A workflow that uses this one as a module gives it the whole configuration.
+    MERGED = config if workflow.modifier.skip_configfile else read(CONFIG_FILES)
     update_config(MERGED, workflow.config_settings.config)  # what --config sets
     STUDY = Study(load(MERGED, CONFIG_FILES))
 except InputError as error:
@@ -58,7 +59,11 @@ RESULTS = STUDY.config["results"]
 for line in upgrades(Path(RESULTS, "models")):
     print(f"solverproof: {line}", file=sys.stderr)
 CELLS = {cell.path: cell for cell in STUDY.cells}
-of_cell = partial(wildcards.of_cell, CELLS)
+of_task = partial(wildcards.of_name, "task", STUDY.tasks)
+of_cell = partial(wildcards.of_name, "cell", CELLS)
+of_seed = partial(
+    wildcards.of_seed, {path: cell for path, cell in CELLS.items() if cell.setting}
+)
 of_attempt = partial(wildcards.of_attempt, CELLS)
 # A function only where it is needed, because Snakemake calls it for every job.
 WANT_GPUS = any(map(needs.wants_gpu, STUDY.tasks.values()))

@@ -7,7 +7,7 @@ rule prepare:
     conda:
         ENVIRONMENT
     params:
-        spec=lambda wildcards: canonical(specs.data_spec(STUDY, wildcards.task)),
-        code=lambda wildcards: specs.code_of(STUDY.tasks[wildcards.task].data),
+        spec=of_task(specs.data_spec, canonical),
+        code=of_task(specs.data_code),
     shell:
         "python -m solverproof prepare --spec={params.spec:q} --out={output:q} > {log:q} 2>&1"

@@ -40,5 +40,5 @@ use rule evaluate as trace with:
         f"{RESULTS}/benchmarks/trace/{{cell}}/seed-{{seed}}.tsv"
     params:
         verb="trace",
-        spec=lambda w: canonical(specs.trace_spec(CELLS[w.cell], int(w.seed))),
+        spec=of_seed(specs.trace_spec, canonical),
         code=of_cell(specs.trace_code),

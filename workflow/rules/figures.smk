@@ -1,11 +1,12 @@
 FLOW = STUDY.flow
 FIGURE = [f"{RESULTS}/figures/{{name}}.pdf", f"{RESULTS}/figures/{{name}}.png"]
 ADAPTED = STUDY.adapted
+SELECTED = {task: task for task in STUDY.config["select"]["tasks"]}
 NAMES = [
     "figure3_fan",
     *[
         f"figure4_accuracy_{task}"
-        for task in STUDY.config["select"]["tasks"]
+        for task in SELECTED
         if specs.accuracy_spec(STUDY, task).solvers
     ],
     *(["figure1_trajectories", "figure2_regions"] if FLOW else []),
@@ -56,7 +57,9 @@ use rule fan as accuracy with:
     localrule: True
     params:
         figure="accuracy",
-        spec=lambda wildcards: canonical(specs.accuracy_spec(STUDY, wildcards.task)),
+        spec=wildcards.of_name(
+            "task", SELECTED, partial(specs.accuracy_spec, STUDY), canonical
+        ),
         code=code_hash("reporting.figures.accuracy"),
 
 

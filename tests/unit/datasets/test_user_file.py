@@ -434,7 +434,7 @@ def test_a_small_neural_ode_learns_the_iris_flowers_from_a_file(iris, study, tmp
         assert main([verb, "--spec", canonical(spec), *options]) == 0
 
     trained = {"data": "iris.safetensors", "weights": "weights.safetensors", "run": "run.json"}
-    run("prepare", data_spec(whole, "iris"), out="iris.safetensors")
+    run("prepare", data_spec(whole.tasks["iris"]), out="iris.safetensors")
     run("train", training_spec(cell), history="history.csv", checkpoint="checkpoint", **trained)
     run("evaluate", evaluation_spec(cell), out="rows.csv", **trained)
     assert read_arrays(tmp_path / "iris.safetensors")["test_x"].shape == (30, 1, 4)

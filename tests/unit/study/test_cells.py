@@ -311,7 +311,7 @@ def test_every_specification_of_a_study_comes_back_from_its_json(config):
     found = [
         *map(training_spec, config.cells),
         *map(evaluation_spec, config.cells),
-        *(data_spec(config, task) for task in config.tasks),
+        *(data_spec(task) for task in config.tasks.values()),
         *(trace_spec(cell, 0) for cell in config.cells if cell.setting),
         *(accuracy_spec(config, task) for task in config.config["select"]["tasks"]),
         tables_spec(config),
@@ -434,7 +434,7 @@ def test_a_file_is_part_of_the_specification_by_its_content(study, tmp_path):
 
     def specification():
         _checksum.cache_clear()  # a file is read once per run
-        return canonical(data_spec(config, "mine"))
+        return canonical(data_spec(config.tasks["mine"]))
 
     path.write_text("x,y\n1,0\n2,1\n", encoding="utf-8")
     first = specification()
@@ -453,7 +453,7 @@ def test_images_are_part_of_the_specification_by_their_subset_pooling_and_checks
         "sha256": {"cifar-10-binary.tar.gz": "0" * 64},
     }
     study["tasks"]["images"] = {"data": data, "network": "conv16", "protocol": "digits"}
-    assert data_spec(loaded(study), "images").to_json() == {**data, "test": 10_000}
+    assert data_spec(loaded(study).tasks["images"]).to_json() == {**data, "test": 10_000}
 
 
 def test_adapted_cells_are_gathered_for_their_figure(config):

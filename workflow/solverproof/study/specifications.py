@@ -10,7 +10,7 @@ from solverproof.family import Family
 from solverproof.ode.solvers import Solver
 from solverproof.reporting.specifications import AccuracySpec, AdaptationSpec, FlowSpec, TablesSpec
 from solverproof.specifications import Specification
-from solverproof.study.cells import Cell, Study
+from solverproof.study.cells import Cell, Study, Task
 from solverproof.study.fingerprint import code_hash
 from solverproof.training.specifications import ControlledTraining, SettingTraining, Training
 
@@ -40,9 +40,14 @@ def data_path(results: str) -> Callable[[Cell], str]:
     return lambda cell: f"{results}/data/{cell.task.name}.safetensors"
 
 
-def data_spec(study: Study, task: str) -> DataSet:
+def data_spec(task: Task) -> DataSet:
     """What defines the data set of a task; a file is identified by its content."""
-    return study.tasks[task].data.identified()
+    return task.data.identified()
+
+
+def data_code(task: Task) -> str:
+    """The code behind the data set of a task."""
+    return code_of(task.data)
 
 
 def training_spec(cell: Cell) -> Training:

@@ -3,24 +3,42 @@
 import difflib
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import reduce
+from typing import Any, TypeVar
 
 from solverproof.study.cells import Cell
 
+T = TypeVar("T")
 
-def of_cell(cells: Mapping[str, Cell], *steps: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of the wildcard `cell`.
+
+def of_name(
+    wildcard: str, known: Mapping[str, T], *steps: Callable[..., Any]
+) -> Callable[..., Any]:
+    """A function of one wildcard.
 
     Args:
-        cells: all cells by path.
-        steps: a function of the cell, and functions to apply to its result, in order.
+        wildcard: the wildcard, which is also the word for what it names.
+        known: what its values stand for.
+        steps: a function of that, and functions to apply to its result, in order.
     """
 
     def function(wildcards: Any) -> Any:
-        result: Any = _find(cells, wildcards.cell)
-        for step in steps:
-            result = step(result)
-        return result
+        found = find(known, getattr(wildcards, wildcard), f"{wildcard} of this study")
+        return reduce(lambda result, step: step(result), steps, found)
+
+    return function
+
+
+def of_seed(
+    cells: Mapping[str, Cell], spec: Callable[[Cell, int], Any], *steps: Callable[..., Any]
+) -> Callable[..., Any]:
+    """A function of the wildcards `cell` and `seed`, as `of_name` makes them of one."""
+
+    def function(wildcards: Any) -> Any:
+        cell = find(cells, wildcards.cell, "cell of this study")
+        seeds = {str(seed): seed for seed in cell.seeds}
+        found = spec(cell, find(seeds, wildcards.seed, f"seed of {cell.path}"))
+        return reduce(lambda result, step: step(result), steps, found)
 
     return function
 
@@ -30,15 +48,15 @@ def of_attempt(cells: Mapping[str, Cell], need: Callable[[Cell, int], int]) -> C
 
     # Snakemake passes the attempt to functions that have a parameter of this name.
     def function(wildcards: Any, attempt: int) -> int:
-        return need(_find(cells, wildcards.cell), attempt)
+        return need(find(cells, wildcards.cell, "cell of this study"), attempt)
 
     return function
 
 
-def _find(cells: Mapping[str, Cell], path: str) -> Cell:
-    """The cell of a path; the program ends with one line if there is none."""
-    if path not in cells:
-        near = " or ".join(difflib.get_close_matches(path, cells, cutoff=0))
+def find(known: Mapping[str, T], name: str, what: str) -> T:
+    """What a name of a path stands for; the program ends with one line if it stands for nothing."""
+    if name not in known:
+        near = " or ".join(difflib.get_close_matches(name, known, cutoff=0))
         # Snakemake shows every exception of these functions with a traceback, and this one not.
-        sys.exit(f"solverproof: {path} is no cell of this study; write for example {near}")
-    return cells[path]
+        sys.exit(f"solverproof: {name} is no {what}; write for example {near}")
+    return known[name]
