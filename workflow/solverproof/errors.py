@@ -7,9 +7,22 @@ Problem = tuple[Key, str]
 """An error in a definition: its place, and what is wrong and what to write instead, on one line."""
 
 
+LONGEST = 80  # characters of a value in a message
+
+
 class InputError(Exception):
     """Something the user gave is wrong: a key, a file, a folder on a full disk.
 
     Its message is a single line: what is wrong, where (file, key), and what to write instead.
     The command line prints it without a traceback and exits with status 2.
     """
+
+    def __str__(self) -> str:
+        """The message, on one line whatever names it quotes."""
+        return " ".join(super().__str__().splitlines())
+
+
+def shown(value: object) -> str:
+    """A value as messages quote it: no longer than a glance, and without line breaks."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

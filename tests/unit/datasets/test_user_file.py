@@ -1,3 +1,4 @@
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis.extra import numpy as arrays_of
 from sklearn.datasets import load_iris
 
 from solverproof.__main__ import main
+from solverproof.datasets import readers
 from solverproof.datasets.base import DataSet
 from solverproof.datasets.readers import SPLIT
 from solverproof.errors import InputError
@@ -247,7 +249,42 @@ def test_an_archive_of_other_things_is_told(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x", "text")
         archive.writestr("y", "text")
-    assert "x has dtype" in complaint(str(path))
+    assert "array x is missing; an .npz has" in complaint(str(path))
+
+
+@pytest.mark.parametrize("shape", ["(1000000000, 2)", "(9" + "0" * 30 + ", 2)", "(-1, 2)"])
+def test_an_array_that_claims_another_size_than_it_has_is_told_before_memory_is_taken(
+    shape, tmp_path
+):
+    buffer = io.BytesIO()
+    np.save(buffer, X)
+    claimed = buffer.getvalue()
+    end = claimed.index(b"\n")
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    header = header.ljust(end - 10) + b"\n"
+    path = tmp_path / "mine.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        length = len(header).to_bytes(2, "little")
+        archive.writestr("x.npy", claimed[:8] + length + header + claimed[end + 1 :])
+        archive.writestr("y.npy", buffer.getvalue())
+    assert "array x is damaged; write the file again" in complaint(str(path))
+
+
+def test_an_array_of_more_bytes_than_are_read_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "LARGEST", 100)
+    assert "array train_x has 0 GiB; write fewer" in complaint(npz(tmp_path, **PARTS))
+
+
+def test_an_archive_that_is_encrypted_or_cut_is_told(tmp_path):
+    path = Path(npz(tmp_path, **PARTS))
+    whole = path.read_bytes()
+    flags = bytearray(whole)
+    for start in (whole.index(b"PK\x03\x04") + 6, whole.index(b"PK\x01\x02") + 8):
+        flags[start] |= 1  # says that the member is encrypted
+    path.write_bytes(flags)
+    assert "is damaged; write the file again" in complaint(str(path))
+    path.write_bytes(whole[: len(whole) // 2] + whole[-60:])
+    assert "is damaged; write the file again" in complaint(str(path))
 
 
 def test_a_pickled_array_is_refused_unread(tmp_path):
@@ -372,6 +409,7 @@ def test_parts_that_do_not_fit_are_told(changes, what, tmp_path):
             "a,species,part\n0,1,x,train\n1,2,y,test\n",
             "rows have more fields than the header line; write a name",
         ),
+        ("a,species,species,part\n1,x,x,train\n", "two columns have the name 'species'; give each"),
         ("species,part\nx,train\ny,test\n", "train_x has shape (1, 0)"),
         ("a,species,part\n", "train_x has shape (0, 1)"),
         ("a,species,part\n1,x,train\n2,y,train\n", "test_x has shape (0, 1)"),

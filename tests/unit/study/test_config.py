@@ -544,7 +544,9 @@ def test_a_name_that_is_unknown_is_told_with_a_suggestion(key, value, where, wha
             "figures.flow.fine:",
             "128 is not trained; write one of steps.digits.euler",
         ),
-        ("results", "", "results:", "non-empty"),
+        ("results", "", "results:", "write a path without braces"),
+        ("results", "-o", "results:", "begins with neither - nor ~"),
+        ("results", "a{b}", "results:", "write a path without braces"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_told_with_its_place_and_a_remedy(
@@ -662,13 +664,13 @@ def test_a_mistake_of_an_overlay_names_the_overlay(overlaid, key, files, study):
     )
 
 
-@pytest.mark.parametrize("overlaid", ["", "select: {seeds: [7]}", "steps: {digits: {euler: [3]}}"])
+@pytest.mark.parametrize("overlaid", ["select: {seeds: [7]}", "steps: {digits: {euler: [3]}}"])
 def test_a_mistake_of_the_base_names_the_base_whatever_overlay_follows(overlaid, files, study):
     base, overlay = files
     wrong = changed(study, "protocols.digits.batch", 0)
     base.write_text(yaml.safe_dump(wrong), encoding="utf-8")
     overlay.write_text(overlaid, encoding="utf-8")
-    config = merged(wrong, yaml.safe_load(overlaid) or {})
+    config = merged(wrong, yaml.safe_load(overlaid))
     assert complaint(config, files).startswith(f"{base}: protocols.digits.batch: 0 is out of range")
 
 

@@ -33,6 +33,14 @@ def test_nothing_is_told_where_all_models_are_of_the_installed_versions_or_there
     assert list(upgrades(tmp_path / "nothing")) == []
 
 
+@pytest.mark.parametrize(
+    "content", ["", "{", "{}", "[]", '{"versions": 1}', '{"versions": {"x": "1"}}']
+)
+def test_a_damaged_record_of_a_run_stops_nothing(models, content):
+    (models / "toy" / "euler" / "steps-2" / "seeds-0-4" / "run.json").write_text(content)
+    assert list(upgrades(models)) == []
+
+
 def test_a_run_is_told_with_versions_threads_machine_and_commit(monkeypatch):
     found = provenance()
     assert found["versions"] == versions()

@@ -1,5 +1,6 @@
 """Arrays from a user's file, .npz or .csv."""
 
+import math
 import warnings
 import zipfile
 import zlib
@@ -7,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 
-from solverproof.errors import InputError
+from solverproof.errors import InputError, shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
+LARGEST = 8 * 2**30  # bytes of one array
 PARTS = ("train", "test")
 WHOLE = ("x", "y")
 SPLIT = ("train_x", "train_y", "test_x", "test_y")
@@ -42,24 +45,37 @@ def read(path: str, target: str | list[str] | None, split: str | None) -> dict[s
 def _from_npz(path: str) -> dict[str, np.ndarray]:
     if not zipfile.is_zipfile(path):
         raise InputError("not an .npz archive; write it with numpy.savez")
-    with np.load(path, allow_pickle=False) as archive:
-        wanted = SPLIT if set(SPLIT) & set(archive.files) else WHOLE
-        return {name: _member(archive, name) for name in wanted}
+    # What zipfile and numpy answer to an archive that is damaged, encrypted or of another kind.
+    trouble = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+    arrays, part = {}, "the archive"
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            for name in SPLIT if set(SPLIT) & set(archive.files) else WHOLE:
+                part = f"array {name}"
+                arrays[name] = _member(archive, name)
+    except trouble as error:
+        raise InputError(f"{part} is damaged; write the file again") from error
+    return arrays
 
 
 def _member(archive: Any, name: str) -> np.ndarray:
-    if name not in archive.files:
+    if f"{name}.npy" not in archive.zip.namelist():
         raise InputError(
             f"array {name} is missing; an .npz has {' and '.join(WHOLE)}, or {', '.join(SPLIT)}"
         )
-    try:
-        return np.asarray(archive[name])
-    except ValueError as error:  # numpy's answer to pickled objects
-        raise InputError(
-            f"{name} holds Python objects; save it as an array of numbers or text"
-        ) from error
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"array {name} is damaged; write the file again") from error
+    size = archive.zip.getinfo(f"{name}.npy").file_size
+    if size > LARGEST:
+        raise InputError(f"array {name} has {size / 2**30:.0f} GiB; write fewer or smaller samples")
+    # Of the size that the header claims, memory is taken before anything is read.
+    with archive.zip.open(f"{name}.npy") as member:
+        header = read_array_header_1_0 if read_magic(member) == (1, 0) else read_array_header_2_0
+        shape, _, dtype = header(member)
+        rest = size - member.tell()
+    if dtype.hasobject:
+        raise InputError(f"{name} holds Python objects; save it as an array of numbers or text")
+    if math.prod(shape) * dtype.itemsize != rest:
+        raise ValueError(f"an array of shape {shape} is not of {rest} bytes")
+    return np.asarray(archive[name])
 
 
 def _from_csv(
@@ -91,6 +107,7 @@ def _table(path: str) -> "pd.DataFrame":
     import pandas as pd
 
     try:
+        header = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
         with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
             # Only an empty field is a missing value, because NA may be a label; and no column may
             # silently become row names.
@@ -106,6 +123,10 @@ def _table(path: str) -> "pd.DataFrame":
         raise InputError(
             f"not a table of comma-separated values ({why}); write UTF-8 with a header line"
         ) from error
+    # Pandas renames the second of two, and a label by its new name would become a feature.
+    names = header.iloc[0]
+    for name in names[names.duplicated()]:
+        raise InputError(f"two columns have the name {shown(name)}; give each its own")
     # A nameless column counts rows. Where rows are sorted by class it gives the label away, so it
     # must not become a feature.
     if any(str(name).startswith("Unnamed: ") for name in table):

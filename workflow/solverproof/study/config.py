@@ -1,9 +1,8 @@
 """Reading the configuration: fill in defaults, and report each error on one line."""
 
-import difflib
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -13,25 +12,22 @@ import jsonschema
 import yaml
 
 from solverproof.datasets.base import DataSet
-from solverproof.errors import InputError, Key, Problem
+from solverproof.errors import InputError, Key, Problem, shown
 from solverproof.evaluation.rows import REFERENCE
 from solverproof.family import Family
 from solverproof.models.networks.base import Network
 from solverproof.ode.shipped import shipped
 from solverproof.ode.solvers import METHODS, SOLVERS, Solver, known_solvers
 from solverproof.ode.tableaux import TableauError, parse
+from solverproof.study.complaints import explain, suggestion
+from solverproof.study.yaml_files import read_yaml
 from solverproof.training.controllers.base import Controller
 from solverproof.user_code import missing
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
+SEEDS = 2**32  # NumPy's generators take seeds below it
+LARGEST_BLOCK = 1000  # seeds that are trained together
 SELECTIONS = ("steps", "tolerances", "controlled")  # keys that select what is trained
-_EXPECTED = {
-    "integer": "a whole number",
-    "number": "a number",
-    "string": "text",
-    "array": "a list, for example [1, 2]",
-    "object": "keys with values",
-}
 
 
 def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> dict[str, Any]:
@@ -78,7 +74,7 @@ def read(files: Sequence[Path]) -> dict[str, Any]:
     """
     merged: dict[str, Any] = {}
     for file in files:
-        content = _read(file)
+        content = read_yaml(file)
         if not file.samefile(files[0]):
             _refuse_empty_selections(file, content)
         _merge(merged, content)
@@ -101,23 +97,6 @@ def _empty_selections(content: Mapping[str, Any]) -> Iterator[Key]:
             yield from ((selection, task) for task, settings in tasks.items() if settings == {})
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}; write the path of a YAML file") from error
-    except (UnicodeDecodeError, yaml.reader.ReaderError) as error:
-        raise InputError(f"{file}: not text in UTF-8 ({error.reason}); save it as such") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise InputError(f"{file}: line {line} is not YAML ({error.problem}); fix it") from error
-    if not isinstance(content, dict):
-        raise InputError(
-            f"{file}: there are no keys at its top; write for example select: {{seeds: [0-4]}}"
-        )
-    return content
-
-
 def _merge(base: dict[str, Any], change: Mapping[str, Any]) -> None:
     for key, value in change.items():
         if isinstance(value, dict) and isinstance(base.get(key), dict):
@@ -136,13 +115,18 @@ def seed_blocks(entries: Sequence[int | str]) -> list[tuple[int, ...]]:
 
 
 def _seed_block(entry: int | str) -> tuple[int, ...]:
-    match = re.fullmatch(r"(\d+)(?:-(\d+))?", str(entry))
+    match = re.fullmatch(r"([0-9]{1,18})(?:-([0-9]{1,18}))?", str(entry))
     if not match:
-        raise ValueError(f"{entry!r} is not a seed; write a whole number (5) or a range (0-4)")
+        raise ValueError(f"{shown(entry)} is not a seed; write a whole number (5) or a range (0-4)")
     first = int(match[1])
     last = int(match[2] or first)
     if last < first:
         raise ValueError(f"the range {entry!r} runs backwards; write {last}-{first}")
+    if last >= SEEDS:
+        raise ValueError(f"{shown(entry)} is too large; write seeds below {SEEDS}")
+    if last - first >= LARGEST_BLOCK:
+        size = f"the range {entry!r} is one job of {last - first + 1} seeds"
+        raise ValueError(f"{size}; write several of at most {LARGEST_BLOCK}")
     return tuple(range(first, last + 1))
 
 
@@ -199,6 +183,8 @@ def _problems(config: dict[str, Any]) -> Iterator[Problem]:
     yield from _unusable_protocols(config)
     yield from _unusable_ends(config)
     yield from _unusable_flow(config)
+    if Path(config["results"]).is_file():
+        yield ("results",), f"{config['results']!r} is a file; write a folder"
 
 
 def _schema_problems(config: dict[str, Any]) -> Iterator[Problem]:
@@ -207,7 +193,7 @@ def _schema_problems(config: dict[str, Any]) -> Iterator[Problem]:
     # unknown name the least likely.
     rank = {"additionalProperties": 0, "names": 2}
     errors.sort(key=lambda error: rank.get(error.validator, 1))
-    yield from map(_explain, errors)
+    yield from map(explain, errors)
 
 
 @cache
@@ -269,7 +255,9 @@ def _validator(config: Mapping[str, Any]) -> Any:
     def check_name(_: Any, group: str, instance: Any, __: Any) -> Iterator[Any]:
         known = _known(config, group)
         if isinstance(instance, str) and instance not in known:
-            message = f"unknown {group.removesuffix('s')} '{instance}'{_suggest(instance, known)}"
+            message = (
+                f"unknown {group.removesuffix('s')} {shown(instance)}{suggestion(instance, known)}"
+            )
             yield jsonschema.ValidationError(message)
 
     # `type(...) is` and not isinstance, because True is an instance of int.
@@ -290,81 +278,6 @@ def _known(config: Mapping[str, Any], group: str) -> Mapping[str, Any]:
     own = config.get(group)
     own = own if isinstance(own, Mapping) else {}
     return {**SOLVERS, **own} if group == "solvers" else own
-
-
-def _explain(error: Any) -> Problem:
-    key, value, limit = tuple(error.absolute_path), error.instance, error.validator_value
-    match error.validator:
-        case "additionalProperties":
-            known = error.schema["properties"]
-            unknown = next(name for name in value if name not in known)
-            return (*key, unknown), f"unknown key{_suggest(unknown, known)}"
-        case "required":
-            missing = next(name for name in limit if name not in value)
-            return key, f"the key '{missing}' is missing; add it"
-        case "enum":
-            return key, f"unknown {key[-1]} {value!r}{_suggest(value, limit)}"
-        case "type":
-            return key, _wrong_type(value, limit)
-        case "minItems":
-            found = f"the list has {len(value)} entries" if value else "the list is empty"
-            return (
-                key,
-                f"{found}; give at least {'one entry' if limit == 1 else f'{limit} entries'}",
-            )
-        case "uniqueItems":
-            twice = next(item for item in value if value.count(item) > 1)
-            return key, f"{twice!r} is given twice; remove one"
-        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
-            bound = {
-                "minimum": "at least",
-                "exclusiveMinimum": "more than",
-                "maximum": "at most",
-                "exclusiveMaximum": "less than",
-            }
-            return (
-                key,
-                f"{value!r} is out of range; write a value of {bound[error.validator]} {limit}",
-            )
-        case "pattern" if isinstance(value, str):
-            return (
-                key,
-                f"{value!r} is not of the form wanted here; write {error.schema['description']}",
-            )
-    if error.validator == "names" and "propertyNames" in error.absolute_schema_path:
-        key = (*key, value)  # the unknown name is a key of the object
-    return key, error.message
-
-
-def _wrong_type(value: Any, expected: str | list[str]) -> str:
-    wanted = " or ".join(
-        _EXPECTED[name] for name in ([expected] if isinstance(expected, str) else expected)
-    )
-    if value is None:
-        return f"no value is given; write {wanted}"
-    if isinstance(value, str) and _is_number(value) and "number" in expected:
-        return f"{value!r} is text to YAML; write {_yaml_number(value)}, with a decimal point"
-    return f"{value!r} is not {wanted}; write {wanted}"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _yaml_number(text: str) -> str:
-    """A number as YAML 1.1 expects it: 1.0e-3 for 1e-3."""
-    mantissa, _, exponent = text.lower().partition("e")
-    decimal = mantissa if "." in mantissa else f"{mantissa}.0"
-    return f"{decimal}e{int(exponent):+d}" if exponent else decimal
-
-
-def _suggest(name: object, known: Iterable[str]) -> str:
-    names = [str(item) for item in known]
-    close = difflib.get_close_matches(str(name), names, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; known are: {', '.join(names)}"
 
 
 def _unusable_tableaux(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -524,10 +437,7 @@ def _dotted(key: Key) -> str:
 
 def _source(key: Key, files: Sequence[str | Path]) -> str:
     """The file that last set a key: the one with most of its path; of equal ones the last."""
-    depths = [
-        (_depth(yaml.safe_load(Path(file).read_text(encoding="utf-8")), key), file)
-        for file in files
-    ]
+    depths = [(_depth(read_yaml(Path(file)), key), file) for file in files]
     if not depths:
         return ""
     deepest = max(depth for depth, _ in depths)

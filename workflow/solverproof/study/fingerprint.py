@@ -7,10 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# Modules that change no result by themselves. Lists of families only say where each is; a stage
-# counts those that its specification names. Classes of specifications only carry values that stand
-# as JSON beside this hash: adding a key with a neutral value must re-run nothing.
-LEFT_OUT = ("families", "specifications")
+# Modules that change no result by themselves. Messages are for readers. Lists of families only say
+# where each is; a stage counts those that its specification names. Classes of specifications only
+# carry values that stand as JSON beside this hash: adding a key with a neutral value must re-run
+# nothing.
+LEFT_OUT = ("errors", "families", "specifications")
 
 
 @cache

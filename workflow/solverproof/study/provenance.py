@@ -40,16 +40,22 @@ def upgrades(models: Path) -> Iterator[str]:
     Args:
         models: the folder of trained models.
     """
-    runs = [
-        json.loads(path.read_text(encoding="utf-8")) for path in models.glob("*/*/*/*/run.json")
-    ]
-    found = Counter(item for run in runs for item in run["versions"].items())
+    runs = [run for path in models.glob("*/*/*/*/run.json") if (run := _versions(path))]
+    found = Counter(item for run in runs for item in run.items())
     for (name, old), count in sorted(found.items()):
-        if old != versions()[name]:
+        if old != versions().get(name, old):
             yield (
                 f"{name} {versions()[name]} is installed; "
                 f"{count} of {len(runs)} cells were trained with {old}"
             )
+
+
+def _versions(run: Path) -> dict[str, str]:
+    """The versions in a run's record; none of a damaged one, whose readers refuse it."""
+    try:
+        return dict(json.loads(run.read_text(encoding="utf-8"))["versions"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _processor() -> str:
