@@ -10,8 +10,9 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 STUDY := .venv/study-installed
 TOOLS := .venv/tools-installed
 CLUSTER := .venv/cluster-installed
+FOREIGN := .venv/foreign-installed
 
-.PHONY: figures test test-slurm smoke bench unlock lint format
+.PHONY: figures test test-foreign test-slurm smoke bench unlock lint format
 
 figures: $(STUDY)
 	@$(BIN)/python -m solverproof check config/config.yaml $(CONFIG)
@@ -29,6 +30,10 @@ unlock: $(STUDY)
 
 test: $(TOOLS) lint
 	$(BIN)/python -m pytest --numprocesses 2
+
+# audits of models of other libraries, which the other tests skip
+test-foreign: $(FOREIGN)
+	$(BIN)/python -m pytest tests/unit/auditing/foreign
 
 # private Slurms on this machine, one per process; needs its daemons and munge
 test-slurm: $(CLUSTER) $(TOOLS)
@@ -54,6 +59,10 @@ $(STUDY): envs/requirements.txt pyproject.toml
 
 $(CLUSTER): envs/requirements-cluster.txt $(STUDY)
 	$(PIP) -r $<
+	touch $@
+
+$(FOREIGN): envs/requirements-foreign.txt $(TOOLS)
+	$(PIP) --no-deps -r $<
 	touch $@
 
 $(TOOLS): envs/requirements-dev.txt $(STUDY)

@@ -230,7 +230,7 @@ def undecided(**others):
     """Too few samples to tell."""
     rows = [candidate("euler", 32, 9, 0.02, deployed=True)]
     deployed = Setting(SOLVERS["euler"], steps=32)
-    return result("INCONCLUSIVE", "ode", deployed, rows, **others)
+    return result("INCONCLUSIVE", "unresolved", deployed, rows, **others)
 
 
 EVERY = {

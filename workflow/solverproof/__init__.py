@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from solverproof.api import Audit, audit
+    from solverproof.auditing.adapters import flow_matching_field, torchdyn_field
     from solverproof.auditing.intervals import mean_interval, share_interval
+    from solverproof.auditing.measures import relative_error
     from solverproof.errors import InputError
     from solverproof.ode.integration import Solution, SolverError, solve, trajectory
     from solverproof.ode.sample_control import solve_samples
@@ -25,15 +27,20 @@ __all__ = [
     "Solver",
     "SolverError",
     "audit",
+    "flow_matching_field",
     "mean_interval",
+    "relative_error",
     "share_interval",
     "solve",
     "solve_samples",
+    "torchdyn_field",
     "trajectory",
 ]
 _MODULES = {
     "api": ("Audit", "audit"),
+    "auditing.adapters": ("flow_matching_field", "torchdyn_field"),
     "auditing.intervals": ("mean_interval", "share_interval"),
+    "auditing.measures": ("relative_error",),
     "errors": ("InputError",),
     "ode.integration": ("Solution", "SolverError", "solve", "trajectory"),
     "ode.sample_control": ("solve_samples",),

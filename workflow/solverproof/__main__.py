@@ -228,14 +228,9 @@ def audit(args: argparse.Namespace) -> int:
     """Audit a trained model: 0 if its deployed setting is faithful, 1 if not, 3 if undecided."""
     from solverproof.api import audit as run_audit
     from solverproof.auditing.loading import load
-    from solverproof.ode.solvers import SOLVERS
     from solverproof.reporting.html.terminal import text
+    from solverproof.user_code import found
 
-    trained = None
-    if args.trained:
-        solver, value = args.trained
-        measure = SOLVERS[solver].measure if solver in SOLVERS else "steps"
-        trained = {"solver": solver, measure: _number(value)}
     model = load(
         args.build,
         args.data,
@@ -255,7 +250,8 @@ def audit(args: argparse.Namespace) -> int:
         labels=model.labels,
         accept=args.accept,
         candidates=[] if args.no_candidates else None,
-        trained=trained,
+        trained=_trained(args.trained),
+        compare=found(args.compare) if args.compare else None,
         confidence=args.confidence,
         batch_size=args.batch_size,
     )
@@ -356,12 +352,33 @@ def _add_audit(sub: argparse.ArgumentParser) -> None:
     add("--head", help="module:function from end states to logits")
     add("--labels", help="name of the array of labels in the data")
     add("--accept", type=float, default=0.01, help="share of predictions that may differ")
-    add("--trained", nargs=2, metavar=("SOLVER", "VALUE"), help="the setting of training")
+    add("--compare", help="module:function, errors of two outputs; solverproof:relative_error")
+    add(
+        "--trained",
+        nargs="+",
+        metavar=("SOLVER", "VALUE"),
+        help="the setting of training, or flow: the field was trained without a solver",
+    )
     add("--confidence", type=float, default=0.95, help="of all intervals")
     add("--batch-size", type=int, help="samples that are solved together; all by default")
     add("--device", default="cpu", help="where it is computed")
     add("--no-candidates", action="store_true", help="audit the deployed setting alone")
     add("--out", type=Path, help="folder of the report")
+
+
+def _trained(words: Sequence[str] | None) -> Any:
+    """What `audit` takes for `trained`."""
+    from solverproof.ode.solvers import SOLVERS
+
+    if words is None or words == ["flow"]:
+        return words and "flow"
+    try:
+        solver, value = words
+        number = _number(value)
+    except ValueError as error:
+        told = "write a solver and its steps or tolerance, or flow"
+        raise InputError(f"--trained {' '.join(words)}: {told}") from error
+    return {"solver": solver, SOLVERS[solver].measure if solver in SOLVERS else "steps": number}
 
 
 def _number(text: str) -> float:

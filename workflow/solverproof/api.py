@@ -1,13 +1,10 @@
 """The public functions: the audit and its page, joined."""
 
 import hashlib
-import platform
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +16,11 @@ from solverproof.auditing.audit import run_audit
 from solverproof.auditing.call import Call, checked_call
 from solverproof.auditing.measures import Compare
 from solverproof.auditing.problem import device_of
-from solverproof.auditing.result import AuditResult
+from solverproof.auditing.result import AuditResult, Flow
 from solverproof.ode.solvers import Setting, Solver
 from solverproof.reporting.html.folder import save
 from solverproof.reporting.html.terminal import text
-
-PACKAGES = ("torch", "torchdiffeq", "numpy", "scipy")
+from solverproof.study.provenance import provenance
 
 
 class Audit(AuditResult):
@@ -55,7 +51,7 @@ def audit(
     labels: Any = None,
     accept: float = 0.01,
     candidates: Sequence[Setting | dict[str, Any]] | None = None,
-    trained: dict[str, Any] | None = None,
+    trained: dict[str, Any] | Flow | None = None,
     compare: Compare | None = None,
     confidence: float = 0.95,
     batch_size: int | None = None,
@@ -75,17 +71,21 @@ def audit(
         steps: its number of equal steps; of a fixed-step solver.
         tolerance: its relative and absolute tolerance; of an adaptive solver.
         interval: first and last time; backwards if the last is the smaller one.
-        head: from end states to logits (samples, classes), or to other outputs; None: the end
-            states are the outputs.
+        head: from end states to logits (samples, classes), or to values; None: the end states are
+            the values. A matrix of more than one column is taken for logits unless `compare` is
+            given.
         labels: the class of each sample, shape (samples,).
         accept: the share of predictions that may differ from the flow's; without classes the
             relative error that 95 % of the outputs may have.
         candidates: settings to try, such as {"solver": "rk4", "steps": 8}; None: fixed-step solvers
             with 1, 2, 4, ... steps and adaptive ones at tolerances from 0.1 on, each until it is
             safe or dearer than the deployed setting (16 times as dear, where that is not safe).
-        trained: the setting that the model was trained with, where it is another one.
-        compare: the error of outputs against those of the flow, one number per sample, in place of
-            the relative one; two tensors of outputs to a tensor (samples,).
+        trained: the setting that the model was trained with, such as {"solver": "dopri5",
+            "tolerance": 1e-3}; "flow" if the field was trained without a solver, as by flow
+            matching; None: taken to be the deployed one.
+        compare: the error of values against those of the flow, one number per sample, in place of
+            `relative_error`, which may be given, too; two tensors of outputs to a tensor
+            (samples,).
         confidence: of all intervals.
         batch_size: samples that are solved together; None: all.
         progress: whether to tell on standard error what is being done.
@@ -111,12 +111,12 @@ def audit(
         batch_size=batch_size,
     )
     place = device_of(call.problem.start)
-    began = time.perf_counter()
+    started = datetime.now(UTC)
     # The random state stays as it was, whatever the model draws.
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         result = run_audit(call, _tell if progress else _nothing)
-    seconds = time.perf_counter() - began
-    return Audit(**vars(replace(result, provenance=_provenance(call, field, head, seconds))))
+    made = _provenance(call, field, head, started)
+    return Audit(**vars(replace(result, provenance=made)))
 
 
 def _tell(line: str) -> None:
@@ -127,25 +127,21 @@ def _nothing(_: str) -> None:
     return
 
 
-def _provenance(call: Call, field: Any, head: Any, seconds: float) -> dict[str, Any]:
+def _provenance(call: Call, field: Any, head: Any, started: datetime) -> dict[str, Any]:
+    """That of a job of the study, and what was audited, where and when."""
+    made, finished = provenance(), datetime.now(UTC)
     return {
-        "solverproof": __version__,
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in PACKAGES},
-        },
-        "machine": {
-            "platform": platform.platform(),
-            "device": str(device_of(call.problem.start)),
-            "threads": torch.get_num_threads(),
-        },
+        **made,
+        "versions": {"solverproof": __version__, **made["versions"]},
+        "device": str(device_of(call.problem.start)),
         "sha256": {
             "field": _hash(field),
             "head": _hash(head),
             "z0": _hash_of_tensors([call.problem.flat_start()]),
         },
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(seconds, 3),
+        "started": started.isoformat(timespec="seconds"),
+        "finished": finished.isoformat(timespec="seconds"),
+        "seconds": round((finished - started).total_seconds(), 3),
     }
 
 

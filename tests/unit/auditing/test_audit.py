@@ -174,6 +174,27 @@ def test_a_model_trained_coarsely_and_deployed_finely_is_faithful_and_solver_bou
     assert any(reason.startswith("As trained, with euler") for reason in result.reasons)
 
 
+def test_a_field_trained_without_a_solver_is_an_ode_however_coarsely_it_is_deployed():
+    field, call = linear([[-2.0, 0.0], [0.0, -2.0]]), {"solver": "euler", "steps": 1}
+    result = audit(field, plane(), head=sides(), trained="flow", **call, **QUICK)
+    assert (result.verdict, result.kind, result.trained) == ("FAIL", "ode", "flow")
+    assert any("without a solver" in reason for reason in result.reasons)
+    fine = audit(field, plane(), head=sides(), trained="flow", solver="rk4", steps=16, **QUICK)
+    assert (fine.verdict, fine.kind) == ("PASS", "ode")
+    lost = audit(lambda z: z**3, plane(), head=sides(), trained="flow", **call, **QUICK)
+    assert (lost.verdict, lost.kind) == ("INCONCLUSIVE", "unresolved")
+
+
+def test_what_was_audited_where_and_when_is_kept_as_the_card_says_it(tmp_path):
+    result = audit(DECAY, plane(), head=sides(), solver="rk4", steps=16, **QUICK)
+    made = result.provenance
+    assert made["versions"].keys() >= {"solverproof", "python", "torch", "torchdiffeq"}
+    assert made["started"] <= made["finished"]
+    result.save(tmp_path)
+    signed = f"Solverproof {made['versions']['solverproof']}, {made['finished'][:10]}"
+    assert signed in (tmp_path / "card.md").read_text(encoding="utf-8")
+
+
 def test_labels_tell_what_the_deployed_setting_costs_or_gains():
     z0 = plane()
     labels = (z0[:, 0] < 0).long()
@@ -267,6 +288,7 @@ class Counting(nn.Module):
         ({"candidates": "rk4"}, "candidates are no list"),
         ({"candidates": [{"solver": "rk4", "step": 3}]}, "candidates[0] is"),
         ({"trained": {"solver": "dopri5", "steps": 3}}, "trained: dopri5 is of kind 'adaptive'"),
+        ({"trained": "euler"}, "trained is 'euler'; give \"flow\", or a setting as a mapping"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_audited_is_refused_in_one_line(given, message):

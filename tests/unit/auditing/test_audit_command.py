@@ -99,6 +99,19 @@ def test_labels_and_the_training_setting_are_told(capsys):
     assert "Solver-bound" in out
 
 
+def test_a_field_that_was_trained_without_a_solver_needs_no_pin(capsys):
+    assert run(*FIELD, *HEAD, *COARSE, "--trained", "flow", ALONE) == 1
+    out = capsys.readouterr().out
+    assert "ODE: the field itself was trained" in out
+    assert "Pin" not in out
+
+
+def test_two_numbers_are_compared_as_values_where_a_comparison_is_named(capsys):
+    compared = ("--compare", "solverproof:relative_error", "--accept", 0.02)
+    assert run(*FIELD, "--head", "my_model:sides", *FINE, *compared, ALONE) == 0
+    assert "farther off the flow than 0.02" in capsys.readouterr().out
+
+
 def test_the_report_and_the_gate(folder, capsys):
     for name, setting in (("good", FINE), ("bad", COARSE)):
         run(*FIELD, *HEAD, *setting, ALONE, "--out", folder / name)
@@ -134,6 +147,8 @@ class Evil:
         ((*FIELD, "--solver", "rk5", "--steps", 4), "did you mean 'rk4'?"),
         ((*FIELD, "--solver", "rk4"), "give it steps alone"),
         ((*FIELD, *FINE, "--trained", "rk4", 0), "trained: steps of rk4 is 0"),
+        ((*FIELD, *FINE, "--trained", "rk4"), "--trained rk4: write a solver and its steps"),
+        ((*FIELD, *FINE, "--trained", "rk4", "x"), "--trained rk4 x: write a solver and its"),
     ],
 )
 def test_what_cannot_be_used_is_told_in_one_line(words, message, folder, capsys):

@@ -12,15 +12,16 @@ import pandas as pd
 import pytest
 from audits import CHECKS, EVERY, SAMPLES, failed, passed, undecided, unresolved, values
 
+from solverproof.auditing.reasons import percent
 from solverproof.errors import InputError
 from solverproof.ode.solvers import SOLVERS, Setting
 from solverproof.reporting.html import folder as folder_module
 from solverproof.reporting.html.folder import save
 from solverproof.reporting.html.markdown import markdown
-from solverproof.reporting.html.record import read_audit
+from solverproof.reporting.html.record import read_audit, record
 from solverproof.reporting.html.report import card, report
 from solverproof.reporting.html.terminal import text
-from solverproof.reporting.html.wording import percent
+from solverproof.reporting.html.wording import bidding, kind_sentence
 
 ALWAYS = {"report.html", "report.md", "card.md", "audit.json", "samples.csv"}
 PARETO = {"pareto.pdf", "pareto.png"}
@@ -234,10 +235,68 @@ def test_a_report_says_what_each_verdict_bids(result, word, said):
     assert said in written
 
 
-def test_advice_under_a_failed_audit_computes_the_flow(tmp_path):
-    said = page_of(failed(advice=passed().advice), tmp_path).said()
-    assert "Pin euler with 8 steps" in said
-    assert "midpoint with 8 steps computes it (16 evaluations instead of 8)" in said
+FINE = Setting(SOLVERS["rk4"], steps=8)
+ADVICE = passed().advice
+
+
+@pytest.mark.parametrize(
+    ("result", "kind", "bidden"),
+    [
+        (passed(), "ODE, if it was trained as it is deployed: it agrees", "Keep it, or take the"),
+        (passed(trained="flow"), "ODE: the field itself was trained", "Keep it, or take the"),
+        (passed(trained=FINE), "ODE: with rk4 with 8 steps, as it was trained", "Keep it"),
+        (passed(trained=passed().deployed), "ODE: it agrees with its flow", "Keep it, or take"),
+        (
+            replace(passed(trained=FINE), kind="solver-bound"),
+            "Solver-bound: with rk4 with 8 steps it does not agree",
+            "Deploy it with rk4 with 8 steps, as it was trained, and with nothing else: euler with "
+            "32 steps gives other predictions.",
+        ),
+        (
+            replace(passed(trained=FINE), kind="unresolved"),
+            "Unresolved: 1,000 samples do not tell whether rk4 with 8 steps, as it was trained,",
+            "More samples would tell whether the flow is what was learned.",
+        ),
+        (
+            failed(),
+            "Solver-bound, if it was trained as it is deployed: with euler with 8 steps it",
+            "If it was trained otherwise, say so (trained=...): then this does not hold.",
+        ),
+        (failed(trained=failed().deployed), "Solver-bound: with euler", "have an ODE, train it wi"),
+        (
+            replace(failed(trained="flow", advice=ADVICE), kind="ode"),
+            "ODE: the field itself was trained; the finer a setting, the nearer",
+            "Do not deploy it with euler with 8 steps: take midpoint with 8 steps, the cheapest "
+            "safe setting (16 evaluations instead of 8).",
+        ),
+        (
+            replace(failed(trained=FINE), kind="ode"),
+            "ODE: with rk4 with 8 steps, as it was trained, it agrees with its flow",
+            "take a finer setting, or rk4 with 8 steps, as it was trained. Of those tried, none",
+        ),
+        (
+            failed(trained=FINE),
+            "Solver-bound: with rk4 with 8 steps it does not agree",
+            "Deploy it with rk4 with 8 steps, as it was trained",
+        ),
+        (unresolved(), "could not be computed closely enough", "stay with dopri5 at tolerance 0.1"),
+        (undecided(), "1,000 samples do not tell", "Until then stay with euler with 32 steps"),
+        (undecided(advice=ADVICE), "do not tell", "midpoint with 8 steps is confirmed as safe"),
+        (replace(undecided(trained=FINE), kind="ode"), "ODE: with rk4", "then stay with rk4"),
+    ],
+)  # fmt: skip
+def test_kind_and_training_decide_what_is_bidden(result, kind, bidden):
+    assert kind in kind_sentence(result)
+    assert bidden in bidding(result)
+    assert ("Pin" in bidding(result)) <= (result.kind == "solver-bound")
+
+
+def test_a_model_bound_to_its_solver_gets_no_other_to_paste_or_to_call_safe():
+    bound = failed(advice=ADVICE)
+    for written in (markdown(report(bound, [])), markdown(card(bound)), text(bound)):
+        assert "odeint(" not in written
+    assert "settings that agree with its flow" in markdown(card(bound))
+    assert "odeint(" in text(replace(failed(trained="flow", advice=ADVICE), kind="ode"))
 
 
 def test_the_deployed_setting_is_kept_where_it_is_the_cheapest_safe_one():
@@ -280,6 +339,18 @@ def test_the_record_is_strict_json_in_a_stable_order_without_samples(saved):
     assert "per_sample" not in found
     assert len(found["settings"]) == len(result.settings)
     assert (found["disagreement"] is None) == math.isnan(result.disagreement)
+
+
+@pytest.mark.parametrize(
+    ("trained", "told"),
+    [
+        (None, None),
+        ("flow", "flow"),
+        (FINE, {"solver": "rk4", "steps": 8, "tolerance": None}),
+    ],
+)
+def test_the_record_says_how_the_model_was_trained(trained, told):
+    assert record(passed(trained=trained))["trained"] == told
 
 
 def test_numbers_of_numpy_and_what_is_not_finite_are_plain_in_the_record(tmp_path):
@@ -401,7 +472,7 @@ def test_the_text_fits_a_screen_and_begins_with_the_verdict(tmp_path, name, reas
 
 def test_the_text_tells_kind_disagreement_reasons_advice_and_place(tmp_path):
     told = " ".join(text(passed(), tmp_path).split())
-    assert "ODE: it predicts as its flow does" in told
+    assert "it agrees with its flow" in told
     assert "0.30 % (0.06 to 0.87 at 95 %)" in told
     assert "- The error falls with order 1.02" in told
     assert 'odeint(field, z0, times, method="midpoint"' in told

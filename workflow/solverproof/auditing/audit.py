@@ -16,9 +16,9 @@ from solverproof.auditing.flow import flow
 from solverproof.auditing.judging import Judge, Solved
 from solverproof.auditing.measures import spread
 from solverproof.auditing.reasons import reasons
-from solverproof.auditing.result import Advice, AuditResult, Candidate
+from solverproof.auditing.result import Advice, AuditResult, Candidate, Flow
 from solverproof.auditing.sharpness import along_the_flow, convergence, sharpness
-from solverproof.auditing.verdict import kind_of
+from solverproof.auditing.verdict import Agreement, kind_of
 from solverproof.files import columns
 
 Report = Callable[[str], None]
@@ -51,10 +51,7 @@ def run_audit(call: Call, report: Report) -> AuditResult:
     judge = Judge(call, found)
     own = judge.of(call.setting, deployed)
     solved = [own, *_others(call, judge, own, report)]
-    trained = None
-    if call.trained and call.trained != call.setting:
-        report(f"solving as trained: {call.trained.words}")
-        trained = judge.agreement(judge.run(call.trained))
+    trained = _trained(call, judge, report)
     report("measuring order, growth and stability")
     sharp = sharpness(call, found)
     measures = {
@@ -71,6 +68,7 @@ def run_audit(call: Call, report: Report) -> AuditResult:
         kind=kind_of(agreement, trained),
         reasons=reasons(call, agreement, trained, measures, looked_at),
         deployed=call.setting,
+        trained=call.trained,
         accept=call.standard.accept,
         confidence=call.confidence,
         samples=call.problem.samples,
@@ -102,6 +100,16 @@ def _others(call: Call, judge: Judge, own: Solved, report: Report) -> Iterator[S
         most=most,
     )
     yield from (solved for setting, solved in found if setting != call.setting)
+
+
+def _trained(call: Call, judge: Judge, report: Report) -> Agreement | Flow | None:
+    """How the training setting agrees with the flow, where it is another one than the deployed."""
+    if call.trained is None or call.trained == call.setting:
+        return None
+    if call.trained == "flow":
+        return "flow"
+    report(f"solving as trained: {call.trained.words}")
+    return judge.agreement(judge.run(call.trained))
 
 
 def _advice(call: Call, judge: Judge, solved: Sequence[Solved]) -> Advice | None:
@@ -172,6 +180,7 @@ def _inconclusive(
         kind="unresolved",
         reasons=[why, *others],
         deployed=call.setting,
+        trained=call.trained,
         accept=call.standard.accept,
         confidence=call.confidence,
         samples=call.problem.samples,

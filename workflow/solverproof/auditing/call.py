@@ -10,6 +10,7 @@ from torch import Tensor
 
 from solverproof.auditing.measures import Compare, Standard
 from solverproof.auditing.problem import Problem, device_of, problem
+from solverproof.auditing.result import Flow
 from solverproof.errors import InputError
 from solverproof.ode.solvers import SOLVERS, Setting, Solver
 
@@ -24,7 +25,8 @@ class Call:
         standard: when a sample misses the reference.
         labels: the class of each sample, shape (samples,); None if they are not known.
         candidates: settings to try; None for the default ones.
-        trained: the setting of training, where that is another one.
+        trained: the setting of training; "flow" if the field was trained without a solver; None
+            if it is not known.
         confidence: of all intervals.
         batch_size: samples that are solved together; None: all.
     """
@@ -34,7 +36,7 @@ class Call:
     standard: Standard
     labels: Tensor | None
     candidates: tuple[Setting, ...] | None
-    trained: Setting | None
+    trained: Setting | Flow | None
     confidence: float
     batch_size: int | None
 
@@ -76,7 +78,7 @@ def checked_call(
         standard=Standard(float(accept), classes, compare),
         labels=None if labels is None else _labels(labels, model, classes=classes),
         candidates=_candidates(candidates),
-        trained=None if trained is None else _setting("trained", trained),
+        trained=_trained(trained),
         confidence=float(confidence),
         batch_size=batch_size,
     )
@@ -97,6 +99,16 @@ def _setting(name: str, given: Any) -> Setting:
         return Setting(solver, steps=steps, tolerance=tolerance)
     except ValueError as error:
         raise InputError(f"{name}: {error}") from error
+
+
+def _trained(given: Any) -> Setting | Flow | None:
+    if given is None:
+        return None
+    if given == "flow":
+        return "flow"
+    if isinstance(given, str):
+        raise InputError(f'trained is {given!r}; give "flow", or a setting as a mapping')
+    return _setting("trained", given)
 
 
 def _solver(name: str, given: Any) -> Solver:

@@ -50,7 +50,23 @@ class Standard:
         if self.compare is not None:
             given: Tensor = self.compare(outputs, reference)
             return given
-        return relative(distances(outputs, reference), reference)
+        return relative_error(outputs, reference)
+
+
+def relative_error(outputs: Tensor, reference: Tensor) -> Tensor:
+    """Distance of each sample's output from the reference's, relative to the latter's norm.
+
+    It is what an audit compares values by: `compare=relative_error` says that what a head makes
+    are values, and no logits of classes. Where the reference vanishes it is the distance itself.
+
+    Args:
+        outputs: shape (samples, ...).
+        reference: of the same shape.
+
+    Returns:
+        Shape (samples,), in float64; infinite where an output is not a number.
+    """
+    return relative(distances(outputs, reference), reference)
 
 
 def distances(one: Tensor, other: Tensor) -> Tensor:

@@ -170,8 +170,19 @@ def _interval(interval: Any) -> tuple[float, float]:
 
 
 def _own(code: Any) -> Any:
-    """A copy of a module; a function as it is."""
-    return copy.deepcopy(code) if isinstance(code, nn.Module) else code
+    """A copy of a module; a function as it is.
+
+    Raises:
+        UserCodeError: if a module cannot be copied.
+    """
+    if not isinstance(code, nn.Module):
+        return code
+    held = (value for module in code.modules() for value in vars(module).values())
+    # What a module keeps of its last call, a time or a normed weight, may hang on a graph, which
+    # PyTorch refuses to copy; the value alone will do.
+    kept = {id(value): value for value in held if isinstance(value, Tensor) and not value.is_leaf}
+    with guarded(type(code).__name__):
+        return copy.deepcopy(code, {name: value.detach().clone() for name, value in kept.items()})
 
 
 def _takes_no_time(field: Any) -> bool:
@@ -214,7 +225,7 @@ def _form(value: Any) -> str:
 
 def _double(code: Any, arguments: tuple[Any, ...], single: torch.dtype) -> tuple[Any, bool]:
     """Code in float64, and whether it really is; else it is its own, between conversions."""
-    wide = copy.deepcopy(code).double() if isinstance(code, nn.Module) else code
+    wide = _own(code).double() if isinstance(code, nn.Module) else code
     try:
         with guarded("field"):
             made = wide(*arguments)

@@ -1,27 +1,30 @@
 """The reasons of a verdict: sentences with numbers, the weightiest first."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from solverproof.auditing.call import Call
 from solverproof.auditing.checks import Check
+from solverproof.auditing.result import Flow
 from solverproof.auditing.verdict import Agreement
 
 GROWN = 3.0  # from which on e to this power, a factor of 20, is told as a cause of errors
+MISSING = "–"
 MISMATCHED = 0.01  # share of states from which on a mechanism is told
 
 
 def reasons(
     call: Call,
     own: Agreement,
-    trained: Agreement | None,
+    trained: Agreement | Flow | None,
     measures: Mapping[str, Any],
     looked_at: Sequence[Check],
 ) -> list[str]:
     """All reasons of an audit whose flow is resolved."""
     return [
         _agreement("As deployed", own, call),
-        *([_agreement("As trained", trained, call)] if trained else []),
+        *_training(trained, call),
         *_accuracy(measures.get("labels") or {}),
         *(check.sentence for check in looked_at if not check.ok),
         *_growth(measures.get("growth") or {}),
@@ -30,14 +33,35 @@ def reasons(
     ]
 
 
+def percent(share: float | None) -> str:
+    """A share in percent: two decimals below 1 %, one above; 0 and 100 are none and all."""
+    if share is None or math.isnan(share):
+        return MISSING
+    value = 100 * share
+    if value in {0, 100}:
+        return f"{value:.0f}"
+    if value < 0.005:
+        return "<0.01"
+    if value >= 99.95:
+        return ">99.9"
+    return f"{value:.2f}" if value < 0.995 else f"{value:.1f}"
+
+
+def _training(trained: Agreement | Flow | None, call: Call) -> Iterator[str]:
+    if trained == "flow":
+        yield "The field itself was trained, without a solver: what was learned is the flow."
+    elif trained:
+        yield _agreement("As trained", trained, call)
+
+
 def _agreement(how: str, found: Agreement, call: Call) -> str:
     far = f"outputs are farther off the flow's than {call.standard.accept:g}"
     what = "predictions are not the flow's" if call.standard.classes else far
-    ends = f"{100 * found.low:.2g} to {100 * found.high:.2g} % at {call.confidence:.0%} confidence"
+    ends = f"{percent(found.low)} to {percent(found.high)} % at {call.confidence:.0%} confidence"
     few = ""
     if found.verdict == "INCONCLUSIVE":
         few = "; that does not decide it: give more samples"
-    share = f"{100 * found.share:.2g} % of {call.problem.samples:,}"
+    share = f"{percent(found.share)} % of {call.problem.samples:,}"
     return (
         f"{how}, with {found.name}, {share} {what} ({ends}); "
         f"accepted are {100 * found.accepted:g} %{few}."

@@ -10,6 +10,8 @@ from solverproof.ode.solvers import Setting
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 Kind = Literal["ode", "solver-bound", "unresolved"]
+Flow = Literal["flow"]
+"""Trained without a solver, as by flow matching: the model is its flow, whatever solves it."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ class AuditResult:
         kind: `ode`, `solver-bound` or `unresolved`.
         reasons: sentences with numbers, the weightiest first.
         deployed: the setting that was audited.
+        trained: the setting that the model was trained with, or "flow", as it was told; None if it
+            was not: then the deployed one is taken for it.
         accept: what was accepted: the share of predictions that may differ (with a head), or the
             error that the output may have at the 95th percentile.
         confidence: of all intervals.
@@ -125,4 +129,5 @@ class AuditResult:
     settings: pd.DataFrame
     advice: Advice | None
     per_sample: dict[str, np.ndarray] = field(repr=False)
+    trained: Setting | Flow | None = None
     provenance: dict[str, Any] = field(repr=False, default_factory=dict)

@@ -1,5 +1,6 @@
 """How fast errors fall with the step size, how far they grow, and why."""
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 from solverproof.auditing.call import Call
 from solverproof.auditing.flow import Flow
 from solverproof.auditing.linearisation import NotDifferentiableError
-from solverproof.auditing.measures import observed_order
+from solverproof.auditing.measures import CONVERGED, observed_order
 from solverproof.auditing.stability import Stability, stability
 from solverproof.errors import InputError
 from solverproof.ode.integration import solve, trajectory
@@ -77,12 +78,15 @@ def convergence(call: Call, found: Flow, lipschitz: float) -> dict[str, Any]:
         return {}
     rms = float(found.reference.distance.square().mean().sqrt())
     size = float(found.reference.state.square().sum(1).mean().sqrt())
-    counts = [2**k for k in range(FINEST.bit_length())]
-    errors = np.array([_error(found, Setting(solver, steps=n)) for n in counts])
-    shown = {"all_step_sizes": [1 / n for n in counts], "all_errors": errors.tolist()}
     most = 0.5 / lipschitz if lipschitz > 0 else 1.0
     floor = max(rms, ROUNDING * size)
-    return {**observed_order(1 / np.array(counts), errors, floor, most), **shown}
+    steps, errors = 1, [math.inf]
+    while steps <= FINEST and not errors[-1] <= CONVERGED * floor:  # finer ones would not count
+        errors.append(_error(found, Setting(solver, steps=steps)))
+        steps *= 2
+    sizes = [0.5**k for k in range(len(errors) - 1)]
+    shown = {"all_step_sizes": sizes, "all_errors": errors[1:]}
+    return {**observed_order(np.array(sizes), np.array(errors[1:]), floor, most), **shown}
 
 
 def _error(found: Flow, setting: Setting) -> float:

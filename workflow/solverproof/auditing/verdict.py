@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from solverproof.auditing.result import Kind, Verdict
+from solverproof.auditing.result import Flow, Kind, Verdict
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,18 @@ class Agreement:
         return "FAIL" if self.low > self.accepted else "INCONCLUSIVE"
 
 
-def kind_of(deployed: Agreement | None, trained: Agreement | None) -> Kind:
+def kind_of(deployed: Agreement | None, trained: Agreement | Flow | None) -> Kind:
     """What a model is, by the setting it was trained with, where that is known, else as deployed.
 
     Args:
         deployed: agreement of the deployed setting; None if the flow is not resolved.
-        trained: agreement of the training setting, where it is another one.
+        trained: agreement of the training setting, where it is another one; "flow" if the field
+            was trained without a solver, which makes it an ODE however it is deployed.
     """
     if deployed is None:
         return "unresolved"
+    if trained == "flow":
+        return "ode"
     verdict = (trained or deployed).verdict
     kinds: dict[Verdict, Kind] = {
         "PASS": "ode",

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from solverproof.auditing.reasons import MISSING
 from solverproof.reporting.html.blocks import Block, Heading, Paragraph, Table
-from solverproof.reporting.html.wording import MISSING, readable
+from solverproof.reporting.html.wording import readable
 
 # What a reader needs to know of a group; one that is not here is shown without.
 GROUPS = {

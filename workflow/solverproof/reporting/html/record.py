@@ -50,6 +50,7 @@ _PROPERTIES = {
     "kind": {"enum": ["ode", "solver-bound", "unresolved"]},
     "reasons": {"type": "array", "items": {"type": "string"}},
     "deployed": _SETTING,
+    "trained": {"anyOf": [_SETTING, {"enum": ["flow", None]}]},
     "judged": {"enum": ["predictions", "values"]},
     "accept": {"type": "number"},
     "accepted_share": {"type": "number"},
@@ -68,12 +69,13 @@ SCHEMA = {"type": "object", "required": list(_PROPERTIES), "properties": _PROPER
 def record(result: AuditResult) -> dict[str, Any]:
     """An audit as values of JSON, without the columns of single samples."""
     content = {name: value for name, value in vars(result).items() if name != "per_sample"}
-    advice = result.advice
+    advice, trained = result.advice, result.trained
     content |= {
         "format": FORMAT,
         "judged": "predictions" if judges_predictions(result) else "values",
         "accepted_share": accepted_share(result),
         "deployed": _setting(result.deployed),
+        "trained": _setting(trained) if isinstance(trained, Setting) else trained,
         "settings": [vars(row) for row in candidates(result)],
         "advice": advice and {**_setting(advice.setting), "nfe": advice.nfe, "call": advice.call},
     }

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from solverproof.auditing.reasons import percent
 from solverproof.auditing.result import AuditResult, Candidate
 from solverproof.reporting.html.blocks import (
     Block,
@@ -20,13 +21,13 @@ from solverproof.reporting.html.blocks import (
 from solverproof.reporting.html.measures import checks, facts, others
 from solverproof.reporting.html.record import plain
 from solverproof.reporting.html.wording import (
+    advised_call,
     bidding,
     candidates,
     finding,
     kind_sentence,
     missed,
     number,
-    percent,
     setting_name,
     verdict_sentence,
     with_interval,
@@ -72,16 +73,18 @@ def report(result: AuditResult, drawn: Sequence[str]) -> list[Block]:
 def card(result: AuditResult) -> list[Block]:
     """The blocks for a model's card."""
     safe = [row for row in candidates(result) if row.safe]
+    # What computes a flow that nobody trained is not safe.
+    bound = result.kind == "solver-bound"
+    agreeing = "settings that agree with its flow" if bound else "safe settings"
     rows = [
         ("audited", f"{setting_name(result.deployed)}; {result.samples:,} samples"),
         ("verdict", f"{result.verdict}. {finding(result)}"),
         ("kind", kind_sentence(result)),
         ("what to do", bidding(result)),
-        ("safe settings", "; ".join(_by_solver(safe)) or "none found"),
+        (agreeing, "; ".join(_by_solver(safe)) or "none found"),
         ("audited by", _signature(result)),
     ]
-    code = [Code(result.advice.call)] if result.advice else []
-    return [Heading("Solver audit"), Table("Solver audit", ("", ""), rows), *code]
+    return [Heading("Solver audit"), Table("Solver audit", ("", ""), rows), *_code(result)]
 
 
 def title(result: AuditResult) -> str:
@@ -96,8 +99,12 @@ def _section(heading: str, blocks: Sequence[Block]) -> Sequence[Block]:
 
 
 def _advice(result: AuditResult) -> list[Block]:
-    code = [Code(result.advice.call)] if result.advice else []
-    return [Paragraph(bidding(result)), *code]
+    return [Paragraph(bidding(result)), *_code(result)]
+
+
+def _code(result: AuditResult) -> list[Block]:
+    call = advised_call(result)
+    return [Code(call)] if call else []
 
 
 def _pictures(result: AuditResult, names: Sequence[str], drawn: Sequence[str]) -> list[Block]:
@@ -116,8 +123,9 @@ def _settings(result: AuditResult) -> list[Block]:
     marked = frozenset(i for i, row in enumerate(rows) if row.deployed)
     cells = [_cells(row, result) for row in rows]
     told = (
-        "The cheapest first. Errors are distances of final states from the reference, relative to "
-        "its norm. Frontier: none that is cheaper agrees as well."
+        "The cheapest first. Safe: surely no farther from the flow than is accepted. Errors are "
+        "distances of final states from the reference, relative to its norm. Frontier: none that "
+        "is cheaper agrees as well."
     )
     return [
         Paragraph(told),

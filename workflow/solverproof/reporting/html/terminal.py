@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from solverproof.auditing.result import AuditResult
-from solverproof.reporting.html.wording import bidding, finding, kind_sentence, verdict_sentence
+from solverproof.reporting.html.wording import (
+    advised_call,
+    bidding,
+    finding,
+    kind_sentence,
+    verdict_sentence,
+)
 
 WIDTH, REASONS = 80, 3
 FIRM = "\N{NO-BREAK SPACE}"
@@ -28,8 +34,9 @@ def text(result: AuditResult, folder: Path | None = None) -> str:
         "",
         *_wrapped(bidding(result), 4),
     ]
-    if result.advice:
-        lines += _code(result.advice.call)
+    call = advised_call(result)
+    if call:
+        lines += _code(call)
     if folder:
         lines += ["", *_where(folder / "report.html")]
     return "\n".join(lines)

@@ -5,21 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from solverproof.auditing.reasons import MISSING, percent
 from solverproof.auditing.result import AuditResult, Candidate
 from solverproof.files import columns
 from solverproof.ode.solvers import Setting
 
 BEYOND = 0.05  # share of samples that an error at the 95th percentile leaves beyond it
-MISSING = "–"
-KINDS = {
-    "ode": ("ODE", "it predicts as its flow does, and any setting marked safe will do."),
-    "solver-bound": (
-        "Solver-bound",
-        "its flow predicts otherwise; what it learned are its solver's steps, as the layers of a "
-        "residual network.",
-    ),
-    "unresolved": ("Unresolved", "its flow could not be computed closely enough to judge by."),
-}
+KINDS = {"ode": "ODE", "solver-bound": "Solver-bound", "unresolved": "Unresolved"}
 VERDICTS = {
     "PASS": "{} agrees with the model's flow.",
     "FAIL": "{} does not agree with the model's flow.",
@@ -75,10 +67,46 @@ def verdict_sentence(result: AuditResult) -> str:
 
 
 def kind_sentence(result: AuditResult) -> str:
-    """The kind of model in words, as far as the verdict supports it."""
-    name, told = KINDS[result.kind]
-    unsure = result.verdict == "INCONCLUSIVE" and result.kind != "unresolved"
-    return f"{name}{', as far as could be told' if unsure else ''}: {told}"
+    """The kind of model in words, and what it is judged by."""
+    judged = {"ode": _ode, "solver-bound": _solver_bound, "unresolved": _unresolved}[result.kind]
+    name, told = KINDS[result.kind], judged(result)
+    # Any weights have a flow that a fine solver computes: it was meant only if they learned it.
+    if result.trained is None and result.kind != "unresolved":
+        return f"{name}, if it was trained as it is deployed: {told}"
+    return f"{name}: {told}"
+
+
+def _ode(result: AuditResult) -> str:
+    if result.trained == "flow":
+        return "the field itself was trained; the finer a setting, the nearer to what was learned."
+    safe = "any setting marked safe will do."
+    if _trained_otherwise(result):
+        return f"with {_trained(result)}, as it was trained, it agrees with its flow; {safe}"
+    return f"it agrees with its flow, and {safe}"
+
+
+def _solver_bound(result: AuditResult) -> str:
+    return (
+        f"with {_trained(result)} it does not agree with its flow; what it learned are its "
+        "solver's steps, as the layers of a residual network."
+    )
+
+
+def _unresolved(result: AuditResult) -> str:
+    if math.isnan(result.disagreement):
+        return "its flow could not be computed closely enough to judge by."
+    samples = f"{result.samples:,} samples do not tell"
+    return f"{samples} whether {_trained(result)}, as it was trained, agrees with its flow."
+
+
+def _trained(result: AuditResult) -> str:
+    """The training setting in words; the deployed one where no other was told."""
+    trained = result.trained
+    return setting_name(trained if isinstance(trained, Setting) else result.deployed)
+
+
+def _trained_otherwise(result: AuditResult) -> bool:
+    return isinstance(result.trained, Setting) and result.trained != result.deployed
 
 
 def finding(result: AuditResult) -> str:
@@ -97,38 +125,77 @@ def finding(result: AuditResult) -> str:
 
 
 def bidding(result: AuditResult) -> str:
-    """What to do, now that the verdict is known."""
-    return {"PASS": _keep, "FAIL": _pin, "INCONCLUSIVE": _wait}[result.verdict](result)
+    """What to do, now that verdict and kind are known."""
+    if result.kind == "solver-bound":
+        return _pin(result)
+    return {"PASS": _keep, "FAIL": _refine, "INCONCLUSIVE": _wait}[result.verdict](result)
+
+
+def advised_call(result: AuditResult) -> str | None:
+    """The line to paste; none for a model that is bound to its solver, which may not be swapped."""
+    if result.advice is None or result.kind == "solver-bound":
+        return None
+    return result.advice.call
 
 
 def _keep(result: AuditResult) -> str:
     advice = result.advice
     if advice is None:
-        return "Keep it. No setting was confirmed as a cheaper one."
-    if advice.setting == result.deployed:
-        return f"Keep it: of the settings tried, none that is safe is cheaper ({_cost(result)})."
-    cheapest = f"the cheapest safe setting, {setting_name(advice.setting)}"
-    return f"Keep it, or take {cheapest}: {_cost(result)}."
+        told = "Keep it. No setting was confirmed as a cheaper one."
+    elif advice.setting == result.deployed:
+        told = f"Keep it: of the settings tried, none that is safe is cheaper ({_cost(result)})."
+    else:
+        cheapest = f"the cheapest safe setting, {setting_name(advice.setting)}"
+        told = f"Keep it, or take {cheapest}: {_cost(result)}."
+    if result.kind == "unresolved":
+        return f"{told} More samples would tell whether the flow is what was learned."
+    return told
 
 
 def _pin(result: AuditResult) -> str:
-    pinned = (
-        f"Pin {setting_name(result.deployed)} wherever this model runs: another solver, or a finer "
-        "step or tolerance, gives other predictions. To have an ODE, train it with a finer one."
+    """Whatever is deployed: what such a model learned, its training setting alone gives."""
+    trained = _trained(result)
+    finer = "To have an ODE, train it with a finer one."
+    if _trained_otherwise(result):
+        return (
+            f"Deploy it with {trained}, as it was trained, and with nothing else: "
+            f"{setting_name(result.deployed)} gives other {_products(result)}. {finer}"
+        )
+    told = (
+        f"Pin {trained} wherever this model runs: another solver, or a finer step or tolerance, "
+        f"gives other {_products(result)}. {finer}"
     )
-    if result.advice is None:
-        return pinned
+    if result.trained:
+        return told
+    return f"{told} If it was trained otherwise, say so (trained=...): then this does not hold."
+
+
+def _refine(result: AuditResult) -> str:
+    deployed, advice = setting_name(result.deployed), result.advice
+    known = result.kind == "ode" and _trained_otherwise(result)
+    trained = f", or {_trained(result)}, as it was trained" if known else ""
+    if advice:
+        safe = f"{setting_name(advice.setting)}, the cheapest safe setting ({_cost(result)})"
+        return f"Do not deploy it with {deployed}: take {safe}{trained}."
     return (
-        f"{pinned} If its flow is what is wanted, {setting_name(result.advice.setting)} computes "
-        f"it ({_cost(result)}); whether the flow is any good, labels must tell."
+        f"Do not deploy it with {deployed}: take a finer setting{trained}. Of those tried, none "
+        "was confirmed as safe."
     )
 
 
 def _wait(result: AuditResult) -> str:
-    stay = f"Stay with {setting_name(result.deployed)}: nothing shows that another setting would do"
+    stay = f"stay with {_trained(result)}: nothing shows that another setting would do"
     if math.isnan(result.disagreement):
-        return f"{stay}, and nothing that this one follows the flow."
-    return f"{stay}. Audit more than {result.samples:,} samples, or accept more."
+        return f"As long as no more is known, {stay}, nor that this one follows the flow."
+    more = f"Audit more than {result.samples:,} samples, or accept more."
+    if result.advice:
+        safe = f"{setting_name(result.advice.setting)} is confirmed as safe"
+        return f"{more} Until then {safe} ({_cost(result)})."
+    return f"{more} Until then {stay}."
+
+
+def _products(result: AuditResult) -> str:
+    return "predictions" if judges_predictions(result) else "outputs"
 
 
 def _cost(result: AuditResult) -> str:
@@ -137,20 +204,6 @@ def _cost(result: AuditResult) -> str:
     now = [row.nfe for row in candidates(result) if row.deployed and row.nfe > 0]
     beside = f" instead of {now[0]:,}" if now and now[0] != result.advice.nfe else ""
     return f"{result.advice.nfe:,} evaluations{beside}"
-
-
-def percent(share: float | None) -> str:
-    """A share in percent: two decimals below 1 %, one above; 0 and 100 are none and all."""
-    if share is None or math.isnan(share):
-        return MISSING
-    value = 100 * share
-    if value in {0, 100}:
-        return f"{value:.0f}"
-    if value < 0.005:
-        return "<0.01"
-    if value >= 99.95:
-        return ">99.9"
-    return f"{value:.2f}" if value < 0.995 else f"{value:.1f}"
 
 
 def with_interval(share: float | None, low: float | None, high: float | None) -> str:
