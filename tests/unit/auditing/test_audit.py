@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from solverproof.api import audit
+from solverproof.auditing.measures import relative_error
 from solverproof.errors import InputError
 
 SAMPLES = 800
@@ -193,6 +194,23 @@ def test_what_was_audited_where_and_when_is_kept_as_the_card_says_it(tmp_path):
     result.save(tmp_path)
     signed = f"Solverproof {made['versions']['solverproof']}, {made['finished'][:10]}"
     assert signed in (tmp_path / "card.md").read_text(encoding="utf-8")
+
+
+def test_the_error_of_an_output_is_relative_to_the_reference_and_infinite_where_it_is_no_number():
+    reference = torch.tensor([[3.0, 4.0], [0.0, 0.0], [1.0, 0.0]])
+    outputs = torch.tensor([[3.0, 4.5], [0.0, 0.2], [math.nan, 0.0]])
+    found = relative_error(outputs, reference)
+    torch.testing.assert_close(found, torch.tensor([0.1, 0.2, math.inf]).double())
+
+
+def test_steps_are_refined_for_the_order_no_further_than_errors_can_be_told():
+    tried = {}
+    for solver in ("euler", "rk4"):
+        result = audit(turning(3.0), plane(400), solver=solver, steps=16, head=sides(), **QUICK)
+        tried[solver] = result.measures["order"]["all_step_sizes"]
+    assert tried["euler"] == [1 / 2**k for k in range(11)]
+    assert tried["rk4"] == tried["euler"][: len(tried["rk4"])]
+    assert len(tried["rk4"]) < 8
 
 
 def test_labels_tell_what_the_deployed_setting_costs_or_gains():

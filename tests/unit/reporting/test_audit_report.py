@@ -244,11 +244,11 @@ ADVICE = passed().advice
     [
         (passed(), "ODE, if it was trained as it is deployed: it agrees", "Keep it, or take the"),
         (passed(trained="flow"), "ODE: the field itself was trained", "Keep it, or take the"),
-        (passed(trained=FINE), "ODE: with rk4 with 8 steps, as it was trained", "Keep it"),
+        (passed(trained=FINE), "ODE: as it was trained, with rk4 with 8 steps", "Keep it"),
         (passed(trained=passed().deployed), "ODE: it agrees with its flow", "Keep it, or take"),
         (
             replace(passed(trained=FINE), kind="solver-bound"),
-            "Solver-bound: with rk4 with 8 steps it does not agree",
+            "Solver-bound: with rk4 with 8 steps it learned its solver's steps",
             "Deploy it with rk4 with 8 steps, as it was trained, and with nothing else: euler with "
             "32 steps gives other predictions.",
         ),
@@ -259,7 +259,7 @@ ADVICE = passed().advice
         ),
         (
             failed(),
-            "Solver-bound, if it was trained as it is deployed: with euler with 8 steps it",
+            "Solver-bound, if it was trained as it is deployed: it learned its solver's steps",
             "If it was trained otherwise, say so (trained=...): then this does not hold.",
         ),
         (failed(trained=failed().deployed), "Solver-bound: with euler", "have an ODE, train it wi"),
@@ -271,18 +271,18 @@ ADVICE = passed().advice
         ),
         (
             replace(failed(trained=FINE), kind="ode"),
-            "ODE: with rk4 with 8 steps, as it was trained, it agrees with its flow",
+            "ODE: as it was trained, with rk4 with 8 steps, it agrees with its flow",
             "take a finer setting, or rk4 with 8 steps, as it was trained. Of those tried, none",
         ),
         (
             failed(trained=FINE),
-            "Solver-bound: with rk4 with 8 steps it does not agree",
+            "Solver-bound: with rk4 with 8 steps it learned its solver's steps",
             "Deploy it with rk4 with 8 steps, as it was trained",
         ),
         (unresolved(), "could not be computed closely enough", "stay with dopri5 at tolerance 0.1"),
         (undecided(), "1,000 samples do not tell", "Until then stay with euler with 32 steps"),
         (undecided(advice=ADVICE), "do not tell", "midpoint with 8 steps is confirmed as safe"),
-        (replace(undecided(trained=FINE), kind="ode"), "ODE: with rk4", "then stay with rk4"),
+        (replace(undecided(trained=FINE), kind="ode"), "ODE: as it was", "then stay with rk4"),
     ],
 )  # fmt: skip
 def test_kind_and_training_decide_what_is_bidden(result, kind, bidden):

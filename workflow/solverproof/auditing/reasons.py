@@ -60,7 +60,7 @@ def _agreement(how: str, found: Agreement, call: Call) -> str:
     ends = f"{percent(found.low)} to {percent(found.high)} % at {call.confidence:.0%} confidence"
     few = ""
     if found.verdict == "INCONCLUSIVE":
-        few = "; that does not decide it: give more samples"
+        few = ", which is undecided: give more samples"
     share = f"{percent(found.share)} % of {call.problem.samples:,}"
     return (
         f"{how}, with {found.name}, {share} {what} ({ends}); "

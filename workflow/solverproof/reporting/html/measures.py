@@ -21,8 +21,9 @@ GROUPS = {
     ),
     "growth": (
         "Growth of errors",
-        "The factor by which an early error may grow on the way, from the logarithmic norm along "
-        "the flow. Smaller steps do not cure it.",
+        "Natural logarithms of factors: by how much an early error may grow at most (integral, of "
+        "the logarithmic norm along the flow), and by how much the worst small one does "
+        "(stretching). Smaller steps make errors smaller, and not this.",
     ),
     "stability": (
         "Stability",
@@ -31,22 +32,25 @@ GROUPS = {
     ),
     "mechanism": (
         "Damping against growth",
-        "The share of states at which the solver damps what the flow amplifies, or the reverse.",
+        "The share of states, and of eigenvalues there, at which a step amplifies what the flow "
+        "damps (amplified), or the reverse (damped): evidence of a cause, not proof.",
     ),
     "crossing": (
         "Crossing",
-        "With fewer steps of Euler than this the solution cannot be inverted, as a flow always "
-        "can. More of them prove nothing.",
+        "With fewer steps of Euler than this, neighbouring solutions meet within a step somewhere; "
+        "that it cannot be inverted, as a flow always can, is sure only where it folds. More steps "
+        "prove nothing.",
     ),
     "lipschitz": (
         "Lipschitz constant",
-        "Of the field. The largest over states that were met bounds it from below, the product "
-        "of the layers' norms from above; only the latter proves anything.",
+        "Of the field at states that were met: a bound from below, of which small values prove "
+        "nothing.",
     ),
     "margins": (
         "Margins",
-        "How far a final state may move before its prediction can change, against how far the "
-        "setting moves it.",
+        "The control ratio is how much of its lead a prediction loses; below 1 it stays as it is "
+        "(controlled: the share of these). With a linear head, the margin is how far a final state "
+        "may move before its prediction can change, and certified the share that is moved less.",
     ),
     "labels": (
         "Against the labels",

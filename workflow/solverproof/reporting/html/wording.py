@@ -81,14 +81,15 @@ def _ode(result: AuditResult) -> str:
         return "the field itself was trained; the finer a setting, the nearer to what was learned."
     safe = "any setting marked safe will do."
     if _trained_otherwise(result):
-        return f"with {_trained(result)}, as it was trained, it agrees with its flow; {safe}"
+        return f"as it was trained, with {_trained(result)}, it agrees with its flow; {safe}"
     return f"it agrees with its flow, and {safe}"
 
 
 def _solver_bound(result: AuditResult) -> str:
+    trained = f"with {_trained(result)} " if result.trained else ""
     return (
-        f"with {_trained(result)} it does not agree with its flow; what it learned are its "
-        "solver's steps, as the layers of a residual network."
+        f"{trained}it learned its solver's steps, like the layers of a residual network, and not "
+        "a flow."
     )
 
 
@@ -173,7 +174,8 @@ def _pin(result: AuditResult) -> str:
 def _refine(result: AuditResult) -> str:
     deployed, advice = setting_name(result.deployed), result.advice
     known = result.kind == "ode" and _trained_otherwise(result)
-    trained = f", or {_trained(result)}, as it was trained" if known else ""
+    same = advice is not None and advice.setting == result.trained
+    trained = f", or {_trained(result)}, as it was trained" if known and not same else ""
     if advice:
         safe = f"{setting_name(advice.setting)}, the cheapest safe setting ({_cost(result)})"
         return f"Do not deploy it with {deployed}: take {safe}{trained}."
