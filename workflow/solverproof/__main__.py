@@ -169,6 +169,14 @@ def tabulate(args: argparse.Namespace) -> None:
     write_tables(TablesSpec.from_json(args.spec), args.evaluations, args.out)
 
 
+def gather(args: argparse.Namespace) -> None:
+    """Gather all audits into a table, and critical settings by several criteria."""
+    from solverproof.reporting.audits import gather as write_audits
+    from solverproof.reporting.specifications import TablesSpec
+
+    write_audits(TablesSpec.from_json(args.spec), args.audits, args.drops, args.out)
+
+
 def comparison(args: argparse.Namespace) -> None:
     """Compare grid search with controllers that choose the step size during training."""
     from solverproof.reporting.comparison import compare as write_comparison
@@ -336,6 +344,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     verb(examine, "data", "weights", "run", "references", "out")
     verb(trace, "data", "weights", "out")
     verb(tabulate, "out").add_argument("--evaluations", type=Path, nargs="+", required=True)
+    of_cells = verb(gather, "drops", "out")
+    of_cells.add_argument("--audits", type=Path, nargs="+", required=True)
     table = verb(comparison, "drops", "critical", "out")
     table.add_argument("--runs", type=Path, nargs="+", required=True)
     table.add_argument("--checks", type=Path, nargs="+", required=True)
