@@ -138,7 +138,7 @@ def evaluate(args: argparse.Namespace) -> None:
 
 def examine(args: argparse.Namespace) -> None:
     """Audit the models of one trained cell, each with its own setting."""
-    from solverproof.evaluation.audits import Audit
+    from solverproof.evaluation.audit_rows import Audit
     from solverproof.evaluation.audits import examine as examine_block
     from solverproof.evaluation.references import from_arrays
     from solverproof.evaluation.specifications import AuditSpec

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from solverproof.evaluation.audits import Audit
+from solverproof.evaluation.audit_rows import Audit
 from solverproof.evaluation.criteria import Criterion, criteria, with_drops
 from solverproof.evaluation.validity import Drop
 from solverproof.files import columns

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from solverproof.auditing.sharpness import convergence, sharpness
 from solverproof.auditing.stability import Stability
 from solverproof.auditing.trained import trained_problem
 from solverproof.auditing.verdict import kind_of
-from solverproof.evaluation.rows import Run
+from solverproof.evaluation.audit_rows import Audit, Measured
 from solverproof.evaluation.specifications import AuditSpec
 from solverproof.models.devices import chosen_device
 from solverproof.models.fields import Parameters
@@ -30,80 +30,6 @@ from solverproof.ode.solvers import Setting
 
 ACCEPTED = 0.01  # share of predictions that may differ, or error of real values: the audit's own
 FOLLOWED = 32  # samples at most that order and growth are measured on: many models are audited
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    verdict: str | None = None
-    kind: str | None = None
-    accepted: float = math.nan
-    samples: int | None = None
-    disagreement: float = math.nan
-    disagreement_low: float = math.nan
-    disagreement_high: float = math.nan
-    accuracy: float = math.nan
-    accuracy_reference: float = math.nan
-    accuracy_change: float = math.nan
-    accuracy_change_low: float = math.nan
-    accuracy_change_high: float = math.nan
-    error_relative_median: float = math.nan
-    error_relative_p95: float = math.nan
-    error_relative_max: float = math.nan
-    control_ratio_median: float = math.nan
-    control_ratio_p95: float = math.nan
-    control_ratio_max: float = math.nan
-    uncontrolled: float = math.nan
-    certified: float = math.nan
-    order: float = math.nan
-    order_note: str | None = None
-    growth_median: float = math.nan
-    growth_p95: float = math.nan
-    growth_max: float = math.nan
-    stretching_median: float = math.nan
-    stretching_p95: float = math.nan
-    stretching_max: float = math.nan
-    lipschitz: float = math.nan
-    amplified: float = math.nan
-    damped: float = math.nan
-    crossing: float = math.nan
-    folds: bool | None = None
-    status: str
-    reason: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Audit(_Found, Run):
-    """A row of `audits.csv`: the columns of `Run`, then those of the audit.
-
-    What was not measured is empty: all of a model that failed in training, and of one whose flow is
-    not resolved all but the verdict.
-
-    Attributes:
-        verdict: `PASS`, `FAIL` or `INCONCLUSIVE`, of the training setting.
-        kind: `ode`, `solver-bound` or `unresolved`.
-        accepted: the share of samples that may miss the flow.
-        samples: their number.
-        disagreement, disagreement_low, disagreement_high: the share that do, with Clopper and
-            Pearson's interval; of real values those whose output is farther off than 1 %.
-        accuracy, accuracy_reference: with the training setting, and of the flow.
-        accuracy_change, accuracy_change_low, accuracy_change_high: their difference, with
-            Newcombe's interval for paired shares.
-        error_relative_median, ...: of final states, over samples.
-        control_ratio_median, ...: the share of its lead that a prediction loses, over samples.
-        uncontrolled: share of samples that lose all of it or more; the others surely agree.
-        certified: share of samples whose prediction provably is the flow's (linear head).
-        order: the observed order; NaN where there is none.
-        order_note: why there is none.
-        growth_median, ...: the integral of the logarithmic norm along trajectories.
-        stretching_median, ...: the exponent by which the worst small error at the start grows.
-        lipschitz: the largest norm of the Jacobian that was met, a lower bound.
-        amplified, damped: share of states where a step amplifies what the flow damps, and the
-            reverse.
-        crossing: with fewer steps of Euler's method neighbouring trajectories meet; 0 if none do.
-        folds: whether a step of Euler's method is proved not to be one to one.
-        status: `ok`; why training failed; `unresolved`; or why the solver gave up.
-        reason: in a few more words; None where the status is `ok`.
-    """
 
 
 def examine(
@@ -133,9 +59,9 @@ def examine(
     parameters = {name: p.to(device) for name, p in parameters.items()}
     model, setting = neural_ode(spec.model, test_set.shape), Setting.from_json(run["setting"])
 
-    def found(index: int, seed: int) -> _Found:
+    def found(index: int, seed: int) -> Measured:
         if str(seed) in run["failures"]:
-            return _Found(**run["failures"][str(seed)])
+            return Measured(**run["failures"][str(seed)])
         flow, own = flows[seed], select_seed(parameters, index)
         if flow.status != "ok":
             return _unresolved(flow)
@@ -158,8 +84,8 @@ def examine(
     ]
 
 
-def _unresolved(flow: Reference) -> _Found:
-    return _Found(
+def _unresolved(flow: Reference) -> Measured:
+    return Measured(
         verdict="INCONCLUSIVE",
         kind=kind_of(None, None),
         samples=len(flow.state),
@@ -175,7 +101,7 @@ def _audited(
     targets: Tensor,
     setting: Setting,
     reference: Reference,
-) -> _Found:
+) -> Measured:
     where = torch.device("cpu") if x.device.type == "mps" else x.device  # it has no float64
     double = trained_problem(
         model, {name: p.to(where).double() for name, p in parameters.items()}, x.to(where).double()
@@ -199,7 +125,7 @@ def _audited(
         replace(deployed, states=deployed.states.to(where), outputs=deployed.outputs.to(where)),
     )
     agreement = judge.agreement(own)
-    return _Found(
+    return Measured(
         verdict=agreement.verdict,
         kind=kind_of(agreement, None),
         accepted=agreement.accepted,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from solverproof.evaluation.audits import Audit
+from solverproof.evaluation.audit_rows import VERDICTS, Audit
 from solverproof.evaluation.critical import Bracket, by_seed_and_setting, critical_setting
 from solverproof.evaluation.rows import UNTRAINED, Run
 from solverproof.evaluation.scores import score_of
@@ -15,7 +15,6 @@ from solverproof.evaluation.validity import is_valid
 from solverproof.files import columns
 from solverproof.ode.solvers import SOLVERS, Solver
 
-VERDICTS = ("PASS", "INCONCLUSIVE", "FAIL")
 OF_DROPS = ["drop", "valid", "error"]  # columns of `drops.csv` that `audits.csv` has as well
 
 

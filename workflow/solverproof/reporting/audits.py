@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from solverproof.evaluation.criteria import VERDICTS, criteria, with_drops
+from solverproof.evaluation.audit_rows import VERDICTS
+from solverproof.evaluation.criteria import criteria, with_drops
 from solverproof.evaluation.rows import Run
 from solverproof.files import columns, write_text
 from solverproof.ode.solvers import by_name

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from solverproof.evaluation.criteria import VERDICTS
+from solverproof.evaluation.audit_rows import VERDICTS
 from solverproof.reporting.figures.style import PAGE, label_panels, steps_axis, style_of
 from solverproof.reporting.specifications import NoSpec
 
