@@ -16,10 +16,10 @@ from solverproof.reporting.figures.style import PAGE, label_panels, steps_axis, 
 from solverproof.reporting.specifications import NoSpec
 
 CRITERIA = {
-    "accuracy": "accuracy drops\nunder finer solvers",
-    "disagreement": "predictions unlike\nthe flow's",
-    "control_ratio": "predictions whose\nlead may be lost",
-    "crossing": "trajectories cross\n(Euler alone)",
+    "accuracy": "drop under finer solvers\nat most {:g} %",
+    "disagreement": "unlike the flow's at most\n{:g} % of predictions",
+    "control_ratio": "lead lost (ρ ≥ 1) by at most\n{:g} % of predictions",
+    "crossing": "no trajectories cross\nin a step (Euler)",
 }
 APART = 0.22  # of two solvers in a row of height 1
 BEYOND = 1.6  # factor from the outermost settings to the edge of a panel
@@ -48,8 +48,10 @@ def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
     for ax, task in zip(axes[0], tasks, strict=True):
         _panel(ax, runs[runs["task"] == task], found[found["task"] == task])
         ax.set_title(task)
-    for ax in axes[0][1:]:
-        ax.set_yticklabels([])
+    first, *others = ([tick.get_text() for tick in ax.get_yticklabels()] for ax in axes[0])
+    for ax, labels in zip(axes[0][1:], others, strict=True):
+        if labels == first:
+            ax.set_yticklabels([])
     if len(tasks) > 1:
         label_panels(axes[0])
     solvers = list(dict.fromkeys(found["train_solver"]))
@@ -67,7 +69,10 @@ def _panel(ax: Axes, runs: pd.DataFrame, found: pd.DataFrame) -> None:
     steps_axis(ax, "critical number of training steps $N$")
     ax.set_xlim(runs["train_steps"].min() / BEYOND, runs["train_steps"].max() * BEYOND)
     ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.set_yticks(range(len(names)), [CRITERIA[name] for name in names])
+    thresholds = found.groupby("criterion")["threshold"].first()
+    ax.set_yticks(
+        range(len(names)), [CRITERIA[name].format(100 * thresholds[name]) for name in names]
+    )
     for line in range(1, len(names)):
         ax.axhline(line - 0.5, color="0.85", linewidth=0.6, zorder=0)
     for i, solver in enumerate(solvers):
@@ -77,7 +82,7 @@ def _panel(ax: Axes, runs: pd.DataFrame, found: pd.DataFrame) -> None:
             place = names.index(row["criterion"]) + aside
             _critical(ax, row, place, settings, style_of(solver))
     ax.annotate(
-        "FAIL of those\nthat meet it", (1.02, 1.0), xycoords="axes fraction", va="bottom",
+        "FAIL of those\nthat meet it", (1.04, 1.0), xycoords="axes fraction", va="bottom",
         fontsize=6, color="0.3",
     )  # fmt: skip
 
@@ -88,6 +93,8 @@ def _critical(
     """The estimate and its interval; an arrow at an end that lies beyond the settings."""
     first, last = ax.get_xlim()
     low, estimate, high = (row[f"critical_steps{end}"] for end in ("_low", "", "_high"))
+    # Both may lie beyond the same end; the line then leads there from the outermost setting.
+    low, high = min(low, settings[-1]), max(high, settings[0])
     ends = [low if low > 0 else first, high if math.isfinite(high) else last]
     ax.plot(ends, [place, place], color=style.color, linewidth=1.2)
     for end, arrow in zip(ends, "<>", strict=True):
@@ -97,7 +104,7 @@ def _critical(
     ax.plot(estimate, place, style.marker, color=style.color, markersize=5, zorder=5)
     met = [int(row[f"met_{verdict.lower()}"]) for verdict in VERDICTS]
     ax.annotate(
-        f"{row['met_fail']} of {sum(met)}", (1.02, place), va="center", fontsize=6,
+        f"{row['met_fail']} of {sum(met)}", (1.04, place), va="center", fontsize=6,
         xycoords=("axes fraction", "data"), color=style.color,
     )  # fmt: skip
 
