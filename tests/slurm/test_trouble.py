@@ -151,7 +151,8 @@ def test_after_snakemake_was_killed_the_same_command_does_only_what_is_missing(
     outcome = submit(halfway, "tables").wait()
     assert outcome.code == 0, outcome.text
     finished = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", outcome.text)
-    assert finished == ["train", "evaluate", "tabulate", "tables"]
+    assert finished[:2] == ["train", "evaluate"]
+    assert sorted(finished[2:]) == ["audit", "gather", "tables", "tabulate"]
     wait_until(lambda: orphan not in {job.id for job in slurm.jobs(states="RUNNING")})
     assert halfway.contents("tables", "evaluations") == troubled.study.contents(
         "tables", "evaluations"

@@ -40,8 +40,8 @@ def trained(spec, data, schedule, **options):
 
 def evaluated(spec, data, parameters, run, *, reference=False):
     """Rows of an evaluation as dictionaries, those of the reference or all others."""
-    rows = cross_solver.evaluate(EvaluationSpec.from_json(spec), data, parameters, run)
-    return [vars(row) for row in rows if (row.test_solver == "reference") == reference]
+    found = cross_solver.evaluate(EvaluationSpec.from_json(spec), data, parameters, run)
+    return [vars(row) for row in found.rows if (row.test_solver == "reference") == reference]
 
 
 def row_of(row_type, **values):

@@ -19,13 +19,16 @@ def test_a_study_in_which_all_runs_diverge_is_finished_and_counts_them(study):
         "train": 3,
         "adapt": 2,
         "evaluate": 5,
+        "audit": 5,
         "tabulate": 1,
+        "gather": 1,
         "compare": 1,
         "adaptation": 1,
         "trace": 2,
         "trajectories": 1,
         "regions": 1,
         "accuracy": 1,
+        "criteria": 1,
     }
     evaluations = rows(study, "evaluations.csv")
     # an adaptive solver meets the wild field before the loss does

@@ -13,7 +13,9 @@ DEFAULT = {
     "train": 24,
     "adapt": 15,
     "evaluate": 39,
+    "audit": 39,
     "tabulate": 1,
+    "gather": 1,
     "compare": 1,
     "adaptation": 2,
     "trace": 2,
@@ -21,6 +23,7 @@ DEFAULT = {
     "regions": 1,
     "fan": 1,
     "accuracy": 2,
+    "criteria": 1,
 }
 
 
@@ -73,6 +76,7 @@ def test_the_tiny_study_has_the_rules_of_the_default_study_and_these_jobs(clone)
         "train": 2,
         "adapt": 2,
         "evaluate": 4,
+        "audit": 4,
         "trace": 2,
     }
 
@@ -96,7 +100,7 @@ SUPPLEMENT = {
 def test_every_overlay_of_the_supplement_implies_its_cells(clone, overlay, trained):
     jobs = clone.plan("--configfile", "config/config.yaml", f"config/{overlay}.yaml").jobs
     assert {rule: count for rule, count in jobs.items() if rule in ("train", "adapt")} == trained
-    assert jobs["evaluate"] == sum(trained.values())
+    assert jobs["evaluate"] == jobs["audit"] == sum(trained.values())
     assert ("accuracy" in jobs) == ("train" in trained)  # there is nothing to draw without settings
 
 
@@ -114,7 +118,7 @@ def test_the_readme_names_every_table_and_every_kind_of_figure(clone):
     named = {re.sub(r"[A-Z_]{4,}.*", "", file.partition(".")[0]) for file, _ in ROWS}
     made = clone.plan().outputs
     files = {Path(path) for path in made if path.startswith(("results/figures", "results/tables"))}
-    assert len(ROWS) == 9
+    assert len(ROWS) == 12
     for file in files:
         assert any(str(file.relative_to("results")).startswith(name) for name in named), file
 

@@ -11,6 +11,7 @@ FIGURES = [
     "figure4_accuracy_digits",
     "figure4_accuracy_sphere2",
     "figure5_adaptation_sphere2_euler_adapt_midpoint",
+    "figure6_criteria",
 ]
 FLOW = ["sphere2/euler/steps-2/seeds-0-1", "sphere2/euler/steps-4/seeds-0-1"]
 TRAINED = ["digits/euler/steps-1/seeds-0-1", *FLOW, "sphere2/fehlberg2/tolerance-0.1/seeds-0-1"]
@@ -22,6 +23,8 @@ def test_a_finished_study_has_all_tables(finished):
     assert tables.keys() == {
         "tables/evaluations.csv",
         "tables/drops.csv",
+        "tables/audits.csv",
+        *(f"tables/criteria.{kind}" for kind in ("csv", "md")),
         *(f"tables/critical_steps.{kind}" for kind in ("csv", "md")),
         *(f"tables/comparison.{kind}" for kind in ("csv", "md", "tex")),
     }
@@ -39,12 +42,14 @@ def test_a_finished_study_has_all_figures_as_pdf_and_png(finished):
 
 
 def test_a_finished_study_has_a_log_of_every_job(finished):
-    jobs = {"train": TRAINED, "adapt": ADAPTED, "evaluate": TRAINED + ADAPTED}
+    cells = TRAINED + ADAPTED
+    jobs = {"train": TRAINED, "adapt": ADAPTED, "evaluate": cells, "audit": cells}
     traces = [f"logs/trace/{cell}/seed-0.log" for cell in FLOW]
     single = [
         "logs/prepare/sphere2.log",
         "logs/prepare/digits.log",
         "logs/tabulate.log",
+        "logs/gather.log",
         "logs/compare.log",
     ]
     assert finished.contents("logs").keys() == {
@@ -62,7 +67,9 @@ def test_two_runs_from_scratch_on_different_cores_give_the_same_bytes(fresh, fin
         "train": 4,
         "adapt": 2,
         "evaluate": 6,
+        "audit": 6,
         "tabulate": 1,
+        "gather": 1,
         "compare": 1,
         "adaptation": 1,
         "trace": 2,
@@ -70,8 +77,18 @@ def test_two_runs_from_scratch_on_different_cores_give_the_same_bytes(fresh, fin
         "regions": 1,
         "fan": 1,
         "accuracy": 2,
+        "criteria": 1,
     }
-    folders = ("data", "models", "evaluations", "traces", "tables", "figures")
+    folders = (
+        "data",
+        "models",
+        "evaluations",
+        "references",
+        "audits",
+        "traces",
+        "tables",
+        "figures",
+    )
     timed = ("run.json", "history.csv")
     first, second = finished.contents(*folders), fresh.contents(*folders)
     assert first.keys() == second.keys()

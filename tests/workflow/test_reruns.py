@@ -9,7 +9,14 @@ import yaml
 pytestmark = pytest.mark.workflow
 
 TRAINING = "workflow/solverproof/training/loop.py"
-FROM_TABLES = {"tabulate": 1, "compare": 1, "accuracy": 2, "trajectories": 1}
+FROM_TABLES = {
+    "tabulate": 1,
+    "gather": 1,
+    "compare": 1,
+    "accuracy": 2,
+    "trajectories": 1,
+    "criteria": 1,
+}
 SETTINGS = (
     "digits/euler/steps-1",
     "sphere2/euler/steps-2",
@@ -120,12 +127,13 @@ def test_an_edited_style_draws_all_figures_again_and_no_more(study):
         "trajectories": 1,
         "regions": 1,
         "adaptation": 1,
+        "criteria": 1,
     }
 
 
 def test_edited_training_code_trains_all_cells_again_on_the_same_data(study):
     study.edit(TRAINING, with_another_statement)
-    all_cells = {"train": 4, "adapt": 2, "evaluate": 6}
+    all_cells = {"train": 4, "adapt": 2, "evaluate": 6, "audit": 6}
     assert study.plan().jobs == {
         **all_cells,
         "trace": 2,
@@ -137,7 +145,13 @@ def test_edited_training_code_trains_all_cells_again_on_the_same_data(study):
 
 def test_edited_code_of_the_controllers_trains_only_what_they_control(study):
     study.edit("workflow/solverproof/training/controllers/paper_rule.py", with_another_statement)
-    assert study.plan().jobs == {"adapt": 2, "evaluate": 2, "adaptation": 1, **FROM_TABLES}
+    assert study.plan().jobs == {
+        "adapt": 2,
+        "evaluate": 2,
+        "audit": 2,
+        "adaptation": 1,
+        **FROM_TABLES,
+    }
 
 
 def test_another_controller_trains_its_own_cells_and_no_other(study):
@@ -146,19 +160,25 @@ def test_another_controller_trains_its_own_cells_and_no_other(study):
         controlled: {sphere2: {euler: [adapt_midpoint, quick]}}
     """)
     outcome = study.plan()
-    assert outcome.jobs == {"adapt": 2, "evaluate": 2, **FROM_TABLES}
+    assert outcome.jobs == {"adapt": 2, "evaluate": 2, "audit": 2, **FROM_TABLES}
     assert outcome.cells("adapt") == {f"sphere2/euler/quick/seeds-{seed}-{seed}" for seed in (0, 1)}
 
 
 def test_adaptation_added_to_a_fixed_step_study_trains_nothing_of_that_again(study):
     study.change("controllers: {adapt_midpoint: {threshold: 0.2}}")
-    assert study.plan().jobs == {"adapt": 2, "evaluate": 2, "adaptation": 1, **FROM_TABLES}
+    assert study.plan().jobs == {
+        "adapt": 2,
+        "evaluate": 2,
+        "audit": 2,
+        "adaptation": 1,
+        **FROM_TABLES,
+    }
 
 
 def test_one_more_tolerance_trains_one_cell(study):
     study.change("tolerances: {sphere2: {fehlberg2: [0.1, 0.01]}}")
     outcome = study.plan()
-    assert outcome.jobs == {"train": 1, "evaluate": 1, **FROM_TABLES}
+    assert outcome.jobs == {"train": 1, "evaluate": 1, "audit": 1, **FROM_TABLES}
     assert outcome.cells("train") == {"sphere2/fehlberg2/tolerance-0.01/seeds-0-1"}
 
 
@@ -170,7 +190,7 @@ def test_one_more_step_size_trains_one_cell_and_leaves_the_others_alone(study):
         if study.results / "models" in path.parents
     }
     outcome = study.run()
-    assert outcome.jobs == {"train": 1, "evaluate": 1, **FROM_TABLES}
+    assert outcome.jobs == {"train": 1, "evaluate": 1, "audit": 1, **FROM_TABLES}
     assert outcome.cells("train") == {"sphere2/euler/steps-8/seeds-0-1"}
     assert before.items() <= study.listing().items()
     assert b"sphere2,euler,8," in study.contents("tables")["tables/evaluations.csv"]
@@ -181,7 +201,14 @@ def test_one_more_block_of_seeds_trains_one_cell_per_setting_and_none_again(stud
     study.change("select: {seeds: [0-1, 2-3]}")
     outcome = study.plan()
     adapted = {f"sphere2/euler/adapt_midpoint/seeds-{seed}-{seed}" for seed in (2, 3)}
-    assert outcome.jobs == {"train": 4, "adapt": 2, "evaluate": 6, "adaptation": 1, **FROM_TABLES}
+    assert outcome.jobs == {
+        "train": 4,
+        "adapt": 2,
+        "evaluate": 6,
+        "audit": 6,
+        "adaptation": 1,
+        **FROM_TABLES,
+    }
     assert outcome.cells("train") == {f"{setting}/seeds-2-3" for setting in SETTINGS}
     assert outcome.cells("adapt") == adapted
     assert outcome.cells("evaluate") == adapted | outcome.cells("train")
@@ -223,12 +250,12 @@ def test_one_more_test_solver_evaluates_again_without_training(study):
         "test: {solvers: {fehlberg2: [fehlberg2, dopri5, bosh3], "
         "euler: [euler, midpoint, rk4, heun2]}}"
     )
-    assert study.plan().jobs == {"evaluate": 6, **FROM_TABLES}
+    assert study.plan().jobs == {"evaluate": 6, "audit": 6, **FROM_TABLES}
 
 
 def test_one_more_test_ratio_evaluates_again_without_training(study):
     study.change("test: {ratios: [1, 0.5, 0.25]}")
-    assert study.plan().jobs == {"evaluate": 5, **FROM_TABLES}
+    assert study.plan().jobs == {"evaluate": 5, "audit": 5, **FROM_TABLES}
 
 
 def test_another_threshold_tabulates_again_without_evaluating(study):
@@ -239,7 +266,7 @@ def test_another_threshold_tabulates_again_without_evaluating(study):
 def test_another_training_protocol_trains_the_cells_of_its_task_only(study):
     study.change("protocols: {digits: {learning_rate: 2.0e-3}}")
     outcome = study.plan()
-    assert outcome.jobs == {"train": 1, "evaluate": 1, **FROM_TABLES}
+    assert outcome.jobs == {"train": 1, "evaluate": 1, "audit": 1, **FROM_TABLES}
     assert outcome.cells("train") == outcome.cells("evaluate") == {"digits/euler/steps-1/seeds-0-1"}
 
 

@@ -4,7 +4,8 @@ rule evaluate:
         weights=rules.train.output.weights,  # or those of rule adapt, which have the same paths
         run=rules.train.output.run,
     output:
-        f"{RESULTS}/evaluations/{{cell}}.csv",
+        out=f"{RESULTS}/evaluations/{{cell}}.csv",
+        references=f"{RESULTS}/references/{{cell}}.safetensors",
     log:
         f"{RESULTS}/logs/evaluate/{{cell}}.log",
     benchmark:
@@ -22,10 +23,30 @@ rule evaluate:
         verb="evaluate",
         spec=of_cell(specs.evaluation_spec, canonical),
         code=of_cell(specs.evaluation_code),
-        files=lambda _, input: [f"--{name}={path}" for name, path in input.items()],
+        files=lambda _, input, output: [
+            f"--{name}={path}" for name, path in (*input.items(), *output.items())
+        ],
     shell:
         "python -m solverproof {params.verb} --spec={params.spec:q} {params.files:q}"
-        " --out={output:q} > {log:q} 2>&1"
+        " > {log:q} 2>&1"
+
+
+use rule evaluate as audit with:
+    input:
+        data=of_cell(specs.data_path(RESULTS)),
+        weights=rules.train.output.weights,
+        run=rules.train.output.run,
+        references=rules.evaluate.output.references,
+    output:
+        out=f"{RESULTS}/audits/{{cell}}.csv",
+    log:
+        f"{RESULTS}/logs/audit/{{cell}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/audit/{{cell}}.tsv"
+    params:
+        verb="examine",
+        spec=of_cell(specs.audit_spec, canonical),
+        code=of_cell(specs.audit_code),
 
 
 use rule evaluate as trace with:
@@ -33,7 +54,7 @@ use rule evaluate as trace with:
         data=of_cell(specs.data_path(RESULTS)),
         weights=rules.train.output.weights,
     output:
-        f"{RESULTS}/traces/{{cell}}/seed-{{seed}}.safetensors",
+        out=f"{RESULTS}/traces/{{cell}}/seed-{{seed}}.safetensors",
     log:
         f"{RESULTS}/logs/trace/{{cell}}/seed-{{seed}}.log",
     benchmark:

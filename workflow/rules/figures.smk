@@ -2,6 +2,7 @@ FLOW = STUDY.flow
 FIGURE = [f"{RESULTS}/figures/{{name}}.pdf", f"{RESULTS}/figures/{{name}}.png"]
 ADAPTED = STUDY.adapted
 SELECTED = {task: task for task in STUDY.config["select"]["tasks"]}
+GRID = [cell for cell in STUDY.cells if cell.setting and cell.setting.steps]
 NAMES = [
     "figure3_fan",
     *[
@@ -11,6 +12,7 @@ NAMES = [
     ],
     *(["figure1_trajectories", "figure2_regions"] if FLOW else []),
     *[f"figure5_adaptation_{name}" for name in ADAPTED],
+    *(["figure6_criteria"] if GRID else []),
 ]
 
 
@@ -85,12 +87,32 @@ use rule fan as adaptation with:
         code=code_hash("reporting.figures.adaptation"),
 
 
+use rule fan as criteria with:
+    input:
+        rules.gather.output.audits,
+        rules.gather.output.criteria,
+    output:
+        pdf=report(
+            f"{RESULTS}/figures/figure6_criteria.pdf",
+            caption="../report/figure6.rst",
+            category="Figures",
+        ),
+        png=f"{RESULTS}/figures/figure6_criteria.png",
+    log:
+        f"{RESULTS}/logs/figures/figure6_criteria.log",
+    localrule: True
+    params:
+        figure="criteria",
+        spec="{}",
+        code=code_hash("reporting.figures.criteria"),
+
+
 if FLOW:
 
     use rule fan as trajectories with:
         input:
-            fine=expand(rules.trace.output[0], cell=FLOW.fine.path, seed=FLOW.seed),
-            coarse=expand(rules.trace.output[0], cell=FLOW.coarse.path, seed=FLOW.seed),
+            fine=expand(rules.trace.output.out, cell=FLOW.fine.path, seed=FLOW.seed),
+            coarse=expand(rules.trace.output.out, cell=FLOW.coarse.path, seed=FLOW.seed),
             evaluations=rules.tabulate.output.evaluations,
             drops=rules.tabulate.output.drops,
         output:
@@ -110,7 +132,7 @@ if FLOW:
 
     use rule fan as regions with:
         input:
-            expand(rules.trace.output[0], cell=FLOW.coarse.path, seed=FLOW.seed),
+            expand(rules.trace.output.out, cell=FLOW.coarse.path, seed=FLOW.seed),
         output:
             pdf=report(
                 f"{RESULTS}/figures/figure2_regions.pdf",

@@ -12,7 +12,7 @@ TABLES = [
 
 rule tabulate:
     input:
-        expand(rules.evaluate.output[0], cell=CELLS),
+        expand(rules.evaluate.output.out, cell=CELLS),
     output:
         evaluations=report(
             TABLES[0], caption="../report/evaluations.rst", category="Tables"
@@ -33,6 +33,35 @@ rule tabulate:
         out=subpath(output.evaluations, parent=True),
     shell:
         "python -m solverproof tabulate --spec {params.spec:q} --evaluations {input:q} --out {params.out:q} > {log:q} 2>&1"
+
+
+rule gather:
+    input:
+        audits=expand(rules.audit.output.out, cell=CELLS),
+        drops=rules.tabulate.output.drops,
+    output:
+        audits=report(
+            f"{RESULTS}/tables/audits.csv",
+            caption="../report/audits.rst",
+            category="Tables",
+        ),
+        criteria=report(
+            f"{RESULTS}/tables/criteria.csv",
+            caption="../report/criteria.rst",
+            category="Tables",
+        ),
+        readable=f"{RESULTS}/tables/criteria.md",
+    log:
+        f"{RESULTS}/logs/gather.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        spec=canonical(specs.tables_spec(STUDY)),
+        code=code_hash("reporting.audits"),
+        out=subpath(output.audits, parent=True),
+    shell:
+        "python -m solverproof gather --spec {params.spec:q} --drops {input.drops:q} --audits {input.audits:q} --out {params.out:q} > {log:q} 2>&1"
 
 
 if CONTROLLED:
@@ -68,4 +97,5 @@ if CONTROLLED:
 rule tables:
     input:
         TABLES,
+        rules.gather.output,
         rules.compare.output if CONTROLLED else [],

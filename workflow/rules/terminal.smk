@@ -12,6 +12,7 @@ SECONDS = {
     "train": of_cell(needs.training_seconds),
     "adapt": of_cell(needs.training_seconds),
     "evaluate": of_cell(needs.evaluation_seconds),
+    "audit": of_cell(needs.audit_seconds),
 }
 
 

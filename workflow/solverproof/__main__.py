@@ -123,14 +123,31 @@ def _write_training(
 def evaluate(args: argparse.Namespace) -> None:
     """Evaluate one trained cell under all its test settings."""
     from solverproof.evaluation.cross_solver import evaluate as evaluate_block
+    from solverproof.evaluation.references import to_arrays
     from solverproof.evaluation.rows import Evaluation
     from solverproof.evaluation.specifications import EvaluationSpec
-    from solverproof.files import read_arrays, read_json, write_table
+    from solverproof.files import read_arrays, read_json, write_arrays, write_table
 
     _set_up_torch()
     spec = EvaluationSpec.from_json(args.spec)
     data, weights, run = read_arrays(args.data), _tensors(args.weights), read_json(args.run)
-    write_table(args.out, Evaluation, evaluate_block(spec, data, weights, run))
+    found = evaluate_block(spec, data, weights, run)
+    write_arrays(args.references, to_arrays(found.flows))
+    write_table(args.out, Evaluation, found.rows)
+
+
+def examine(args: argparse.Namespace) -> None:
+    """Audit the models of one trained cell, each with its own setting."""
+    from solverproof.evaluation.audit_rows import Audit
+    from solverproof.evaluation.audits import examine as examine_block
+    from solverproof.evaluation.references import from_arrays
+    from solverproof.evaluation.specifications import AuditSpec
+    from solverproof.files import read_arrays, read_json, write_table
+
+    _set_up_torch()
+    spec, flows = AuditSpec.from_json(args.spec), from_arrays(read_arrays(args.references))
+    data, weights, run = read_arrays(args.data), _tensors(args.weights), read_json(args.run)
+    write_table(args.out, Audit, examine_block(spec, data, weights, run, flows))
 
 
 def trace(args: argparse.Namespace) -> None:
@@ -150,6 +167,14 @@ def tabulate(args: argparse.Namespace) -> None:
     from solverproof.reporting.tables import tabulate as write_tables
 
     write_tables(TablesSpec.from_json(args.spec), args.evaluations, args.out)
+
+
+def gather(args: argparse.Namespace) -> None:
+    """Gather all audits into a table, and critical settings by several criteria."""
+    from solverproof.reporting.audits import gather as write_audits
+    from solverproof.reporting.specifications import TablesSpec
+
+    write_audits(TablesSpec.from_json(args.spec), args.audits, args.drops, args.out)
 
 
 def comparison(args: argparse.Namespace) -> None:
@@ -311,9 +336,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     verb(prepare, "out")
     verb(train, "data", "checkpoint", "weights", "history", "run")
     verb(adapt, "data", "checkpoint", "weights", "history", "run", "checks", "probes")
-    verb(evaluate, "data", "weights", "run", "out")
+    verb(evaluate, "data", "weights", "run", "out", "references")
+    verb(examine, "data", "weights", "run", "references", "out")
     verb(trace, "data", "weights", "out")
     verb(tabulate, "out").add_argument("--evaluations", type=Path, nargs="+", required=True)
+    of_cells = verb(gather, "drops", "out")
+    of_cells.add_argument("--audits", type=Path, nargs="+", required=True)
     table = verb(comparison, "drops", "critical", "out")
     table.add_argument("--runs", type=Path, nargs="+", required=True)
     table.add_argument("--checks", type=Path, nargs="+", required=True)

@@ -8,7 +8,7 @@ import pytest
 
 from solverproof.study import fingerprint
 from solverproof.study.fingerprint import LEFT_OUT, _code, _imports, code_hash
-from solverproof.study.specifications import ADAPT, EVALUATE, TRACE, TRAIN
+from solverproof.study.specifications import ADAPT, AUDIT, EVALUATE, TRACE, TRAIN
 
 PACKAGE = Path(fingerprint.__file__).parents[1]
 ALL = sorted(
@@ -21,16 +21,21 @@ UNCOUNTED = [name for name in ALL if name.rpartition(".")[2] in LEFT_OUT]
 REGISTRIES = [name for name in UNCOUNTED if name.endswith(".families")]
 MODULES = [name for name in ALL if name not in UNCOUNTED]
 TRAINED = {"train", "adapt", "random"}
+MODELS = TRAINED | {"evaluate", "audit", "trace"}
+FIGURES = {"accuracy", "criteria", "fan"}
 
 STAGES = {
     "train": [*TRAIN, "models.networks.conv"],
     "adapt": [*ADAPT, "training.controllers.paper_rule"],
     "random": [*ADAPT, "training.controllers.random_steps"],
     "evaluate": [*EVALUATE, "models.networks.conv"],
+    "audit": [*AUDIT, "models.networks.conv"],
     "trace": [*TRACE, "models.networks.conv"],
     "tables": ["reporting.tables"],
+    "audits": ["reporting.audits"],
     "comparison": ["reporting.comparison"],
     "accuracy": ["reporting.figures.accuracy"],
+    "criteria": ["reporting.figures.criteria"],
     "fan": ["reporting.figures.fan"],
     "spheres": ["datasets.spheres"],
     "digits": ["datasets.digits"],
@@ -180,27 +185,30 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
 @pytest.mark.parametrize(
     ("edited", "stages"),
     [
-        ("ode.integration", TRAINED | {"evaluate", "trace"}),
-        ("models.neural_ode", TRAINED | {"evaluate", "trace"}),
-        ("models.layers", TRAINED | {"evaluate", "trace"}),
-        ("models.networks.conv", {"train", "evaluate", "trace"}),
+        ("ode.integration", MODELS),
+        ("models.neural_ode", MODELS),
+        ("models.layers", MODELS),
+        ("models.networks.conv", {"train", "evaluate", "audit", "trace"}),
         ("models.networks.mlp", set()),
         ("training.loop", TRAINED),
         ("evaluation.cross_solver", {"evaluate", "adapt", "random"}),
         ("evaluation.tracing", {"trace"}),
+        ("evaluation.audits", {"audit"}),
+        ("auditing.sharpness", {"audit"}),
+        ("evaluation.criteria", {"audits"}),
         (
             "ode.solvers",
-            TRAINED | {"evaluate", "trace", "tables", "comparison", "accuracy"},
+            MODELS | {"tables", "audits", "comparison", "accuracy"},
         ),
         ("training.controllers.paper_rule", {"adapt"}),
         ("training.controllers.random_steps", {"random"}),
         ("training.controllers.probing", {"adapt", "random"}),
         ("ode.initial_step", {"adapt"}),
         ("reporting.comparison", {"comparison"}),
-        ("evaluation.validity", {"tables", "comparison"}),
-        ("reporting.tables", {"tables", "comparison"}),
-        ("files", {"tables", "comparison", "accuracy", "fan", "file"}),
-        ("reporting.figures.style", {"accuracy", "fan"}),
+        ("evaluation.validity", {"tables", "audits", "comparison"}),
+        ("reporting.tables", {"tables", "audits", "comparison"}),
+        ("files", {"tables", "audits", "comparison", *FIGURES, "file"}),
+        ("reporting.figures.style", FIGURES),
         ("reporting.figures.accuracy", {"accuracy"}),
         ("reporting.figures.lady_windermere", {"fan"}),
         ("datasets.spheres", {"spheres", "fan"}),

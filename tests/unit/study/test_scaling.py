@@ -24,7 +24,8 @@ def record(results, rule, cell, seconds):
 @pytest.fixture
 def results(tmp_path):
     record(tmp_path, "train", "sphere2/euler/steps-2/seeds-0-4", 300)
-    record(tmp_path, "evaluate", "sphere2/euler/steps-2/seeds-0-4", 60)
+    record(tmp_path, "evaluate", "sphere2/euler/steps-2/seeds-0-4", 45)
+    record(tmp_path, "audit", "sphere2/euler/steps-2/seeds-0-4", 15)
     record(tmp_path, "adapt", "sphere2/euler/adapt_midpoint/seeds-3-3", 120)
     return tmp_path
 

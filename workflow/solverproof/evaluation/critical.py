@@ -23,18 +23,46 @@ MEASURES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Critical:
+class _Of:
+    task: str
+    train_solver: str
+    measure: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bracket:
+    """The critical setting of a task, a training solver and a measure.
+
+    Attributes:
+        invalid_steps, valid_steps: the critical bracket of steps, by the mean of the measure over
+            the seeds that trained; the same for tolerances.
+        critical_steps, ...: an estimate of where that mean falls to the threshold, with an interval
+            at 95 % (`crossing`). An end of 0 or infinity lies beyond the settings that were run;
+            the estimate is None where it does.
+    """
+
+    invalid_steps: float | None = None
+    valid_steps: float | None = None
+    invalid_tolerance: float | None = None
+    valid_tolerance: float | None = None
+    critical_steps: float | None = None
+    critical_steps_low: float | None = None
+    critical_steps_high: float | None = None
+    critical_tolerance: float | None = None
+    critical_tolerance_low: float | None = None
+    critical_tolerance_high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Critical(Bracket, _Of):
     """A row of `critical_steps.csv`, for a task, a training solver and a measure.
+
+    The columns of `Bracket` come after the first three.
 
     Attributes:
         task, train_solver: the task and the training solver.
         measure: what must be at most the threshold: `drop`, the paper's, `drop_reference` or
             `disagreement`.
-        invalid_steps, valid_steps: the critical bracket of steps, by the mean drop over the seeds
-            that trained, or the mean of another measure; the same for tolerances.
-        critical_steps, ...: an estimate of where that mean falls to the threshold, with an interval
-            at 95 % (`crossing`). An end of 0 or infinity lies beyond the settings that were run;
-            the estimate is None where it does.
         seeds: number of seeds.
         seeds_never_valid: number of seeds that are not valid even at the finest setting.
         seeds_valid_steps_min, ...: the spread of the valid ends of the other seeds' own brackets.
@@ -49,19 +77,6 @@ class Critical:
         error_reference_mean, ..., error_sd: the same of the errors of real values.
     """
 
-    task: str
-    train_solver: str
-    measure: str
-    invalid_steps: float | None = None
-    valid_steps: float | None = None
-    invalid_tolerance: float | None = None
-    valid_tolerance: float | None = None
-    critical_steps: float | None = None
-    critical_steps_low: float | None = None
-    critical_steps_high: float | None = None
-    critical_tolerance: float | None = None
-    critical_tolerance_low: float | None = None
-    critical_tolerance_high: float | None = None
     seeds: int
     seeds_never_valid: int
     seeds_valid_steps_min: float | None = None
@@ -188,27 +203,22 @@ def _critical(
     group: pd.DataFrame, measure: str, threshold: float, solvers: Mapping[str, Solver]
 ) -> Critical:
     solver = solvers[group["train_solver"].iloc[0]]
-    train = f"train_{solver.measure}"
     # Runs that failed or did not train are counted, not averaged.
     trained = group.where(has_trained(group))
-    by_seed = trained.assign(seed=group["seed"], setting=group[train]).pivot_table(
-        measure, index="seed", columns="setting", dropna=False
-    )
-    by_seed = by_seed.sort_index(axis=1, ascending=not solver.is_adaptive)
-    settings = by_seed.columns.to_numpy(float).tolist()
-    invalid, valid = bracket(settings, list(is_valid(by_seed.mean(), threshold)))
+    by_seed = by_seed_and_setting(group, trained[measure], solver)
+    settings, found_bracket = _settings(by_seed), critical_setting(by_seed, threshold, solver)
+    valid = getattr(found_bracket, f"valid_{solver.measure}")
     own = [bracket(settings, list(is_valid(row, threshold)))[1] for row in by_seed.to_numpy()]
     # The type is given, because the list is empty when no seed is ever valid.
     found = pd.Series([n for n in own if n is not None], dtype="Float64")
     # Without a valid setting this selects no row, and mean and deviation are NaN.
-    at_valid = trained[group[train] == valid if valid is not None else group[train].isna()]
+    at = group[f"train_{solver.measure}"]
+    at_valid = trained[at == valid if valid is not None else at.isna()]
     measured: dict[str, Any] = {
-        f"invalid_{solver.measure}": invalid,
-        f"valid_{solver.measure}": valid,
+        **vars(found_bracket),
         f"seeds_valid_{solver.measure}_min": found.min(),
         f"seeds_valid_{solver.measure}_median": found.median(),
         f"seeds_valid_{solver.measure}_max": found.max(),
-        **_crossing(by_seed, threshold, solver),
         **_mean("measure", at_valid[measure]),
     }
     for score in SCORES:
@@ -227,16 +237,48 @@ def _critical(
     )
 
 
-def _crossing(by_seed: pd.DataFrame, threshold: float, solver: Solver) -> dict[str, float | None]:
-    """The critical setting and its interval, given the measure by seed and setting."""
+def by_seed_and_setting(runs: pd.DataFrame, values: pd.Series, solver: Solver) -> pd.DataFrame:
+    """A measure of runs by seed and training setting, from coarse to fine.
+
+    Args:
+        runs: of one training solver; with the columns of `Run`.
+        values: the measure of each; NaN of runs that do not count.
+        solver: the training solver.
+    """
+    runs = runs.assign(value=values, setting=runs[f"train_{solver.measure}"])
+    table = runs.pivot_table("value", index="seed", columns="setting", dropna=False)
+    return table.sort_index(axis=1, ascending=not solver.is_adaptive)
+
+
+def critical_setting(by_seed: pd.DataFrame, threshold: float, solver: Solver) -> Bracket:
+    """The critical bracket of a measure, and an estimate of the setting with its interval.
+
+    Args:
+        by_seed: the measure, as `by_seed_and_setting` gives it.
+        threshold: the largest valid value.
+        solver: the training solver.
+    """
+    invalid, valid = bracket(_settings(by_seed), list(is_valid(by_seed.mean(), threshold)))
     finer = -1 if solver.is_adaptive else 1  # the sign that makes finer settings larger
     places = finer * np.log2(by_seed.columns.to_numpy(float))
     found = crossing(places, by_seed.to_numpy(float), threshold)
     estimate, *ends = (2 ** (finer * place) for place in found)
     low, high = sorted(ends)
     name = f"critical_{solver.measure}"
-    known = estimate if 0 < estimate < math.inf else None
-    return {name: known, f"{name}_low": low, f"{name}_high": high}
+    return Bracket(
+        **{
+            f"invalid_{solver.measure}": invalid,
+            f"valid_{solver.measure}": valid,
+            name: estimate if 0 < estimate < math.inf else None,
+            f"{name}_low": low,
+            f"{name}_high": high,
+        }
+    )
+
+
+def _settings(by_seed: pd.DataFrame) -> list[float]:
+    found: list[float] = by_seed.columns.to_numpy(float).tolist()
+    return found
 
 
 def _mean(name: str, values: pd.Series) -> dict[str, float]:

@@ -42,12 +42,25 @@ class Outputs:
     solutions: list[list[Solution | SolverError]]
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation finds.
+
+    Attributes:
+        rows: of `evaluations.csv`.
+        flows: the reference solution of every seed that trained, on the CPU.
+    """
+
+    rows: list[Evaluation]
+    flows: dict[int, Reference]
+
+
 def evaluate(
     spec: EvaluationSpec,
     data: Mapping[str, np.ndarray],
     parameters: Parameters,
     run: Mapping[str, Any],
-) -> list[Evaluation]:
+) -> Evaluated:
     """One row per seed and test setting, and one per seed of its reference solution.
 
     An adaptive test solver has another row in which it solves every sample alone (`Evaluation`).
@@ -71,16 +84,14 @@ def evaluate(
     parameters = {name: p.to(test_set.x.device) for name, p in parameters.items()}
     model, train = neural_ode(spec.model, test_set.shape), Setting.from_json(run["setting"])
     trained, targets = _outputs(model, parameters, test_set, train), test_set.targets.cpu()
-    flows = [
-        None
-        if str(seed) in run["failures"]
-        else _reference(model, parameters, test_set, trained, i)
+    flows = {
+        seed: _reference(model, parameters, test_set, trained, i)
         for i, seed in enumerate(spec.seeds)
-    ]
+        if str(seed) not in run["failures"]
+    }
     rows = [
         _row(spec, train, seed, _flow(flow, targets), state_error=_median(flow.distance))
-        for seed, flow in zip(spec.seeds, flows, strict=True)
-        if flow
+        for seed, flow in flows.items()
     ]
     for test in test_settings(train, spec.solvers, spec.ratios):
         # One setting at a time: the states of all would fill the memory.
@@ -90,15 +101,15 @@ def evaluate(
             alone = _outputs(model.alone, parameters, test_set, test)
             ways = {BATCH: together, SAMPLE: alone}
         for control, outputs in ways.items():
-            for i, (seed, flow) in enumerate(zip(spec.seeds, flows, strict=True)):
-                result = _result(outputs, i, targets, test)
+            for i, seed in enumerate(spec.seeds):
+                flow, result = flows.get(seed), _result(outputs, i, targets, test)
                 judged = _distance(outputs, i, flow, targets)
                 # a seed that failed has no predictions, and real values always change
                 if control == SAMPLE and flow and not targets.is_floating_point():
                     judged["changed_alone"] = _changed(together, alone, i)
                 result = _with_failure(result, run["failures"].get(str(seed)))
                 rows.append(_row(spec, train, seed, result, control=control, **judged))
-    return rows
+    return Evaluated(rows, flows)
 
 
 def _reference(
@@ -110,7 +121,11 @@ def _reference(
     inputs, measured = test_set.inputs(first), trained.state[index, first]
     flow = reference(model, own, inputs, measured, classes=classes)
     return replace(
-        flow, state=flow.state.cpu(), outputs=flow.outputs.cpu(), distance=flow.distance.cpu()
+        flow,
+        state=flow.state.cpu(),
+        outputs=flow.outputs.cpu(),
+        distance=flow.distance.cpu(),
+        resolved=flow.resolved.cpu(),
     )
 
 

@@ -1,4 +1,4 @@
-"""What defines the evaluation and the trace of a trained cell."""
+"""What defines the evaluation, the audit and the trace of a trained cell."""
 
 from dataclasses import dataclass
 
@@ -30,6 +30,27 @@ class EvaluationSpec(Specification):
     seeds: tuple[int, ...]
     solvers: tuple[Solver, ...]
     ratios: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSpec(Specification):
+    """A trained block of seeds, each with the setting it was trained with.
+
+    Attributes:
+        task: its task.
+        model: what was trained.
+        device: where it is computed, as in the configuration.
+        controller: name of the controller that chose the setting in training; None without one.
+        adapted: whether the controller's choices depended on the model.
+        seeds: the block.
+    """
+
+    task: str
+    model: Model
+    device: str = "cpu"
+    controller: str | None = None
+    adapted: bool = False
+    seeds: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

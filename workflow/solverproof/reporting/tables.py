@@ -19,7 +19,7 @@ MEASURES = {
 }
 WHOLE = [
     "train_steps", "test_steps", "worst_steps", "nfe", "seed", "invalid_steps", "valid_steps",
-    "seeds_valid_steps_min", "seeds_valid_steps_max", "nfe_invalid", "nfe_valid",
+    "seeds_valid_steps_min", "seeds_valid_steps_max", "nfe_invalid", "nfe_valid", "samples",
 ]  # fmt: skip
 ORDER = [
     "task", "train_solver", "controller", "train_steps", "train_tolerance", "seed",
@@ -35,9 +35,7 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
         evaluations: the CSV files of all cells.
         out: folder of the tables.
     """
-    # As objects, because a column that is empty in one part would otherwise get another type there.
-    parts = [read_csv(path).astype(object) for path in evaluations]
-    table = pd.concat(parts).infer_objects().sort_values(ORDER, ignore_index=True)
+    table = concatenated(evaluations, ORDER)
     solvers = by_name(spec.own_solvers)
     errors = {"error_threshold": spec.error_threshold}
     dropped = drops(table, spec.threshold, chance=spec.chance, solvers=solvers, **errors)
@@ -51,6 +49,13 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
 def read_csv(path: Path) -> pd.DataFrame:
     """Read a table; only an empty cell is a missing value, for a controller may be called NA."""
     return pd.read_csv(path, keep_default_na=False, na_values=[""])
+
+
+def concatenated(paths: Sequence[Path], order: Sequence[str]) -> pd.DataFrame:
+    """The tables of all cells as one, sorted by some of its columns."""
+    # As objects, because a column that is empty in one part would otherwise get another type there.
+    parts = [read_csv(path).astype(object) for path in paths]
+    return pd.concat(parts).infer_objects().sort_values([*order], ignore_index=True)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
@@ -99,21 +104,21 @@ def critical_markdown(critical: pd.DataFrame, spec: TablesSpec) -> str:
             "task": critical["task"],
             "training solver": critical["train_solver"],
             "measure": critical["measure"].map(MEASURES),
-            "critical bracket": [_bracket(row) for row in rows],
-            "critical setting (95 %)": [_critical(row) for row in rows],
+            "critical bracket": [bracket_text(row) for row in rows],
+            "critical setting (95 %)": [critical_text(row) for row in rows],
             "measure at the valid end (%, 95 %)": [_at_valid(row, spec) for row in rows],
             "accuracy as an ODE there (%, 95 %)": [
                 score_with_interval(row, "_reference") for row in rows
             ],
             "accuracy with its solver there (%, 95 %)": [score_with_interval(row) for row in rows],
             "brackets of single seeds": [_spread(row) for row in rows],
-            "runs failed / untrained / unresolved": [_counts(row) for row in rows],
+            "runs failed / untrained / unresolved": [runs_text(row) for row in rows],
         }
     )
     return str(readable.to_markdown(index=False)) + "\n"
 
 
-def _critical(row: pd.Series) -> str:
+def critical_text(row: pd.Series) -> str:
     """`41 (35 to 60)`; an end beyond the settings that were run is `open`."""
     name = f"critical_{_measure(row)}"
     low, high = (
@@ -131,7 +136,8 @@ def _at_valid(row: pd.Series, spec: TablesSpec) -> str:
     return with_interval(row, "measure") + resolved
 
 
-def _counts(row: pd.Series) -> str:
+def runs_text(row: pd.Series) -> str:
+    """How many runs failed, did not train, or are not resolved."""
     return " / ".join(str(row[f"{kind}_runs"]) for kind in ("failed", "untrained", "unresolved"))
 
 
@@ -141,7 +147,8 @@ def _measure(row: pd.Series) -> str:
     return "tolerance" if adaptive else "steps"
 
 
-def _bracket(row: pd.Series) -> str:
+def bracket_text(row: pd.Series) -> str:
+    """The critical bracket, or on which side of all settings it lies."""
     measure = _measure(row)
     invalid, valid = row[f"invalid_{measure}"], row[f"valid_{measure}"]
     if pd.isna(valid):

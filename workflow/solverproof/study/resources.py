@@ -28,6 +28,7 @@ TRAINING, EVALUATION = 6, 2
 OPERATIONS_PER_SECOND = 7e10  # recorded over all jobs, on one core of an idle machine
 START_MINUTES = 5  # loading torch from a busy file system
 SHORT_MINUTES = 5  # of work; below it queueing and starting cost more than the job
+AUDIT_SECONDS = 5  # of a model, as recorded: 1 on the spheres, 10 on the digits
 START_SECONDS = 2  # of every job on an idle machine: loading torch, or what draws figures
 
 
@@ -56,7 +57,7 @@ def training_minutes(cell: Cell, attempt: int = 1) -> int:
 
 
 def evaluation_minutes(cell: Cell, attempt: int = 1) -> int:
-    """Wall-time limit of evaluating or tracing a cell, in minutes; arguments as for `memory_mb`."""
+    """Wall-time limit of evaluating, auditing or tracing a cell, in minutes, as `memory_mb`."""
     # At the rate of training, which is slower for its backward passes: an upper bound.
     return _minutes(evaluation_work(cell), attempt)
 
@@ -90,6 +91,11 @@ def training_seconds(cell: Cell) -> float:
 def evaluation_seconds(cell: Cell) -> float:
     """Expected time of evaluating a cell on an idle core, without starting."""
     return EVALUATION * evaluation_work(cell) / OPERATIONS_PER_SECOND
+
+
+def audit_seconds(cell: Cell) -> float:
+    """Expected time of auditing a cell on an idle core, without starting."""
+    return AUDIT_SECONDS * len(cell.seeds)
 
 
 def sizing(cells: Sequence[Cell]) -> str:

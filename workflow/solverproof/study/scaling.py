@@ -1,8 +1,8 @@
 """How a study scales with cores, simulated from the recorded times of its jobs.
 
-Snakemake records them in `results/benchmarks/`. A cell is a training and then its evaluation, each
-on one core. The simulation leaves out the light jobs before and after, which take seconds, and
-whatever a scheduler adds.
+Snakemake records them in `results/benchmarks/`. A cell is a training and then its evaluation and
+audit, each on one core. The simulation leaves out the light jobs before and after, which take
+seconds, and whatever a scheduler adds.
 """
 
 import csv
@@ -21,7 +21,7 @@ ALONE = 2.0
 
 @dataclass(frozen=True)
 class Recorded:
-    """Seconds that the two jobs of a cell took."""
+    """Seconds that the jobs of a cell took; its audit counts with its evaluation."""
 
     cell: str
     training: float
@@ -41,7 +41,7 @@ def recorded(results: Path) -> list[Recorded]:
     """
     benchmarks = results / "benchmarks"
     trainings = _seconds(benchmarks / "train") | _seconds(benchmarks / "adapt")
-    evaluations = _seconds(benchmarks / "evaluate")
+    evaluations, audits = _seconds(benchmarks / "evaluate"), _seconds(benchmarks / "audit")
     if not trainings:
         raise InputError(
             f"{benchmarks}: no times of trainings; run the study first, "
@@ -49,7 +49,8 @@ def recorded(results: Path) -> list[Recorded]:
         )
     # A cell whose evaluation has not run yet still counts with its training.
     return [
-        Recorded(cell, seconds, evaluations.get(cell, 0)) for cell, seconds in trainings.items()
+        Recorded(cell, seconds, evaluations.get(cell, 0) + audits.get(cell, 0))
+        for cell, seconds in trainings.items()
     ]
 
 

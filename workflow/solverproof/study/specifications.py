@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from solverproof.datasets.base import DataSet
-from solverproof.evaluation.specifications import EvaluationSpec, TraceSpec
+from solverproof.evaluation.specifications import AuditSpec, EvaluationSpec, TraceSpec
 from solverproof.family import Family
 from solverproof.ode.solvers import Solver
 from solverproof.reporting.specifications import AccuracySpec, AdaptationSpec, FlowSpec, TablesSpec
@@ -16,6 +16,7 @@ from solverproof.training.specifications import ControlledTraining, SettingTrain
 
 TRAIN, ADAPT = ("training.loop",), ("training.loop", "training.controllers.probing")
 EVALUATE, TRACE = ("evaluation.cross_solver",), ("evaluation.tracing",)
+AUDIT = ("evaluation.audits",)
 
 
 def code_of(spec: Specification, *modules: str) -> str:
@@ -92,6 +93,17 @@ def evaluation_spec(cell: Cell) -> EvaluationSpec:
 def evaluation_code(cell: Cell) -> str:
     """The code behind the evaluation of a cell."""
     return code_of(evaluation_spec(cell), *EVALUATE)
+
+
+def audit_spec(cell: Cell) -> AuditSpec:
+    """What defines the audit of a cell."""
+    evaluated = vars(evaluation_spec(cell))
+    return AuditSpec(**{field.name: evaluated[field.name] for field in fields(AuditSpec)})
+
+
+def audit_code(cell: Cell) -> str:
+    """The code behind the audit of a cell."""
+    return code_of(audit_spec(cell), *AUDIT)
 
 
 def trace_spec(cell: Cell, seed: int) -> TraceSpec:

@@ -20,6 +20,7 @@ FIGURES: Mapping[str, type[Specification]] = {
     "fan": NoSpec,
     "accuracy": AccuracySpec,
     "adaptation": AdaptationSpec,
+    "criteria": NoSpec,
     "memory": NoSpec,
 }
 

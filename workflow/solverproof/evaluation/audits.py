@@ -1,0 +1,206 @@
+"""Audits of the models of a trained cell, each as deployed with its own setting."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from solverproof.auditing.call import Call
+from solverproof.auditing.deployment import deploy
+from solverproof.auditing.flow import Flow
+from solverproof.auditing.intervals import CONFIDENCE
+from solverproof.auditing.judging import Judge, Solved
+from solverproof.auditing.measures import Standard, relative, spread
+from solverproof.auditing.reference import Reference
+from solverproof.auditing.sharpness import convergence, sharpness
+from solverproof.auditing.stability import Stability
+from solverproof.auditing.trained import trained_problem
+from solverproof.auditing.verdict import kind_of
+from solverproof.evaluation.audit_rows import Audit, Measured
+from solverproof.evaluation.specifications import AuditSpec
+from solverproof.models.devices import chosen_device
+from solverproof.models.fields import Parameters
+from solverproof.models.neural_ode import NeuralODE, neural_ode, select_seed
+from solverproof.models.samples import samples
+from solverproof.ode.solvers import Setting
+
+ACCEPTED = 0.01  # share of predictions that may differ, or error of real values: the audit's own
+FOLLOWED = 32  # samples at most that order and growth are measured on: many models are audited
+
+
+def examine(
+    spec: AuditSpec,
+    data: Mapping[str, np.ndarray],
+    parameters: Parameters,
+    run: Mapping[str, Any],
+    flows: Mapping[int, Reference],
+) -> list[Audit]:
+    """Audit every seed of a cell, on the samples of its reference.
+
+    Candidates are not tried, and the call is not checked: evaluation has done both in its way.
+
+    Args:
+        spec: what is audited.
+        data: the task's data set.
+        parameters: stacked parameters of the block.
+        run: what training wrote: `setting`, the last one of training, and `failures`, a mapping of
+            seeds (as text) to `status` and `reason`.
+        flows: the references that evaluation found, by seed.
+
+    Raises:
+        InputError: if the task's device is not available.
+    """
+    device = chosen_device(spec.device)
+    test_set = samples(data, "test", device)
+    parameters = {name: p.to(device) for name, p in parameters.items()}
+    model, setting = neural_ode(spec.model, test_set.shape), Setting.from_json(run["setting"])
+
+    def found(index: int, seed: int) -> Measured:
+        if str(seed) in run["failures"]:
+            return Measured(**run["failures"][str(seed)])
+        flow, own = flows[seed], select_seed(parameters, index)
+        if flow.status != "ok":
+            return _unresolved(flow)
+        first = slice(len(flow.state))
+        inputs, targets = test_set.inputs(first), test_set.targets[first]
+        return _audited(model, own, inputs, targets, setting, flow)
+
+    return [
+        Audit(
+            task=spec.task,
+            train_solver=setting.solver.name,
+            train_steps=setting.steps,
+            train_tolerance=setting.tolerance,
+            controller=spec.controller,
+            adapted=spec.adapted,
+            seed=seed,
+            **vars(found(index, seed)),
+        )
+        for index, seed in enumerate(spec.seeds)
+    ]
+
+
+def _unresolved(flow: Reference) -> Measured:
+    return Measured(
+        verdict="INCONCLUSIVE",
+        kind=kind_of(None, None),
+        samples=len(flow.state),
+        status=flow.status,
+        reason=flow.reason,
+    )
+
+
+def _audited(
+    model: NeuralODE,
+    parameters: Parameters,
+    x: Tensor,
+    targets: Tensor,
+    setting: Setting,
+    reference: Reference,
+) -> Measured:
+    where = torch.device("cpu") if x.device.type == "mps" else x.device  # it has no float64
+    double = trained_problem(
+        model, {name: p.to(where).double() for name, p in parameters.items()}, x.to(where).double()
+    )
+    flow = Flow(double, _on(reference, where))
+    classes = not targets.is_floating_point()
+    call = Call(
+        problem=trained_problem(model, parameters, x),
+        setting=setting,
+        standard=Standard(ACCEPTED, classes),
+        labels=targets.to(where) if classes else None,
+        candidates=(),
+        trained=None,
+        confidence=CONFIDENCE,
+        batch_size=None,
+    )
+    deployed = deploy(call.problem, setting)
+    judge = Judge(call, flow)
+    own = judge.of(
+        setting,
+        replace(deployed, states=deployed.states.to(where), outputs=deployed.outputs.to(where)),
+    )
+    agreement = judge.agreement(own)
+    return Measured(
+        verdict=agreement.verdict,
+        kind=kind_of(agreement, None),
+        accepted=agreement.accepted,
+        samples=len(x),
+        disagreement=agreement.share,
+        disagreement_low=agreement.low,
+        disagreement_high=agreement.high,
+        **_spread("error_relative", relative(own.distance, judge.state)),
+        **_accuracies(judge, own),
+        **_leads(judge, own),
+        **_along_the_flow(call, flow),
+        status=deployed.status,
+        reason=deployed.reason,
+    )
+
+
+def _on(reference: Reference, device: torch.device) -> Reference:
+    """A reference on a device, with its states as a matrix."""
+    tensors = {
+        name: getattr(reference, name).to(device) for name in ("outputs", "distance", "resolved")
+    }
+    return replace(reference, state=reference.state.flatten(1).to(device), **tensors)
+
+
+def _accuracies(judge: Judge, own: Solved) -> dict[str, Any]:
+    found = judge.accuracy(own)
+    if not found:
+        return {}
+    changes = {f"accuracy_{name}": found[name] for name in ("change", "change_low", "change_high")}
+    return {"accuracy": found["deployed"], "accuracy_reference": found["reference"], **changes}
+
+
+def _leads(judge: Judge, own: Solved) -> dict[str, Any]:
+    """How much predictions lose of their lead, and what that makes sure."""
+    found = judge.margins(own)
+    if not found:
+        return {}
+    ratios = {f"control_ratio_{name}": value for name, value in found["control_ratio"].items()}
+    certified = found.get("certified", math.nan)
+    return {**ratios, "uncontrolled": 1 - found["controlled"], "certified": certified}
+
+
+def _along_the_flow(call: Call, flow: Flow) -> dict[str, Any]:
+    """Order, growth and stability, on some samples."""
+    first, whole = slice(FOLLOWED), flow.reference
+    parts = {
+        name: getattr(whole, name)[first] for name in ("state", "outputs", "distance", "resolved")
+    }
+    few = Flow(flow.problem.chosen(first), replace(whole, **parts))
+    sharp = sharpness(call, few)
+    order = convergence(call, few, sharp.lipschitz.max if sharp else 0.0)
+    observed = order.get("observed")
+    return {
+        "order": math.nan if observed is None else observed,
+        "order_note": order.get("note"),
+        **(_sharp(sharp) if sharp else {}),
+    }
+
+
+def _sharp(found: Stability) -> dict[str, Any]:
+    quantiles = {"growth": found.growth, "stretching": found.stretching}
+    mechanism = {"amplified": found.amplified, "damped": found.damped}
+    return {
+        **{
+            f"{measure}_{name}": value
+            for measure, of_samples in quantiles.items()
+            if of_samples
+            for name, value in vars(of_samples).items()
+        },
+        **{name: part.states.share for name, part in mechanism.items() if part},
+        "lipschitz": found.lipschitz.max,
+        "crossing": found.crossing,
+        "folds": found.folds,
+    }
+
+
+def _spread(name: str, values: Tensor) -> dict[str, Any]:
+    return {f"{name}_{at}": value for at, value in spread(values).items()}

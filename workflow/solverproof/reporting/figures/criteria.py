@@ -1,0 +1,114 @@
+"""Figure 6: from how many training steps on models are ODEs, by several criteria."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from solverproof.evaluation.audit_rows import VERDICTS
+from solverproof.reporting.figures.style import PAGE, label_panels, steps_axis, style_of
+from solverproof.reporting.specifications import NoSpec
+
+CRITERIA = {
+    "accuracy": "drop under finer solvers\nat most {:g} %",
+    "disagreement": "unlike the flow's at most\n{:g} % of predictions",
+    "control_ratio": "lead lost (ρ ≥ 1) by at most\n{:g} % of predictions",
+    "crossing": "no trajectories cross\nin a step (Euler)",
+}
+APART = 0.22  # of two solvers in a row of height 1
+BEYOND = 1.6  # factor from the outermost settings to the edge of a panel
+
+
+def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
+    """One panel per task: the critical number of steps by each criterion, for every solver.
+
+    A colour stands for a training solver, bars are intervals at 95 %; an arrow leads beyond the
+    settings that were run, which are ticks below. On the right stands, of the models that meet a
+    criterion, how many the audit fails.
+
+    Args:
+        spec: empty.
+        audits: the study's `audits.csv`.
+        criteria: its `criteria.csv`.
+    """
+    del spec
+    runs, found = (_of_grids(pd.read_csv(path)) for path in (audits, criteria))
+    runs = runs[runs["train_steps"].notna()]
+    found = found[found["train_solver"].isin(runs["train_solver"])]
+    tasks = list(dict.fromkeys(runs["task"]))
+    fig, axes = plt.subplots(
+        1, len(tasks), figsize=(PAGE if len(tasks) > 1 else 0.6 * PAGE, 2.9), squeeze=False
+    )
+    for ax, task in zip(axes[0], tasks, strict=True):
+        _panel(ax, runs[runs["task"] == task], found[found["task"] == task])
+        ax.set_title(task)
+    first, *others = ([tick.get_text() for tick in ax.get_yticklabels()] for ax in axes[0])
+    for ax, labels in zip(axes[0][1:], others, strict=True):
+        if labels == first:
+            ax.set_yticklabels([])
+    if len(tasks) > 1:
+        label_panels(axes[0])
+    solvers = list(dict.fromkeys(found["train_solver"]))
+    fig.legend(handles=[_handle(name) for name in solvers], loc="outside lower center", ncols=9)
+    return fig
+
+
+def _of_grids(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["controller"].isna()]
+
+
+def _panel(ax: Axes, runs: pd.DataFrame, found: pd.DataFrame) -> None:
+    names = [name for name in CRITERIA if name in set(found["criterion"])]
+    solvers = list(dict.fromkeys(found["train_solver"]))
+    steps_axis(ax, "critical number of training steps $N$")
+    ax.set_xlim(runs["train_steps"].min() / BEYOND, runs["train_steps"].max() * BEYOND)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    thresholds = found.groupby("criterion")["threshold"].first()
+    ax.set_yticks(
+        range(len(names)), [CRITERIA[name].format(100 * thresholds[name]) for name in names]
+    )
+    for line in range(1, len(names)):
+        ax.axhline(line - 0.5, color="0.85", linewidth=0.6, zorder=0)
+    for i, solver in enumerate(solvers):
+        aside = APART * (i - (len(solvers) - 1) / 2)
+        settings = sorted(set(runs.loc[runs["train_solver"] == solver, "train_steps"]))
+        for _, row in found[found["train_solver"] == solver].iterrows():
+            place = names.index(row["criterion"]) + aside
+            _critical(ax, row, place, settings, style_of(solver))
+    ax.annotate(
+        "FAIL of those\nthat meet it", (1.04, 1.0), xycoords="axes fraction", va="bottom",
+        fontsize=6, color="0.3",
+    )  # fmt: skip
+
+
+def _critical(
+    ax: Axes, row: pd.Series, place: float, settings: Sequence[float], style: Any
+) -> None:
+    """The estimate and its interval; an arrow at an end that lies beyond the settings."""
+    first, last = ax.get_xlim()
+    low, estimate, high = (row[f"critical_steps{end}"] for end in ("_low", "", "_high"))
+    # Both may lie beyond the same end; the line then leads there from the outermost setting.
+    low, high = min(low, settings[-1]), max(high, settings[0])
+    ends = [low if low > 0 else first, high if math.isfinite(high) else last]
+    ax.plot(ends, [place, place], color=style.color, linewidth=1.2)
+    for end, arrow in zip(ends, "<>", strict=True):
+        if end in (first, last):
+            ax.plot(end, place, arrow, color=style.color, markersize=5, clip_on=False, zorder=4)
+    ax.plot(settings, [place] * len(settings), "|", color=style.color, markersize=3, alpha=0.4)
+    ax.plot(estimate, place, style.marker, color=style.color, markersize=5, zorder=5)
+    met = [int(row[f"met_{verdict.lower()}"]) for verdict in VERDICTS]
+    ax.annotate(
+        f"{row['met_fail']} of {sum(met)}", (1.04, place), va="center", fontsize=6,
+        xycoords=("axes fraction", "data"), color=style.color,
+    )  # fmt: skip
+
+
+def _handle(solver: str) -> Line2D:
+    style = style_of(solver)
+    return Line2D([], [], color=style.color, marker=style.marker, markersize=5, label=style.name)
