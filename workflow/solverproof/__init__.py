@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from solverproof.api import Audit, audit
+    from solverproof.api import Audit, audit, method
     from solverproof.auditing.adapters import flow_matching_field, torchdyn_field
     from solverproof.auditing.intervals import mean_interval, share_interval
     from solverproof.auditing.measures import relative_error
@@ -29,6 +29,7 @@ __all__ = [
     "audit",
     "flow_matching_field",
     "mean_interval",
+    "method",
     "relative_error",
     "share_interval",
     "solve",
@@ -37,7 +38,7 @@ __all__ = [
     "trajectory",
 ]
 _MODULES = {
-    "api": ("Audit", "audit"),
+    "api": ("Audit", "audit", "method"),
     "auditing.adapters": ("flow_matching_field", "torchdyn_field"),
     "auditing.intervals": ("mean_interval", "share_interval"),
     "auditing.measures": ("relative_error",),

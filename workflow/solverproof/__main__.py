@@ -396,7 +396,7 @@ def _add_audit(sub: argparse.ArgumentParser) -> None:
 
 def _trained(words: Sequence[str] | None) -> Any:
     """What `audit` takes for `trained`."""
-    from solverproof.ode.solvers import SOLVERS
+    from solverproof.auditing.call import solver_named
 
     if words is None or words == ["flow"]:
         return words and "flow"
@@ -406,7 +406,7 @@ def _trained(words: Sequence[str] | None) -> Any:
     except ValueError as error:
         told = "write a solver and its steps or tolerance, or flow"
         raise InputError(f"--trained {' '.join(words)}: {told}") from error
-    return {"solver": solver, SOLVERS[solver].measure if solver in SOLVERS else "steps": number}
+    return {"solver": solver, solver_named("trained", solver).measure: number}
 
 
 def _number(text: str) -> float:

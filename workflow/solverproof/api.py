@@ -13,11 +13,12 @@ from torch import Tensor
 
 from solverproof import __version__
 from solverproof.auditing.audit import run_audit
-from solverproof.auditing.call import Call, checked_call
+from solverproof.auditing.call import Call, checked_call, solver_named
 from solverproof.auditing.measures import Compare
 from solverproof.auditing.problem import device_of
 from solverproof.auditing.result import AuditResult, Flow
 from solverproof.ode.solvers import Setting, Solver
+from solverproof.ode.torchdiffeq_methods import name_in_torchdiffeq
 from solverproof.reporting.html.folder import save
 from solverproof.reporting.html.terminal import text
 from solverproof.study.provenance import provenance
@@ -67,7 +68,7 @@ def audit(
         field: the right-hand side f(t, z), or f(z): a function or module. It maps every sample by
             itself.
         z0: initial states, a tensor (samples, ...) or a tuple of such tensors.
-        solver: the deployed solver, by its name in torchdiffeq.
+        solver: the deployed solver, by its name in torchdiffeq or in `ode/shipped.yaml`.
         steps: its number of equal steps; of a fixed-step solver.
         tolerance: its relative and absolute tolerance; of an adaptive solver.
         interval: first and last time; backwards if the last is the smaller one.
@@ -117,6 +118,21 @@ def audit(
         result = run_audit(call, _tell if progress else _nothing)
     made = _provenance(call, field, head, started)
     return Audit(**vars(replace(result, provenance=made)))
+
+
+def method(solver: str | Solver) -> str:
+    """Make a solver that torchdiffeq lacks known to it, for `odeint(..., method=method("tsit5"))`.
+
+    Args:
+        solver: a name that `audit` knows, or a solver with a Butcher tableau.
+
+    Returns:
+        Its name.
+
+    Raises:
+        InputError: if there is no solver of that name.
+    """
+    return name_in_torchdiffeq(solver_named("solver", solver))
 
 
 def _tell(line: str) -> None:

@@ -10,7 +10,8 @@ import torch
 
 from solverproof.auditing.call import Call
 from solverproof.auditing.candidates import DEARER, tried
-from solverproof.auditing.checks import Check, checks
+from solverproof.auditing.checks import Check, checks, repeated
+from solverproof.auditing.choosing import choosing, confirmed
 from solverproof.auditing.deployment import Deployed, deploy, odeint_call
 from solverproof.auditing.flow import flow
 from solverproof.auditing.judging import Judge, Solved
@@ -39,12 +40,13 @@ def run_audit(call: Call, report: Report) -> AuditResult:
     report(f"solving as deployed: {call.setting.words}")
     deployed = deploy(call.problem, call.setting, call.batch_size)
     report("checking the call")
-    looked_at = list(checks(call, deployed))
+    met, double = repeated(call, deployed), call.problem.in_double()
+    looked_at = list(checks(call, deployed, double, met))
     for check in looked_at:
         if check.name == "coupling" and not check.ok:
             return _inconclusive(call, deployed, looked_at, check.sentence)
     report("solving the flow with two unlike solvers until they agree")
-    found = flow(call.problem, deployed.states, call.standard)
+    found = flow(double, deployed.states, call.standard, met.times)
     if found.reference.status != "ok":
         why = f"The flow is not resolved: {found.reference.reason}."
         return _inconclusive(call, deployed, looked_at, why)
@@ -67,11 +69,7 @@ def run_audit(call: Call, report: Report) -> AuditResult:
         verdict=agreement.verdict,
         kind=kind_of(agreement, trained),
         reasons=reasons(call, agreement, trained, measures, looked_at),
-        deployed=call.setting,
-        trained=call.trained,
-        accept=call.standard.accept,
-        confidence=call.confidence,
-        samples=call.problem.samples,
+        **_asked(call),
         disagreement=agreement.share,
         disagreement_interval=(agreement.low, agreement.high),
         measures=measures,
@@ -91,14 +89,13 @@ def _others(call: Call, judge: Judge, own: Solved, report: Report) -> Iterator[S
     if call.candidates is not None:
         yield from (run(setting) for setting in call.candidates if setting != call.setting)
         return
-    safe = judge.agreement(own).verdict == "PASS"
-    most = own.run.nfe if safe else DEARER * own.run.nfe
-    found = tried(
-        run,
-        is_safe=lambda solved: judge.agreement(solved).verdict == "PASS",
-        nfe=lambda solved: solved.run.nfe,
-        most=most,
-    )
+    among = choosing(call.problem.samples, call.standard.share, call.confidence)
+
+    def is_safe(solved: Solved) -> bool:
+        return judge.agreement(solved, among).verdict == "PASS"
+
+    most = own.run.nfe if is_safe(own) else DEARER * own.run.nfe
+    found = tried(run, is_safe=is_safe, nfe=lambda solved: solved.run.nfe, most=most)
     yield from (solved for setting, solved in found if setting != call.setting)
 
 
@@ -113,27 +110,22 @@ def _trained(call: Call, judge: Judge, report: Report) -> Agreement | Flow | Non
 
 
 def _advice(call: Call, judge: Judge, solved: Sequence[Solved]) -> Advice | None:
-    """The cheapest safe setting, chosen on one half of the samples and confirmed on the other.
+    """The cheapest of the settings that are confirmed, see `choosing`.
 
-    Each further one that is held against the second half is one more test, so the confidence that
-    is asked for grows with their number (Bonferroni). If none is confirmed, the deployed setting is
-    the advice where it passes: it was not chosen by the samples.
+    The deployed setting needs no second half: it was not chosen by the samples.
     """
-    first, second = slice(0, None, 2), slice(1, None, 2)
-    confirmed = 0
-    for one in sorted(solved, key=lambda s: (s.run.nfe, s.run.seconds)):
-        if judge.agreement(one, first).verdict != "PASS":
-            continue
-        confirmed += 1
-        confidence = 1 - (1 - call.confidence) / confirmed
-        if judge.agreement(one, second, confidence).verdict == "PASS":
-            return _advised(call, one)
+    safe = confirmed(
+        solved,
+        passes=lambda one, half: judge.agreement(one, half).verdict == "PASS",
+        error=lambda one, half: spread(one.distance[half])["p95"],
+    )
     own = solved[0]
-    return _advised(call, own) if judge.agreement(own).verdict == "PASS" else None
-
-
-def _advised(call: Call, one: Solved) -> Advice:
-    return Advice(one.setting, one.run.nfe, odeint_call(one.setting, call.problem.interval))
+    if judge.agreement(own).verdict == "PASS":
+        safe.append(own)
+    if not safe:
+        return None
+    best = min(safe, key=lambda one: (one.run.nfe, one.run.seconds))
+    return Advice(best.setting, best.run.nfe, odeint_call(best.setting, call.problem))
 
 
 def _table(rows: Sequence[Candidate]) -> pd.DataFrame:
@@ -158,6 +150,17 @@ def _of_reference(judge: Judge) -> dict[str, Any]:
     }
 
 
+def _asked(call: Call) -> dict[str, Any]:
+    """The head of a result."""
+    return {
+        "deployed": call.setting,
+        "trained": call.trained,
+        "accept": call.standard.accept,
+        "confidence": call.confidence,
+        "samples": call.problem.samples,
+    }
+
+
 def _inconclusive(
     call: Call, deployed: Deployed, looked_at: Sequence[Check], why: str
 ) -> AuditResult:
@@ -179,11 +182,7 @@ def _inconclusive(
         verdict="INCONCLUSIVE",
         kind="unresolved",
         reasons=[why, *others],
-        deployed=call.setting,
-        trained=call.trained,
-        accept=call.standard.accept,
-        confidence=call.confidence,
-        samples=call.problem.samples,
+        **_asked(call),
         disagreement=math.nan,
         disagreement_interval=(math.nan, math.nan),
         measures={"checks": [asdict(check) for check in looked_at]},

@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from solverproof.auditing.deployment import times_of, times_type
 from solverproof.auditing.measures import Compare, Standard
 from solverproof.auditing.problem import Problem, device_of, problem
 from solverproof.auditing.result import Flow
 from solverproof.errors import InputError
-from solverproof.ode.solvers import SOLVERS, Setting, Solver
+from solverproof.ode.shipped import shipped
+from solverproof.ode.solvers import Setting, Solver, known_solvers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,7 @@ def checked_call(
     if compare is not None and not callable(compare):
         raise InputError("compare is no function; give one of two outputs, an error per sample")
     model = problem(field, z0, interval, head)
+    _check_times(setting, model)
     classes = head is not None and compare is None and _has_classes(model)
     return Call(
         problem=model,
@@ -88,7 +91,7 @@ def _setting(name: str, given: Any) -> Setting:
     if not isinstance(given, Mapping) or set(given) - {"solver", "steps", "tolerance"}:
         wanted = '{"solver": "dopri5", "tolerance": 1e-3}'
         raise InputError(f"{name} is {given!r}; give a mapping such as {wanted}")
-    solver = _solver(name, given.get("solver"))
+    solver = solver_named(name, given.get("solver"))
     steps, tolerance = given.get("steps"), given.get("tolerance")
     for value in (steps, tolerance):
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
@@ -111,14 +114,32 @@ def _trained(given: Any) -> Setting | Flow | None:
     return _setting("trained", given)
 
 
-def _solver(name: str, given: Any) -> Solver:
+def solver_named(name: str, given: Any) -> Solver:
+    """A solver, by its name in torchdiffeq or among the shipped ones.
+
+    Args:
+        name: of what was given, for the message.
+        given: a name, or a solver.
+
+    Raises:
+        InputError: if there is none of that name.
+    """
     if isinstance(given, Solver):
         return given
-    if given not in SOLVERS:
-        close = difflib.get_close_matches(str(given), SOLVERS, n=1)
-        known = f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(SOLVERS)}"
-        raise InputError(f"{name}: unknown solver {given!r}; {known}")
-    return SOLVERS[given]
+    known = known_solvers(shipped())
+    if not isinstance(given, str) or given not in known:
+        close = difflib.get_close_matches(str(given), known, n=1)
+        meant = f"did you mean '{close[0]}'? " if close else ""
+        raise InputError(f"{name}: unknown solver {given!r}; {meant}known are: {', '.join(known)}")
+    return known[given]
+
+
+def _check_times(setting: Setting, model: Problem) -> None:
+    if times_of(setting, model.interval) is None:
+        raise InputError(
+            f"interval is {model.interval}; {times_type()}, in which odeint gets its times, does "
+            f"not tell those of {setting.words} apart: let the field shift or scale its time"
+        )
 
 
 def _in_range(name: str, value: Any, low: float, high: float) -> None:

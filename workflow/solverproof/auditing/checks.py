@@ -1,7 +1,7 @@
 """The call, not only the field: what a solver really did, and on what its predictions depend."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from solverproof.auditing.call import Call
 from solverproof.auditing.deployment import Deployed, deploy
 from solverproof.auditing.measures import distances, relative, spread
-from solverproof.auditing.problem import Problem, device_of, flat
+from solverproof.auditing.problem import Problem, State, device_of, flat
 from solverproof.errors import InputError
 
 ALONE = 100  # samples at most that are solved one by one, from the first on
 FEW = 16  # samples at most whose velocity is computed alone
-COUPLED = 1e-3  # relative difference of velocities that rounding in float32 does not make
+MET = 5  # evaluations of the deployed solver at which that is done, from the first to the last
+COUPLED, COUPLED_SINGLE = 1e-6, 1e-3  # relative differences that rounding does not make
 UNSTEADY = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.BatchNorm1d)
 
 
@@ -36,33 +37,78 @@ class Check:
     sentence: str
 
 
-def checks(call: Call, deployed: Deployed) -> Iterator[Check]:
-    """All checks of a call, given what its setting made of the samples.
+@dataclass(frozen=True)
+class Met:
+    """Where the deployed solver evaluated the field.
+
+    Attributes:
+        times: all times; empty of a field f(z).
+        states: some of them, with the states (samples of a batch, features) met there.
+    """
+
+    times: list[float]
+    states: list[tuple[Tensor, Tensor]]
+
+
+def repeated(call: Call, deployed: Deployed) -> Met:
+    """Solve a second time as deployed, and watch.
 
     Raises:
-        InputError: if the same solve gives other end states the second time.
+        InputError: if the second solve gives other end states or outputs.
     """
-    yield _repeated(call, deployed)
+    watch = _Watch(call.problem, max(1, (deployed.nfe - 1) // (MET - 1)))
+    again = deploy(replace(call.problem, field=watch), call.setting, call.batch_size)
+    made = {
+        "end states": (again.states, deployed.states),
+        "outputs": (again.outputs, deployed.outputs),
+    }
+    for name, (one, other) in made.items():
+        if not torch.equal(one.nan_to_num(), other.nan_to_num()):
+            raise InputError(
+                f"the same solve gave other {name} the second time; take randomness and counters "
+                "out of the field and the head (dropout: call .eval())"
+            )
+    return watch.met
+
+
+class _Watch:
+    """A field that keeps where it is evaluated."""
+
+    def __init__(self, problem: Problem, every: int) -> None:
+        self.problem, self.every, self.evaluations = problem, every, 0
+        self.first = torch.as_tensor(problem.interval[0], dtype=torch.float64)
+        self.met = Met([], [])
+
+    def __call__(self, *given: Any) -> State:
+        *time, state = given
+        self.met.times.extend(float(t) for t in time)
+        if self.evaluations % self.every == 0 and len(self.met.states) < MET:
+            t = time[0].double() if time else self.first
+            self.met.states.append((t, flat(state).double()))
+        self.evaluations += 1
+        made: State = self.problem.field(*given)
+        return made
+
+
+def checks(call: Call, deployed: Deployed, double: Problem, met: Met) -> Iterator[Check]:
+    """All checks of a call, given what its setting made of the samples.
+
+    Args:
+        call: what is asked.
+        deployed: what the setting made of the samples, twice the same.
+        double: the model in float64.
+        met: where the field was evaluated.
+    """
+    same = "Two solves are identical to the last bit."
+    yield Check("determinism", value=True, ok=True, sentence=same)
     yield _counted(call, deployed)
     yield _mode(call.problem)
-    yield (coupled := _coupled(call.problem))
+    yield (coupled := _coupled(double, met.states, deployed.states))
     if not coupled.ok:
         return  # a sample has no solution of its own
     if call.setting.solver.is_adaptive:
         yield _alone(call, deployed)
-    yield _in_double(call, deployed)
-
-
-def _repeated(call: Call, deployed: Deployed) -> Check:
-    again = deploy(call.problem, call.setting, call.batch_size)
-    if not torch.equal(again.states.nan_to_num(), deployed.states.nan_to_num()):
-        raise InputError(
-            "the same solve gave other end states the second time; take randomness and counters "
-            "out of the field (dropout: call .eval())"
-        )
-    return Check(
-        "determinism", value=True, ok=True, sentence="Two solves are identical to the last bit."
-    )
+    yield _in_double(call, deployed, double)
 
 
 def _counted(call: Call, deployed: Deployed) -> Check:
@@ -89,29 +135,45 @@ def _mode(problem: Problem) -> Check:
     return Check("training mode", [], ok=True, sentence="No layer is in training mode.")
 
 
-def _coupled(problem: Problem) -> Check:
-    """Whether the velocity of a sample depends on the other samples of its batch."""
-    first, last = problem.interval
-    time = torch.as_tensor((first + last) / 2).to(problem.flat_start())
-    together = flat(problem.velocity(time, problem.start))
-    count = min(FEW, problem.samples)
-    try:
-        alone = torch.cat([_velocity(problem.chosen(slice(i, i + 1)), time) for i in range(count)])
-    except InputError:
-        told = "The field cannot be evaluated for one sample alone."
-        return Check("coupling", None, ok=False, sentence=told)
-    largest = relative(distances(alone, together[:count]), together[:count]).max().item()
-    ok = largest <= COUPLED
-    told = "The field maps every sample by itself."
-    if not ok:
-        told = (
-            f"The velocity of a sample changes by up to {largest:.1%} with the rest of its batch."
-        )
-    return Check("coupling", largest, ok, told)
+def _coupled(double: Problem, met: Sequence[tuple[Tensor, Tensor]], ends: Tensor) -> Check:
+    """Whether what is made of a sample depends on the others, along the way and by the head."""
+
+    def velocity(t: Tensor) -> Callable[[Tensor], Tensor]:
+        time = t.to(ends.device)
+        return lambda states: flat(double.velocity(time, double.unflat(states)))
+
+    ways = [("The velocity", velocity(t), states) for t, states in met]
+    ways += [("What the head makes", double.outputs, ends.double())]
+    most = COUPLED if double.exact else COUPLED_SINGLE
+    largest = 0.0
+    for what, function, states in ways:
+        try:
+            changed = _changed(function, states)
+        except InputError:
+            told = f"{what} of one sample alone cannot be computed."
+            return Check("coupling", None, ok=False, sentence=told)
+        if changed > most:
+            told = f"{what} of a sample changes by up to {changed:.1%} with the rest of its batch."
+            return Check("coupling", changed, ok=False, sentence=told)
+        largest = max(largest, changed)
+    return Check("coupling", largest, ok=True, sentence="Every sample is mapped by itself.")
 
 
-def _velocity(problem: Problem, time: Tensor) -> Tensor:
-    return flat(problem.velocity(time, problem.start))
+def _changed(function: Callable[[Tensor], Tensor], states: Tensor) -> float:
+    """The largest relative change of what is made of a sample in another company, or in none."""
+    states = states[states.isfinite().all(1)]
+    count = len(states)
+    every = torch.arange(count, device=states.device)
+    alone = {i * (count - 1) // (FEW - 1) for i in range(FEW)} if count else set()
+    groups = [every[::2], every[1::2], *(every[i : i + 1] for i in sorted(alone))]
+    together = function(states) if count else states
+    changes = [
+        relative(distances(function(states[group]), together[group]), together[group]).max()
+        for group in groups
+        if len(group)
+    ]
+    finite = [change.item() for change in changes]
+    return max(finite, default=0.0)
 
 
 def _alone(call: Call, deployed: Deployed) -> Check:
@@ -127,9 +189,9 @@ def _alone(call: Call, deployed: Deployed) -> Check:
     return Check("alone against batch", share, share <= call.standard.share, told)
 
 
-def _in_double(call: Call, deployed: Deployed) -> Check:
+def _in_double(call: Call, deployed: Deployed, problem: Problem) -> Check:
     """The share of samples whose prediction changes when everything is computed in float64."""
-    double = deploy(call.problem.in_double(), call.setting, call.batch_size)
+    double = deploy(problem, call.setting, call.batch_size)
     share = call.standard.misses(deployed.outputs, double.outputs).double().mean().item()
     off = spread(relative(distances(deployed.states, double.states), double.states))["p95"]
     what = "predictions change" if call.standard.classes else "outputs change by more than accepted"

@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -10,7 +10,8 @@ from torchdiffeq import odeint
 
 from solverproof.auditing.problem import Problem, State, device_of, flat
 from solverproof.ode.integration import SolverError, complaint, counted
-from solverproof.ode.solvers import Setting
+from solverproof.ode.shipped import shipped
+from solverproof.ode.solvers import Setting, Solver, known_solvers
 from solverproof.ode.torchdiffeq_methods import name_in_torchdiffeq
 
 
@@ -24,7 +25,7 @@ class Deployed:
         nfe: evaluations, of batches the most.
         steps: accepted steps, of batches the most; None where the solver gave up.
         seconds: wall time of all solves, without the head.
-        status: `ok`, or why the solver gave up (`SolverError`).
+        status: `ok`, or why the solver gave up (`SolverError`), or `nonfinite` outputs.
         reason: in a few words; None if it did not.
     """
 
@@ -35,6 +36,11 @@ class Deployed:
     seconds: float
     status: str = "ok"
     reason: str | None = None
+
+    @property
+    def predicts(self) -> Tensor:
+        """Whether each sample has an output, shape (samples,)."""
+        return self.outputs.isfinite().reshape(len(self.outputs), -1).all(1)
 
 
 @torch.no_grad()
@@ -61,23 +67,59 @@ def deploy(problem: Problem, setting: Setting, batch_size: int | None = None) ->
         parts.append(end)
         steps, nfe = max(steps, taken), max(nfe, evaluations)
     seconds, states = time.perf_counter() - began, torch.cat(parts)
-    outputs = problem.outputs(states)
+    made = Deployed(states, problem.outputs(states), nfe, steps, seconds)
     if failures:
         first = failures[0]
-        return Deployed(states, outputs, nfe, None, seconds, first.status, first.reason)
-    return Deployed(states, outputs, nfe, steps, seconds)
+        return replace(made, steps=None, status=first.status, reason=first.reason)
+    lost = int((~made.predicts).sum())
+    if lost:
+        reason = f"{lost} outputs not finite"
+        return replace(made, status="nonfinite", reason=reason)
+    return made
 
 
-def odeint_call(setting: Setting, interval: tuple[float, float]) -> str:
-    """The line to paste that solves with a setting: a method of torchdiffeq's, by its name."""
-    first, last = interval
-    method = f'method="{setting.solver.name}"'
+def odeint_call(setting: Setting, problem: Problem) -> str:
+    """The line to paste that solves with a setting, for the user's `field` and `z0`."""
+    first, last = problem.interval
+    field = "lambda t, z: field(z)" if problem.autonomous else "field"
     if setting.steps is None:
-        tolerance = f"{setting.tolerance:g}"
         times = f"torch.tensor([{first!r}, {last!r}])"
-        return f"odeint(field, z0, {times}, rtol={tolerance}, atol={tolerance}, {method})[-1]"
-    times = f"torch.linspace({first!r}, {last!r}, {setting.steps + 1})"
-    return f"odeint(field, z0, {times}, {method})[-1]"
+        how = f"rtol={setting.tolerance!r}, atol={setting.tolerance!r}, "
+    else:
+        times, how = f"torch.linspace({first!r}, {last!r}, {setting.steps + 1})", ""
+    call = f"odeint({field}, z0, {times}, {how}method={_method(setting.solver)})"
+    if isinstance(problem.start, tuple):
+        return f"tuple(part[-1] for part in {call})"
+    return f"{call}[-1]"
+
+
+def _method(solver: Solver) -> str:
+    """The method as `odeint` takes it: a name, or what gives torchdiffeq one that it lacks."""
+    if solver.tableau is None:
+        return f'"{solver.name}"'
+    known = known_solvers(shipped()).get(solver.name) == solver
+    return f'solverproof.method("{solver.name}")' if known else "solverproof.method(solver)"
+
+
+def times_of(setting: Setting, interval: tuple[float, float]) -> Tensor | None:
+    """The times that the line to paste gives `odeint`; None if some of them are the same.
+
+    They are in torch's default type, as the line has them.
+    """
+    first, last = interval
+    if max(abs(first), abs(last)) > torch.finfo(torch.get_default_dtype()).max:
+        return None
+    if setting.steps is None:
+        times = torch.tensor([first, last])
+    else:
+        times = torch.linspace(first, last, setting.steps + 1)
+    spans = times.diff() * (1 if last > first else -1)
+    return times if (spans > 0).all() else None
+
+
+def times_type() -> str:
+    """The type of the times, in words."""
+    return str(torch.get_default_dtype()).removeprefix("torch.")
 
 
 def _solve(problem: Problem, setting: Setting) -> tuple[Tensor, int, int]:
@@ -98,7 +140,11 @@ def _solve(problem: Problem, setting: Setting) -> tuple[Tensor, int, int]:
         return tuple(-v for v in velocity) if isinstance(velocity, tuple) else -velocity
 
     counter = counted(field, setting)
-    times, how = _times(problem, setting, sign)
+    times = times_of(setting, problem.interval)
+    if times is None:
+        raise SolverError("underflow", f"{times_type()} does not tell the times of steps apart", 0)
+    times = sign * times.to(device_of(problem.start))
+    how = {} if setting.steps is not None else dict.fromkeys(("rtol", "atol"), setting.value)
     try:
         states = odeint(
             counter, problem.start, times, method=name_in_torchdiffeq(setting.solver), **how
@@ -108,13 +154,3 @@ def _solve(problem: Problem, setting: Setting) -> tuple[Tensor, int, int]:
         raise SolverError(status, reason, counter.evaluations) from error
     end = tuple(part[-1] for part in states) if isinstance(states, tuple) else states[-1]
     return flat(end), counter.steps - counter.rejected, counter.evaluations
-
-
-def _times(problem: Problem, setting: Setting, sign: float) -> tuple[Tensor, dict[str, float]]:
-    first, last = (sign * end for end in problem.interval)
-    place = device_of(problem.start)
-    # In torch's default type, as the line to paste has them.
-    if setting.steps is None:
-        tolerance = setting.value
-        return torch.tensor([first, last], device=place), {"rtol": tolerance, "atol": tolerance}
-    return torch.linspace(first, last, setting.steps + 1, device=place), {}

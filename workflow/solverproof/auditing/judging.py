@@ -57,22 +57,32 @@ class Judge:
             self.call.standard.misses(run.outputs, self.flow.reference.outputs),
         )
 
-    def agreement(
-        self, solved: Solved, chosen: Any = slice(None), confidence: float = 0
-    ) -> Agreement:
+    def agreement(self, solved: Solved, chosen: Any = slice(None)) -> Agreement:
         """How many samples miss, with an interval that allows for samples without a reference.
+
+        A sample whose flow ends at a tie may agree with it; whether it misses is not known.
 
         Args:
             solved: the setting.
             chosen: the samples that count.
-            confidence: of the interval; that of the call by default.
         """
-        misses, known = solved.misses[chosen], self.flow.reference.resolved[chosen]
-        confidence = confidence or self.call.confidence
+        misses, flow = solved.misses[chosen], self.flow.reference
+        known = flow.resolved[chosen]
+        if flow.sure is not None:
+            known = known & (flow.sure[chosen] | ~misses)
+        confidence = self.call.confidence
         low, _ = share_interval(int((misses & known).sum()), len(misses), confidence)
         _, high = share_interval(int((misses | ~known).sum()), len(misses), confidence)
-        share = misses.double().mean().item()
-        return Agreement(solved.setting.words, share, low, high, self.call.standard.share)
+        return Agreement(
+            name=solved.setting.words,
+            share=misses.double().mean().item(),
+            low=low,
+            high=high,
+            accepted=self.call.standard.share,
+            unknown=1 - known.double().mean().item(),
+            silent=1 - solved.run.predicts[chosen].double().mean().item(),
+            why=solved.run.reason,
+        )
 
     def row(self, solved: Solved) -> Candidate:
         """The row of a setting; `pareto` is set where all are known."""

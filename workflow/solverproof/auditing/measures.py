@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from solverproof.auditing.reference import norms_of
 from solverproof.models.losses import predicted
 
 Compare = Callable[[Tensor, Tensor], Tensor]
@@ -72,13 +73,12 @@ def relative_error(outputs: Tensor, reference: Tensor) -> Tensor:
 def distances(one: Tensor, other: Tensor) -> Tensor:
     """Euclidean distance of each sample's values, in float64, shape (samples,)."""
     apart = (one.double() - other.double()).reshape(len(one), -1)
-    norms: Tensor = torch.linalg.vector_norm(apart, dim=1)
-    return norms.nan_to_num(nan=math.inf, posinf=math.inf)
+    return norms_of(apart).nan_to_num(nan=math.inf, posinf=math.inf)
 
 
 def relative(distance: Tensor, reference: Tensor) -> Tensor:
     """Distances relative to the norms of the reference's values; absolute where those vanish."""
-    norms: Tensor = torch.linalg.vector_norm(reference.double().reshape(len(reference), -1), dim=1)
+    norms = norms_of(reference.double().reshape(len(reference), -1))
     return distance / norms.where(norms > 0, 1.0)
 
 

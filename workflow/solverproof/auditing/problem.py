@@ -150,6 +150,8 @@ def _states(z0: Any) -> State:
     for part in parts:
         if not part.is_floating_point():
             raise InputError(f"z0 has dtype {part.dtype}; states are real numbers: z0.float()")
+        if part.dtype not in {torch.float32, torch.float64}:
+            raise InputError(f"z0 has dtype {part.dtype}; give float32 or float64: z0.float()")
         if part.dim() < 1 or part.numel() == 0:
             raise InputError(f"z0 has shape {tuple(part.shape)}; give one with samples in front")
         if not part.isfinite().all():
@@ -198,19 +200,28 @@ def _takes_no_time(field: Any) -> bool:
 
 
 def _check_field(made: Problem) -> None:
-    """The form of the velocity, and that it is the same twice."""
+    """The form of the velocity, that it is the same twice, and that it stays what it was."""
     now = torch.as_tensor(made.interval[0], dtype=_parts(made.start)[0].dtype)
     now = now.to(device_of(made.start))
-    one, other = made.velocity(now, made.start), made.velocity(now, made.start)
+    start = _mapped(made.start, lambda part: part.clone())
+    one = made.velocity(now, start)
     if _form(one) != _form(made.start):
         raise InputError(
             f"field maps states {_form(made.start)} to {_form(one)}; it must keep their form"
         )
-    if not torch.equal(flat(one).nan_to_num(), flat(other).nan_to_num()):
+    if not torch.equal(flat(start), flat(made.start)):
+        raise InputError("field changes the states it is given; compute with a clone of them")
+    kept = flat(one).clone()
+    other = made.velocity(now, start)
+    if not torch.equal(flat(other).nan_to_num(), kept.nan_to_num()):
         raise InputError(
             "two evaluations of the field at one state differ; take randomness out of it "
             "(dropout: call .eval())"
         )
+    # Solvers keep several results at a time.
+    made.velocity(now, _mapped(made.start, lambda part: part / 2))
+    if not torch.equal(flat(one).nan_to_num(), kept.nan_to_num()):
+        raise InputError("field writes into its earlier result; return a new tensor every time")
 
 
 def _form(value: Any) -> str:

@@ -24,6 +24,7 @@ def reasons(
     """All reasons of an audit whose flow is resolved."""
     return [
         _agreement("As deployed", own, call),
+        *_silence("As deployed", own),
         *_training(trained, call),
         *_accuracy(measures.get("labels") or {}),
         *(check.sentence for check in looked_at if not check.ok),
@@ -52,6 +53,7 @@ def _training(trained: Agreement | Flow | None, call: Call) -> Iterator[str]:
         yield "The field itself was trained, without a solver: what was learned is the flow."
     elif trained:
         yield _agreement("As trained", trained, call)
+        yield from _silence("As trained", trained)
 
 
 def _agreement(how: str, found: Agreement, call: Call) -> str:
@@ -61,11 +63,22 @@ def _agreement(how: str, found: Agreement, call: Call) -> str:
     few = ""
     if found.verdict == "INCONCLUSIVE":
         few = ", which is undecided: give more samples"
+        if found.unknown > found.accepted:
+            few = f"; of {percent(found.unknown)} % the flow ends too near a tie to tell"
     share = f"{percent(found.share)} % of {call.problem.samples:,}"
     return (
         f"{how}, with {found.name}, {share} {what} ({ends}); "
         f"accepted are {100 * found.accepted:g} %{few}."
     )
+
+
+def _silence(how: str, found: Agreement) -> Iterator[str]:
+    if found.silent:
+        yield (
+            f"{how}, {percent(found.silent)} % of the samples get no finite output "
+            f"({found.why}), which counts as unlike the flow's; what the model learned is not to "
+            "be told from them."
+        )
 
 
 def _accuracy(found: Mapping[str, float]) -> Iterator[str]:

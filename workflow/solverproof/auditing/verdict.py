@@ -13,6 +13,10 @@ class Agreement:
         name: of the setting, in words.
         share, low, high: of samples that miss, with its interval.
         accepted: the share that may.
+        unknown: share of samples of which it is not known whether they miss.
+        silent: share of samples without an output, which miss: the solver gave up, or what it made
+            is not finite.
+        why: what happened there, in a few words; None if nothing did.
     """
 
     name: str
@@ -20,6 +24,9 @@ class Agreement:
     low: float
     high: float
     accepted: float
+    unknown: float = 0.0
+    silent: float = 0.0
+    why: str | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -33,6 +40,8 @@ class Agreement:
 def kind_of(deployed: Agreement | None, trained: Agreement | Flow | None) -> Kind:
     """What a model is, by the setting it was trained with, where that is known, else as deployed.
 
+    A run that gave up predicts nothing, so it fails; but it does not tell what was learned.
+
     Args:
         deployed: agreement of the deployed setting; None if the flow is not resolved.
         trained: agreement of the training setting, where it is another one; "flow" if the field
@@ -42,10 +51,12 @@ def kind_of(deployed: Agreement | None, trained: Agreement | Flow | None) -> Kin
         return "unresolved"
     if trained == "flow":
         return "ode"
-    verdict = (trained or deployed).verdict
+    judged = trained or deployed
+    if judged.silent > judged.accepted:
+        return "unresolved"
     kinds: dict[Verdict, Kind] = {
         "PASS": "ode",
         "FAIL": "solver-bound",
         "INCONCLUSIVE": "unresolved",
     }
-    return kinds[verdict]
+    return kinds[judged.verdict]

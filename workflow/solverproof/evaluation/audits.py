@@ -106,7 +106,7 @@ def _audited(
     double = trained_problem(
         model, {name: p.to(where).double() for name, p in parameters.items()}, x.to(where).double()
     )
-    flow = Flow(double, _on(reference, where))
+    flow = Flow(double, _on(reference, where), timed=not model.field.autonomous)
     classes = not targets.is_floating_point()
     call = Call(
         problem=trained_problem(model, parameters, x),
@@ -174,7 +174,7 @@ def _along_the_flow(call: Call, flow: Flow) -> dict[str, Any]:
     parts = {
         name: getattr(whole, name)[first] for name in ("state", "outputs", "distance", "resolved")
     }
-    few = Flow(flow.problem.chosen(first), replace(whole, **parts))
+    few = replace(flow, problem=flow.problem.chosen(first), reference=replace(whole, **parts))
     sharp = sharpness(call, few)
     order = convergence(call, few, sharp.lipschitz.max if sharp else 0.0)
     observed = order.get("observed")
