@@ -121,6 +121,7 @@ def test_a_model_that_failed_in_training_has_its_status_and_no_verdict():
     first, second = audits([ruined, linear(-1.0)], euler(8), failures=failures)
     assert (first.status, first.reason) == ("diverged", "loss not finite at iteration 9")
     assert (first.verdict, first.kind, second.verdict) == (None, None, "PASS")
+    assert first.accepted == second.accepted == 0.01
     assert math.isnan(first.disagreement)
 
 
@@ -132,6 +133,7 @@ def test_a_flow_that_is_not_resolved_leaves_the_verdict_open():
     lost = replace(flow, status="unresolved", reason="Dopri 5 gave up")
     (found,) = examine(AuditSpec.from_json(CELL), data, parameters, run, {3: lost})
     assert (found.verdict, found.kind) == ("INCONCLUSIVE", "unresolved")
+    assert (found.accepted, found.samples) == (0.01, SAMPLES)
     assert (found.status, found.reason) == ("unresolved", "Dopri 5 gave up")
     assert math.isnan(found.disagreement)
 

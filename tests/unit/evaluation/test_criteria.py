@@ -128,7 +128,7 @@ def test_runs_that_failed_or_are_untrained_or_unresolved_are_counted_and_nothing
 
 
 def test_a_group_in_which_all_failed_has_its_rows():
-    rows = [row(n, verdict=None, drop=math.nan, accepted=None, status="diverged") for n in (2, 4)]
+    rows = [row(n, verdict=None, drop=math.nan, status="diverged") for n in (2, 4)]
     found = by_criterion(rows)
     assert len(found) == 4
     for one in found.values():

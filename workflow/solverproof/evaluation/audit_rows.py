@@ -53,8 +53,8 @@ class Measured:
 class Audit(Measured, Run):
     """A row of `audits.csv`: the columns of `Run`, then those of the audit.
 
-    What was not measured is empty: all of a model that failed in training, and of one whose flow is
-    not resolved all but the verdict.
+    What was not measured is empty: nearly all of a model that failed in training, or whose flow is
+    not resolved.
 
     Attributes:
         verdict: `PASS`, `FAIL` or `INCONCLUSIVE`, of the training setting.

@@ -59,15 +59,17 @@ def examine(
     parameters = {name: p.to(device) for name, p in parameters.items()}
     model, setting = neural_ode(spec.model, test_set.shape), Setting.from_json(run["setting"])
 
+    standard = Standard(ACCEPTED, classes=not test_set.targets.is_floating_point())
+
     def found(index: int, seed: int) -> Measured:
         if str(seed) in run["failures"]:
-            return Measured(**run["failures"][str(seed)])
+            return Measured(accepted=standard.share, **run["failures"][str(seed)])
         flow, own = flows[seed], select_seed(parameters, index)
         if flow.status != "ok":
-            return _unresolved(flow)
+            return _unresolved(flow, standard)
         first = slice(len(flow.state))
         inputs, targets = test_set.inputs(first), test_set.targets[first]
-        return _audited(model, own, inputs, targets, setting, flow)
+        return _audited(model, own, inputs, targets, setting, standard, flow)
 
     return [
         Audit(
@@ -84,10 +86,11 @@ def examine(
     ]
 
 
-def _unresolved(flow: Reference) -> Measured:
+def _unresolved(flow: Reference, standard: Standard) -> Measured:
     return Measured(
         verdict="INCONCLUSIVE",
         kind=kind_of(None, None),
+        accepted=standard.share,
         samples=len(flow.state),
         status=flow.status,
         reason=flow.reason,
@@ -100,6 +103,7 @@ def _audited(
     x: Tensor,
     targets: Tensor,
     setting: Setting,
+    standard: Standard,
     reference: Reference,
 ) -> Measured:
     where = torch.device("cpu") if x.device.type == "mps" else x.device  # it has no float64
@@ -107,12 +111,11 @@ def _audited(
         model, {name: p.to(where).double() for name, p in parameters.items()}, x.to(where).double()
     )
     flow = Flow(double, _on(reference, where), timed=not model.field.autonomous)
-    classes = not targets.is_floating_point()
     call = Call(
         problem=trained_problem(model, parameters, x),
         setting=setting,
-        standard=Standard(ACCEPTED, classes),
-        labels=targets.to(where) if classes else None,
+        standard=standard,
+        labels=targets.to(where) if standard.classes else None,
         candidates=(),
         trained=None,
         confidence=CONFIDENCE,

@@ -107,7 +107,7 @@ def _rows(
     group: pd.DataFrame, thresholds: Mapping[str, float], solvers: Mapping[str, Solver]
 ) -> Iterator[Criterion]:
     solver, score = solvers[group["train_solver"].iloc[0]], score_of(group)
-    accepted = float(group["accepted"].max())  # the same in all rows that have one
+    accepted = float(group["accepted"].max())  # the same in all rows of a task
     yield _criterion(group, "accuracy", group["drop"], thresholds[score], solver)
     yield _criterion(group, "disagreement", group["disagreement"], accepted, solver)
     if score == "accuracy":
