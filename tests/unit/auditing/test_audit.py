@@ -210,7 +210,7 @@ def test_steps_are_refined_for_the_order_no_further_than_errors_can_be_told():
         tried[solver] = result.measures["order"]["all_step_sizes"]
     assert tried["euler"] == [1 / 2**k for k in range(11)]
     assert tried["rk4"] == tried["euler"][: len(tried["rk4"])]
-    assert len(tried["rk4"]) < 8
+    assert len(tried["rk4"]) < len(tried["euler"])
 
 
 def test_labels_tell_what_the_deployed_setting_costs_or_gains():
