@@ -125,6 +125,17 @@ def test_a_model_that_failed_in_training_has_its_status_and_no_verdict():
     assert math.isnan(first.disagreement)
 
 
+def test_a_prediction_at_a_tie_of_the_flow_is_no_miss_that_is_known():
+    data, parameters = data_of(), stack([linear(-3.0)])
+    run = {"setting": euler(1).to_json(), "failures": {}}
+    spec = EvaluationSpec.from_json({**CELL, "solvers": ["euler"], "ratios": [1]})
+    (flow,) = cross_solver.evaluate(spec, data, parameters, run).flows.values()
+    tied = replace(flow, sure=torch.arange(SAMPLES) >= SAMPLES // 2)
+    (found,) = examine(AuditSpec.from_json(CELL), data, parameters, run, {3: tied})
+    assert (found.disagreement, found.disagreement_high) == (1, 1)
+    assert found.disagreement_low < 0.5
+
+
 def test_a_flow_that_is_not_resolved_leaves_the_verdict_open():
     data, parameters = data_of(), stack([linear(-1.0)])
     run = {"setting": euler(8).to_json(), "failures": {}}

@@ -13,8 +13,9 @@ FLOW = Reference(
     distance=torch.tensor([1e-12, torch.inf], dtype=torch.float64),
     resolved=torch.tensor([True, False]),
     nfe=1234,
+    sure=torch.tensor([False, True]),
 )
-LOST = replace(FLOW, status="unresolved", reason="Dopri 5 at 1.2·10⁻⁶ gave up")
+LOST = replace(FLOW, sure=None, status="unresolved", reason="Dopri 5 at 1.2·10⁻⁶ gave up")
 
 
 @pytest.mark.parametrize("flows", [{0: FLOW, 7: LOST, 11: FLOW}, {3: LOST}, {}])

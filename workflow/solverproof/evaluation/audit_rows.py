@@ -79,6 +79,6 @@ class Audit(Measured, Run):
             reverse.
         crossing: with fewer steps of Euler's method neighbouring trajectories meet; 0 if none do.
         folds: whether a step of Euler's method is proved not to be one to one.
-        status: `ok`; why training failed; `unresolved`; or why the solver gave up.
+        status: `ok`; why training failed; `unresolved`; why the solver gave up; or `nonfinite`.
         reason: in a few more words; None where the status is `ok`.
     """

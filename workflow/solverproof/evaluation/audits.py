@@ -1,7 +1,7 @@
 """Audits of the models of a trained cell, each as deployed with its own setting."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -110,7 +110,7 @@ def _audited(
     double = trained_problem(
         model, {name: p.to(where).double() for name, p in parameters.items()}, x.to(where).double()
     )
-    flow = Flow(double, _on(reference, where), timed=not model.field.autonomous)
+    flow = Flow(double, _prepared(reference, where), timed=not model.field.autonomous)
     call = Call(
         problem=trained_problem(model, parameters, x),
         setting=setting,
@@ -145,12 +145,18 @@ def _audited(
     )
 
 
-def _on(reference: Reference, device: torch.device) -> Reference:
+def _prepared(reference: Reference, device: torch.device) -> Reference:
     """A reference on a device, with its states as a matrix."""
-    tensors = {
-        name: getattr(reference, name).to(device) for name in ("outputs", "distance", "resolved")
+    found = _changed(reference, lambda tensor: tensor.to(device))
+    return replace(found, state=found.state.flatten(1))
+
+
+def _changed(reference: Reference, change: Callable[[Tensor], Tensor]) -> Reference:
+    """A reference all of whose tensors are changed alike."""
+    changed: dict[str, Any] = {
+        name: change(value) for name, value in vars(reference).items() if isinstance(value, Tensor)
     }
-    return replace(reference, state=reference.state.flatten(1).to(device), **tensors)
+    return replace(reference, **changed)
 
 
 def _accuracies(judge: Judge, own: Solved) -> dict[str, Any]:
@@ -173,11 +179,12 @@ def _leads(judge: Judge, own: Solved) -> dict[str, Any]:
 
 def _along_the_flow(call: Call, flow: Flow) -> dict[str, Any]:
     """Order, growth and stability, on some samples."""
-    first, whole = slice(FOLLOWED), flow.reference
-    parts = {
-        name: getattr(whole, name)[first] for name in ("state", "outputs", "distance", "resolved")
-    }
-    few = replace(flow, problem=flow.problem.chosen(first), reference=replace(whole, **parts))
+    first = slice(FOLLOWED)
+    few = replace(
+        flow,
+        problem=flow.problem.chosen(first),
+        reference=_changed(flow.reference, lambda tensor: tensor[first]),
+    )
     sharp = sharpness(call, few)
     order = convergence(call, few, sharp.lipschitz.max if sharp else 0.0)
     observed = order.get("observed")

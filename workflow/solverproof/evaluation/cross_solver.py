@@ -126,6 +126,7 @@ def _reference(
         outputs=flow.outputs.cpu(),
         distance=flow.distance.cpu(),
         resolved=flow.resolved.cpu(),
+        sure=None if flow.sure is None else flow.sure.cpu(),
     )
 
 

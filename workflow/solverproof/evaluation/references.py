@@ -7,7 +7,7 @@ import torch
 
 from solverproof.auditing.reference import Reference
 
-TENSORS = ("state", "outputs", "distance", "resolved")
+TENSORS = ("state", "outputs", "distance", "resolved", "sure")
 
 
 def to_arrays(flows: Mapping[int, Reference]) -> dict[str, np.ndarray]:
@@ -28,14 +28,16 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> dict[int, Reference]:
 
 
 def _arrays(flow: Reference) -> list[tuple[str, np.ndarray]]:
-    tensors = [(name, getattr(flow, name).cpu().numpy()) for name in TENSORS]
+    given = ((name, getattr(flow, name)) for name in TENSORS)
+    tensors = [(name, tensor.cpu().numpy()) for name, tensor in given if tensor is not None]
     # Arrays hold no text but as bytes.
     told = np.frombuffer((flow.reason or "").encode(), np.uint8)
     return [*tensors, ("nfe", np.array([flow.nfe])), ("reason", told)]
 
 
 def _reference(arrays: Mapping[str, np.ndarray], prefix: str) -> Reference:
-    tensors = {name: torch.from_numpy(arrays[prefix + name]) for name in TENSORS}
+    found = ((name, arrays.get(prefix + name)) for name in TENSORS)
+    tensors = {name: torch.from_numpy(array) for name, array in found if array is not None}
     reason = arrays[f"{prefix}reason"].tobytes().decode() or None
     status = "unresolved" if reason else "ok"
     return Reference(**tensors, nfe=int(arrays[f"{prefix}nfe"][0]), status=status, reason=reason)
