@@ -332,10 +332,10 @@ def test_the_default_candidates_stop_where_a_solver_is_safe_and_the_cheapest_is_
     # one of the safe ones, and confirmed by the half of the samples that did not choose it
     assert result.advice.nfe in set(table.loc[table["safe"], "nfe"])
     assert result.advice.nfe < table.loc[table["deployed"], "nfe"].item()
-    assert "odeint(field, z0, torch." in result.advice.call
+    assert "odeint(lambda t, z: field(z), z0, torch." in result.advice.call
     states = eval(  # noqa: S307  the line is what a user would paste
         result.advice.call, {"torch": torch, "odeint": __import__("torchdiffeq").odeint,
-                             "field": lambda _, z: turning(3.0)(z), "z0": plane(1000)},
+                             "field": turning(3.0), "z0": plane(1000)},
     )  # fmt: skip
     again = audit(turning(3.0), plane(1000), head=sides(), solver=result.advice.solver,
                   steps=result.advice.steps, tolerance=result.advice.tolerance,
