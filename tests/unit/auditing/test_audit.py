@@ -335,7 +335,7 @@ def test_the_default_candidates_stop_where_a_solver_is_safe_and_the_cheapest_is_
     assert "odeint(lambda t, z: field(z), z0, torch." in result.advice.call
     states = eval(  # noqa: S307  the line is what a user would paste
         result.advice.call, {"torch": torch, "odeint": __import__("torchdiffeq").odeint,
-                             "field": lambda _, z: turning(3.0)(z), "z0": plane(1000)},
+                             "field": turning(3.0), "z0": plane(1000)},
     )  # fmt: skip
     again = audit(turning(3.0), plane(1000), head=sides(), solver=result.advice.solver,
                   steps=result.advice.steps, tolerance=result.advice.tolerance,

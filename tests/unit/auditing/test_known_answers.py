@@ -55,6 +55,16 @@ def test_a_part_of_the_state_may_be_very_much_smaller_than_another():
     assert judged(field, z0, head, steps=250).verdict == "PASS"
 
 
+def test_a_part_of_the_state_may_be_a_label_of_which_a_field_takes_the_whole_number():
+    def field(t, state):
+        z, label = state
+        return t * z * (1 + label.long()), torch.zeros_like(label)
+
+    labels = (torch.arange(ENOUGH) % 7).double().unsqueeze(1)
+    result = audit(field, (few(), labels), accept=1e-3, **FINE, **QUICK)
+    assert result.verdict == "PASS"
+
+
 def test_a_decay_that_turns_is_followed_relative_to_its_size():
     field = linear([[-20.0, -20.0], [20.0, -20.0]])
     assert judged(field, steps=200).verdict == "PASS"

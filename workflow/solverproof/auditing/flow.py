@@ -208,10 +208,15 @@ def _units(start: Tensor, end: Tensor) -> Tensor:
 
 
 def _smaller(first: Tensor, last: Tensor) -> Tensor:
-    """The smaller of two sizes, of those that are not zero; 1 where both are."""
+    """About the smaller of two sizes, of those that are not zero; 1 where both are.
+
+    It is a power of two, so that nothing is rounded where it is taken out: a feature may be a
+    label, which the field makes a whole number of.
+    """
     one, other = (sizes.where(sizes > 0, math.inf) for sizes in (first, last))
     least = torch.minimum(one, other).maximum(LEAST * first)
-    return least.where(least.isfinite(), 1.0)
+    known = least.where(least.isfinite(), 1.0)
+    return known / torch.frexp(known).mantissa
 
 
 def _grid(problem: Problem, looked_at: Sequence[float]) -> Tensor:
