@@ -279,6 +279,11 @@ ADVICE = passed().advice
             "Solver-bound: with rk4 with 8 steps it learned its solver's steps",
             "Deploy it with rk4 with 8 steps, as it was trained",
         ),
+        (
+            replace(failed(), kind="unresolved"),
+            "Unresolved: euler with 8 steps gives too few outputs to tell what it learned.",
+            "Do not deploy it with euler with 8 steps: take a finer setting.",
+        ),
         (unresolved(), "could not be computed closely enough", "stay with dopri5 at tolerance 0.1"),
         (undecided(), "1,000 samples do not tell", "Until then stay with euler with 32 steps"),
         (undecided(advice=ADVICE), "do not tell", "midpoint with 8 steps is confirmed as safe"),

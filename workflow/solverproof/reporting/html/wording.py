@@ -96,6 +96,8 @@ def _solver_bound(result: AuditResult) -> str:
 def _unresolved(result: AuditResult) -> str:
     if math.isnan(result.disagreement):
         return "its flow could not be computed closely enough to judge by."
+    if result.verdict == "FAIL" and not _trained_otherwise(result):
+        return f"{_trained(result)} gives too few outputs to tell what it learned."
     samples = f"{result.samples:,} samples do not tell"
     return f"{samples} whether {_trained(result)}, as it was trained, agrees with its flow."
 
