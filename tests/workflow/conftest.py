@@ -38,7 +38,7 @@ controllers:
 test: {ratios: [1, 0.5], tolerance_ratios: [1]}
 tasks:
   sphere2: {data: {train: 200, test: 100}}
-  digits: {data: {test: 40}}
+  digits: {data: {test: 10}}
 protocols:
   paper_spheres: {iterations: 500}
   digits: {iterations: 5}

@@ -32,8 +32,6 @@ class Measured:
     control_ratio_max: float = math.nan
     uncontrolled: float = math.nan
     certified: float = math.nan
-    order: float = math.nan
-    order_note: str | None = None
     growth_median: float = math.nan
     growth_p95: float = math.nan
     growth_max: float = math.nan
@@ -70,8 +68,6 @@ class Audit(Measured, Run):
         control_ratio_median, ...: the share of its lead that a prediction loses, over samples.
         uncontrolled: share of samples that lose all of it or more; the others surely agree.
         certified: share of samples whose prediction provably is the flow's (linear head).
-        order: the observed order; NaN where there is none.
-        order_note: why there is none.
         growth_median, ...: the integral of the logarithmic norm along trajectories.
         stretching_median, ...: the exponent by which the worst small error at the start grows.
         lipschitz: the largest norm of the Jacobian that was met, a lower bound.

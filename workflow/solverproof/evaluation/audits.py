@@ -16,7 +16,7 @@ from solverproof.auditing.intervals import CONFIDENCE
 from solverproof.auditing.judging import Judge, Solved
 from solverproof.auditing.measures import Standard, relative, spread
 from solverproof.auditing.reference import Reference
-from solverproof.auditing.sharpness import convergence, sharpness
+from solverproof.auditing.sharpness import sharpness
 from solverproof.auditing.stability import Stability
 from solverproof.auditing.trained import trained_problem
 from solverproof.auditing.verdict import kind_of
@@ -29,7 +29,7 @@ from solverproof.models.samples import samples
 from solverproof.ode.solvers import Setting
 
 ACCEPTED = 0.01  # share of predictions that may differ, or error of real values: the audit's own
-FOLLOWED = 32  # samples at most that order and growth are measured on: many models are audited
+FOLLOWED = 16  # samples at most that growth is measured on: many models are audited
 
 
 def examine(
@@ -178,7 +178,7 @@ def _leads(judge: Judge, own: Solved) -> dict[str, Any]:
 
 
 def _along_the_flow(call: Call, flow: Flow) -> dict[str, Any]:
-    """Order, growth and stability, on some samples."""
+    """Growth and stability, on some samples; the order, dear at kinks, is left to single audits."""
     first = slice(FOLLOWED)
     few = replace(
         flow,
@@ -186,13 +186,7 @@ def _along_the_flow(call: Call, flow: Flow) -> dict[str, Any]:
         reference=_changed(flow.reference, lambda tensor: tensor[first]),
     )
     sharp = sharpness(call, few)
-    order = convergence(call, few, sharp.lipschitz.max if sharp else 0.0)
-    observed = order.get("observed")
-    return {
-        "order": math.nan if observed is None else observed,
-        "order_note": order.get("note"),
-        **(_sharp(sharp) if sharp else {}),
-    }
+    return _sharp(sharp) if sharp else {}
 
 
 def _sharp(found: Stability) -> dict[str, Any]:
