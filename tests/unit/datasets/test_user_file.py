@@ -474,7 +474,8 @@ def test_a_small_neural_ode_learns_the_iris_flowers_from_a_file(iris, study, tmp
     trained = {"data": "iris.safetensors", "weights": "weights.safetensors", "run": "run.json"}
     run("prepare", data_spec(whole.tasks["iris"]), out="iris.safetensors")
     run("train", training_spec(cell), history="history.csv", checkpoint="checkpoint", **trained)
-    run("evaluate", evaluation_spec(cell), out="rows.csv", **trained)
+    flows = {"references": "flows.safetensors"}
+    run("evaluate", evaluation_spec(cell), out="rows.csv", **flows, **trained)
     assert read_arrays(tmp_path / "iris.safetensors")["test_x"].shape == (30, 1, 4)
     rows = pd.read_csv(tmp_path / "rows.csv")
     own = rows[(rows["test_solver"] == "euler") & (rows["test_steps"] == 4)]

@@ -49,7 +49,8 @@ def _from_npz(path: str) -> dict[str, np.ndarray]:
     trouble = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
     arrays, part = {}, "the archive"
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, because numpy leaves the file of a damaged archive open.
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             for name in SPLIT if set(SPLIT) & set(archive.files) else WHOLE:
                 part = f"array {name}"
                 arrays[name] = _member(archive, name)
