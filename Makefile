@@ -12,7 +12,7 @@ TOOLS := .venv/tools-installed
 CLUSTER := .venv/cluster-installed
 FOREIGN := .venv/foreign-installed
 
-.PHONY: figures test test-foreign test-slurm smoke bench unlock lint format
+.PHONY: figures test test-slow test-foreign test-slurm smoke bench unlock lint format
 
 figures: $(STUDY)
 	@$(BIN)/python -m solverproof check config/config.yaml $(CONFIG)
@@ -34,6 +34,10 @@ test: $(TOOLS) lint
 # audits of models of other libraries, which the other tests skip
 test-foreign: $(FOREIGN)
 	$(BIN)/python -m pytest tests/unit/auditing/foreign
+
+# audits of hard problems, which take minutes
+test-slow: $(TOOLS)
+	$(BIN)/python -m pytest --numprocesses 2 -m slow
 
 # private Slurms on this machine, one per process; needs its daemons and munge
 test-slurm: $(CLUSTER) $(TOOLS)

@@ -29,7 +29,9 @@ def judged(field, z0=None, head=None, **call):
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
-@pytest.mark.parametrize(("steps", "verdict"), [(50, "FAIL"), (250, "PASS")])
+@pytest.mark.parametrize(
+    ("steps", "verdict"), [(50, "FAIL"), pytest.param(250, "PASS", marks=pytest.mark.slow)]
+)
 def test_a_verdict_does_not_depend_on_the_unit_of_the_states(scale, steps, verdict):
     result = judged(turning(40.0), few(scale=scale), steps=steps)
     assert result.verdict == verdict
@@ -71,7 +73,13 @@ def test_a_decay_that_turns_is_followed_relative_to_its_size():
     assert judged(field, solver="euler", steps=200).verdict == "FAIL"
 
 
-@pytest.mark.parametrize("given", ["f(z)", "f(t, z)", "time matters"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "f(z)",
+        *(pytest.param(given, marks=pytest.mark.slow) for given in ("f(t, z)", "time matters")),
+    ],
+)
 def test_a_flow_that_overflows_is_not_judged_and_its_end_is_told(given):
     fields = {
         "f(z)": lambda z: 1000 * z,
@@ -92,6 +100,7 @@ def test_the_end_of_a_flow_is_told_in_the_users_time():
     assert "half of them by t = 17" in result.reasons[0]
 
 
+@pytest.mark.slow
 def test_growth_that_stays_within_float64_is_judged():
     result = judged(lambda z: 200 * z, steps=16)
     assert result.verdict == "PASS"
@@ -260,7 +269,9 @@ def pair(t, state):
     return -state[0] * t, turning(2.0)(state[1])
 
 
-@pytest.mark.parametrize("interval", [FORWARD, BACKWARD])
+@pytest.mark.parametrize(
+    "interval", [FORWARD, pytest.param(BACKWARD, marks=pytest.mark.slow)], ids=["on", "back"]
+)
 @pytest.mark.parametrize(
     "setting",
     [{"solver": "rk4", "steps": 7}, {"solver": "dopri5", "tolerance": 1.23456e-4},
@@ -308,6 +319,7 @@ def test_the_observed_order_is_that_of_the_method(solver, order, field):
     assert result.measures["order"]["observed"] == pytest.approx(order, abs=0.2)
 
 
+@pytest.mark.slow
 def test_chaos_is_not_resolved_and_not_passed():
     def lorenz(z):
         x, y, w = z.T
