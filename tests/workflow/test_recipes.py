@@ -110,7 +110,20 @@ def test_a_recipe_plans_for_the_default_study_what_it_says_and_drops_no_more(
     assert bool(dropped) == (recipe in DROPPED)
 
 
-@pytest.mark.parametrize("recipe", TINY)
+# All are planned above; a few of unlike kinds are run by make test, the others by make test-slow.
+QUICK = (
+    "Add a solver by its Butcher tableau",
+    "Add a loss",
+    "Make data by code",
+    "Add an encoder and a head",
+    "Train one cell again",
+)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in TINY],
+)
 def test_a_recipe_runs_what_it_says_and_no_more(study, recipe):
     jobs = carry_out(study, recipe).jobs
     assert {rule: count for rule, count in jobs.items() if rule in MADE} == TINY[recipe]
