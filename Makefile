@@ -35,7 +35,7 @@ test: $(TOOLS) lint
 test-foreign: $(FOREIGN)
 	$(BIN)/python -m pytest tests/unit/auditing/foreign
 
-# audits of hard problems, which take minutes
+# what takes longest: audits of hard problems, the other recipes
 test-slow: $(TOOLS)
 	$(BIN)/python -m pytest --numprocesses 2 -m slow
 
