@@ -14,6 +14,7 @@ pytestmark = pytest.mark.workflow
 
 CELL = "sphere2/euler/steps-4/seeds-0-1"
 TABLES = ("--cores", "2", "tables")
+AFTER_TRAINING = {"evaluate": 1, "audit": 1, "tabulate": 1, "gather": 1, "compare": 1}
 
 
 def wait_until(condition, seconds=60):
@@ -74,27 +75,14 @@ def test_after_sigterm_the_running_job_is_finished_and_the_same_command_goes_on(
 ):
     training.terminate()
     assert training.wait(60) != 0
-    assert halfway.run("tables").jobs == {
-        "evaluate": 1,
-        "audit": 1,
-        "tabulate": 1,
-        "gather": 1,
-        "compare": 1,
-    }
+    assert halfway.run("tables").jobs == AFTER_TRAINING
     assert_finished_as_if_never_stopped(halfway, finished)
 
 
 def test_after_ctrl_c_the_same_command_goes_on(training, halfway, finished):
     os.killpg(training.pid, signal.SIGINT)
     assert training.wait(60) != 0
-    assert halfway.run("tables").jobs == {
-        "train": 1,
-        "evaluate": 1,
-        "audit": 1,
-        "tabulate": 1,
-        "gather": 1,
-        "compare": 1,
-    }
+    assert halfway.run("tables").jobs == {"train": 1, **AFTER_TRAINING}
     assert_finished_as_if_never_stopped(halfway, finished)
 
 
@@ -104,14 +92,7 @@ def unlock_and_go_on(study):
     assert "LockException" in refused.text
     assert "--unlock" in refused.text
     assert study.snakemake("--unlock").code == 0
-    assert study.run("tables").jobs == {
-        "train": 1,
-        "evaluate": 1,
-        "audit": 1,
-        "tabulate": 1,
-        "gather": 1,
-        "compare": 1,
-    }
+    assert study.run("tables").jobs == {"train": 1, **AFTER_TRAINING}
 
 
 def test_after_sigkill_of_everything_the_same_command_goes_on_once_unlocked(

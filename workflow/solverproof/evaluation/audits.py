@@ -21,6 +21,7 @@ from solverproof.auditing.stability import Stability
 from solverproof.auditing.trained import trained_problem
 from solverproof.auditing.verdict import kind_of
 from solverproof.evaluation.audit_rows import Audit, Measured
+from solverproof.evaluation.rows import run_of
 from solverproof.evaluation.specifications import AuditSpec
 from solverproof.models.devices import chosen_device
 from solverproof.models.fields import Parameters
@@ -72,16 +73,7 @@ def examine(
         return _audited(model, own, inputs, targets, setting, standard, flow)
 
     return [
-        Audit(
-            task=spec.task,
-            train_solver=setting.solver.name,
-            train_steps=setting.steps,
-            train_tolerance=setting.tolerance,
-            controller=spec.controller,
-            adapted=spec.adapted,
-            seed=seed,
-            **vars(found(index, seed)),
-        )
+        Audit(**vars(run_of(spec, setting, seed)), **vars(found(index, seed)))
         for index, seed in enumerate(spec.seeds)
     ]
 

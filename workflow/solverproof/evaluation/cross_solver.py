@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from solverproof.auditing.reference import Reference, norms_of, reference
-from solverproof.evaluation.rows import BATCH, REFERENCE, SAMPLE, Evaluation, Result
+from solverproof.evaluation.rows import BATCH, REFERENCE, SAMPLE, Evaluation, Result, run_of
 from solverproof.evaluation.specifications import EvaluationSpec
 from solverproof.models.devices import chosen_device
 from solverproof.models.fields import Parameters
@@ -202,18 +202,8 @@ def _row(
     control: str | None = None,
     **judged: Any,
 ) -> Evaluation:
-    return Evaluation(
-        task=spec.task,
-        train_solver=train.solver.name,
-        train_steps=train.steps,
-        train_tolerance=train.tolerance,
-        controller=spec.controller,
-        adapted=spec.adapted,
-        seed=seed,
-        **vars(result),
-        control=control,
-        **judged,
-    )
+    run = vars(run_of(spec, train, seed))
+    return Evaluation(**run, **vars(result), control=control, **judged)
 
 
 def _with_failure(result: Result, failure: Mapping[str, str] | None) -> Result:

@@ -2,6 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+# For types alone: figures know these columns, and must not depend on what computes them.
+if TYPE_CHECKING:
+    from solverproof.evaluation.specifications import AuditSpec
+    from solverproof.ode.solvers import Setting
 
 REFERENCE = "reference"  # in place of a test solver's name
 UNTRAINED = "untrained"  # status of a run that is no better than the floor of its task
@@ -30,6 +36,25 @@ class Run:
     controller: str | None
     adapted: bool
     seed: int
+
+
+def run_of(spec: "AuditSpec", train: "Setting", seed: int) -> Run:
+    """One model of a trained cell.
+
+    Args:
+        spec: the cell.
+        train: its training setting; with a controller, the deployed one.
+        seed: the model's.
+    """
+    return Run(
+        task=spec.task,
+        train_solver=train.solver.name,
+        train_steps=train.steps,
+        train_tolerance=train.tolerance,
+        controller=spec.controller,
+        adapted=spec.adapted,
+        seed=seed,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,31 +8,6 @@ from solverproof.specifications import Specification
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationSpec(Specification):
-    """A trained block of seeds under other solvers.
-
-    Attributes:
-        task: its task.
-        model: what was trained.
-        device: where it is computed, as in the configuration.
-        controller: name of the controller that chose the setting in training; None without one.
-        adapted: whether the controller's choices depended on the model.
-        seeds: the block.
-        solvers: solvers to test with.
-        ratios: step sizes or tolerances to test with, as multiples of the training one.
-    """
-
-    task: str
-    model: Model
-    device: str = "cpu"
-    controller: str | None = None
-    adapted: bool = False
-    seeds: tuple[int, ...]
-    solvers: tuple[Solver, ...]
-    ratios: tuple[float, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class AuditSpec(Specification):
     """A trained block of seeds, each with the setting it was trained with.
 
@@ -51,6 +26,19 @@ class AuditSpec(Specification):
     controller: str | None = None
     adapted: bool = False
     seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSpec(AuditSpec):
+    """A trained block of seeds under other solvers.
+
+    Attributes:
+        solvers: solvers to test with.
+        ratios: step sizes or tolerances to test with, as multiples of the training one.
+    """
+
+    solvers: tuple[Solver, ...]
+    ratios: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

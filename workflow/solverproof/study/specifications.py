@@ -78,16 +78,8 @@ def training_code(cell: Cell) -> str:
 
 def evaluation_spec(cell: Cell) -> EvaluationSpec:
     """What defines the evaluation of a cell."""
-    return EvaluationSpec(
-        task=cell.task.name,
-        model=cell.task.model,
-        device=cell.task.device,
-        controller=cell.label if cell.controller else None,
-        adapted=bool(cell.controller and cell.controller.adapts),
-        seeds=cell.seeds,
-        solvers=cell.test_solvers,
-        ratios=cell.ratios,
-    )
+    audited = vars(audit_spec(cell))
+    return EvaluationSpec(**audited, solvers=cell.test_solvers, ratios=cell.ratios)
 
 
 def evaluation_code(cell: Cell) -> str:
@@ -97,8 +89,14 @@ def evaluation_code(cell: Cell) -> str:
 
 def audit_spec(cell: Cell) -> AuditSpec:
     """What defines the audit of a cell."""
-    evaluated = vars(evaluation_spec(cell))
-    return AuditSpec(**{field.name: evaluated[field.name] for field in fields(AuditSpec)})
+    return AuditSpec(
+        task=cell.task.name,
+        model=cell.task.model,
+        device=cell.task.device,
+        controller=cell.label if cell.controller else None,
+        adapted=bool(cell.controller and cell.controller.adapts),
+        seeds=cell.seeds,
+    )
 
 
 def audit_code(cell: Cell) -> str:
