@@ -3,6 +3,7 @@
 Helpers are methods of `Study`, because test modules cannot import from a conftest.
 """
 
+import compileall
 import fcntl
 import os
 import re
@@ -40,7 +41,7 @@ tasks:
   sphere2: {data: {train: 200, test: 100}}
   digits: {data: {test: 10}}
 protocols:
-  paper_spheres: {iterations: 500}
+  paper_spheres: {iterations: 200}
   digits: {iterations: 5}
 figures:
   flow: {fine: 4, coarse: 2}
@@ -198,6 +199,8 @@ def clone(tmp_path_factory):
     for file in _files():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(REPOSITORY / file, folder / file)
+    # Copies take the compiled files with them, or each would compile the package anew.
+    assert compileall.compile_dir(folder / "workflow", quiet=1)
     return Study(folder)
 
 

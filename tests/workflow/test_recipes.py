@@ -53,25 +53,25 @@ DROPPED = {
     "Run a sub-study": "sphere2/|digits/(fehlberg2|dopri5)/",
     "Deselect": "sphere2/rk4/|.*/(adapt_midpoint|adapt_often|random)/",
 }
-# No recipe is about audits, and those of images take longest.
-WITHOUT_AUDITS = ("--omit-from", "audit")
+# No recipe is about audits, tables or figures of their own.
+CELLS = ("--until", "evaluate")
 # the tiny study has other blocks of seeds
 TINY_SEEDS = {"0-4": "0-1", "5-9": "2-3"}
 
 
-def carry_out(study, recipe, *, dry=False, seeds=TINY_SEEDS):
-    """Write the recipe's files, type its commands; the last outcome."""
+def carry_out(study, recipe, *how, seeds=TINY_SEEDS):
+    """Write the recipe's files, type its commands with more options; the last outcome."""
     for kind, block in RECIPES[recipe]:
         text = re.sub(r"\b(\d-\d)\b", lambda found: seeds.get(found[1], found[1]), block)
         if kind == "console":
-            outcomes = [typed(study, command, dry=dry) for command in text.splitlines()]
+            outcomes = [typed(study, command, *how) for command in text.splitlines()]
         else:
             name, _, content = text.partition("\n")
             (study.folder / name.removeprefix("# ")).write_text(content, encoding="utf-8")
     return outcomes[-1]
 
 
-def typed(study, command, *, dry):
+def typed(study, command, *how):
     """What a command does; over the overlay of the tiny study where there is one."""
     words = shlex.split(command)
     if words[0] == "snakemake":
@@ -79,7 +79,6 @@ def typed(study, command, *, dry):
         options, overlays = words[1:at], words[at + 1 :]
         if (study.folder / "tiny.yaml").exists():
             overlays = overlays[1:]  # without config/config.yaml, which it lies over
-        how = ("--dry-run",) if dry else WITHOUT_AUDITS
         outcome = study.snakemake(*options, *how, overlays=overlays)
         assert outcome.code == 0, outcome.text
         return outcome
@@ -102,7 +101,7 @@ def default_cells(clone):
 def test_a_recipe_plans_for_the_default_study_what_it_says_and_drops_no_more(
     default, default_cells, recipe
 ):
-    outcome = carry_out(default, recipe, dry=True, seeds={})
+    outcome = carry_out(default, recipe, "--dry-run", seeds={})
     jobs = {rule: count for rule, count in outcome.jobs.items() if rule in MADE}
     assert jobs == DEFAULT[recipe]
     kept = default_cells if outcome.idle else outcome.tabulated
@@ -126,10 +125,11 @@ QUICK = (
     [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in TINY],
 )
 def test_a_recipe_runs_what_it_says_and_no_more(study, recipe):
-    jobs = carry_out(study, recipe).jobs
+    jobs = carry_out(study, recipe, *CELLS).jobs
     assert {rule: count for rule, count in jobs.items() if rule in MADE} == TINY[recipe]
 
 
+@pytest.mark.slow
 def test_a_field_that_depends_on_the_time_is_traced_and_drawn_like_any_other(study):
     outcome = carry_out(study, "Add a network that depends on the time")
     figures = {"trace": 2, "trajectories": 1, "regions": 1, "adaptation": 1, "accuracy": 3}
@@ -141,7 +141,9 @@ def test_a_field_that_depends_on_the_time_is_traced_and_drawn_like_any_other(stu
 
 
 def test_real_values_are_tabled_and_drawn_with_their_error(study):
-    carry_out(study, "Predict real values")
+    drawn = ("accuracy_diabetes", "adaptation_diabetes_euler_adapt_midpoint")
+    figures = [f"results/figures/figure{i}_{name}.png" for i, name in enumerate(drawn, start=4)]
+    carry_out(study, "Predict real values", "results/tables/comparison.md", *figures)
     files = study.contents("tables")
     drops = csv.DictReader(files["tables/drops.csv"].decode().splitlines())
     rows = [row for row in drops if row["task"] == "diabetes"]
@@ -152,15 +154,13 @@ def test_real_values_are_tabled_and_drawn_with_their_error(study):
         lines = [x for x in files[f"tables/{table}"].decode().splitlines() if "diabetes" in x]
         assert lines
         assert all("error 0." in line or "error 1." in line for line in lines)
-    figures = {path.name for path in (study.results / "figures").iterdir()}
-    assert "figure4_accuracy_diabetes.png" in figures
-    assert "figure5_adaptation_diabetes_euler_adapt_midpoint.png" in figures
+    assert all((study.folder / figure).exists() for figure in figures)
 
 
 def test_editing_a_network_of_ones_own_trains_its_cells_again_and_only_these(study):
-    carry_out(study, "Add a network")
+    carry_out(study, "Add a network", *CELLS)
     study.edit("my_fields.py", lambda code: "# edited\n" + code)
-    assert study.plan(*WITHOUT_AUDITS, overlays=["my.yaml"]).jobs == {}
+    assert study.plan(*CELLS, overlays=["my.yaml"]).jobs == {}
     study.edit("my_fields.py", lambda code: code.replace("Tanh", "Softplus"))
     outcome = study.plan(overlays=["my.yaml"])
     assert (

@@ -9,6 +9,7 @@ import yaml
 pytestmark = pytest.mark.workflow
 
 TRAINING = "workflow/solverproof/training/loop.py"
+TABLE = "results/tables/evaluations.csv"
 FROM_TABLES = {
     "tabulate": 1,
     "gather": 1,
@@ -189,12 +190,20 @@ def test_one_more_step_size_trains_one_cell_and_leaves_the_others_alone(study):
         for path, state in study.listing().items()
         if study.results / "models" in path.parents
     }
-    outcome = study.run()
-    assert outcome.jobs == {"train": 1, "evaluate": 1, "audit": 1, **FROM_TABLES}
+    outcome = study.run("tables")
+    assert outcome.jobs == {
+        "train": 1,
+        "evaluate": 1,
+        "audit": 1,
+        "tabulate": 1,
+        "gather": 1,
+        "compare": 1,
+    }
     assert outcome.cells("train") == {"sphere2/euler/steps-8/seeds-0-1"}
     assert before.items() <= study.listing().items()
     assert b"sphere2,euler,8," in study.contents("tables")["tables/evaluations.csv"]
-    assert study.plan().jobs == {}
+    assert study.plan("tables").jobs == {}
+    assert study.plan().jobs == {"accuracy": 2, "trajectories": 1, "criteria": 1}
 
 
 def test_one_more_block_of_seeds_trains_one_cell_per_setting_and_none_again(study):
@@ -231,14 +240,14 @@ def test_a_solver_that_comes_with_the_package_is_used_by_its_name_and_identified
         steps: {sphere2: {ssprk3: [2]}}
         test: {solvers: {ssprk3: [ssprk3, classic_rk4]}}
     """)
-    outcome = study.run()
+    outcome = study.run(TABLE)
     cell = "sphere2/ssprk3/steps-2/seeds-0-1"
     assert outcome.cells("train") == outcome.cells("evaluate") == {cell}
     tables = study.contents("tables")["tables/evaluations.csv"].decode()
     rows = [row.split(",") for row in tables.splitlines() if row.startswith("sphere2,ssprk3,")]
     assert {"ssprk3", "classic_rk4"} <= {field for row in rows for field in row}
     study.edit(SHIPPED, lambda text: f"{text}kutta3:{KUTTA3}")
-    assert study.plan().jobs == {}
+    assert study.plan(TABLE).jobs == {}
     study.edit(SHIPPED, lambda text: re.sub(r"(?s)(?<=\nssprk3:)\n.*?(?=\w+:\n)", KUTTA3, text))
     outcome = study.plan()
     assert outcome.cells("train") == outcome.cells("evaluate") == {cell}
@@ -324,7 +333,7 @@ def test_a_family_that_is_added_trains_its_own_cells_and_no_other(study):
         controllers: {last: {family: constant, steps: 3}}
         controlled: {digits: {euler: [last]}}
     """)
-    outcome = study.run()
+    outcome = study.run(TABLE)
     assert outcome.cells("adapt") == {f"digits/euler/last/seeds-{seed}-{seed}" for seed in (0, 1)}
     assert "train" not in outcome.jobs
     assert b"digits,euler,3,,last,false" in study.contents("tables")["tables/evaluations.csv"]

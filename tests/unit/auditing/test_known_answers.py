@@ -43,6 +43,7 @@ def test_a_verdict_does_not_depend_on_the_unit_of_the_states(scale, steps, verdi
         assert low <= lag / math.pi <= high
 
 
+@pytest.mark.slow
 def test_a_part_of_the_state_may_be_very_much_smaller_than_another():
     def field(_, state):
         large, small = state
@@ -67,6 +68,7 @@ def test_a_part_of_the_state_may_be_a_label_of_which_a_field_takes_the_whole_num
     assert result.verdict == "PASS"
 
 
+@pytest.mark.slow
 def test_a_decay_that_turns_is_followed_relative_to_its_size():
     field = linear([[-20.0, -20.0], [20.0, -20.0]])
     assert judged(field, steps=200).verdict == "PASS"
@@ -115,12 +117,13 @@ def pulse(width):
     return field
 
 
-@pytest.mark.parametrize("width", [1e-6, 3e-3])
+@pytest.mark.parametrize("width", [pytest.param(1e-6, marks=pytest.mark.slow), 3e-3])
 def test_a_pulse_that_only_the_deployed_solver_saw_fails_nobody_for_want_of_looking(width):
     result = judged(pulse(width), solver="euler", steps=100)
     assert result.verdict == "INCONCLUSIVE"
 
 
+@pytest.mark.slow
 def test_a_field_that_ignores_its_time_is_solved_for_every_sample_alone():
     def field(t, z):  # a few samples blow up at once, which ends a solve of them together
         return torch.where(z[:, :1] > 100, z**3, -z) + 0 * t
@@ -185,6 +188,7 @@ def test_a_field_may_return_the_same_constant_every_time():
     assert answer(lambda _, z: rate[: len(z)].to(z), plane(ENOUGH), **FINE) == ("PASS", "ode")
 
 
+@pytest.mark.slow
 def test_a_solver_that_gave_up_fails_and_tells_nothing_of_the_model():
     def field(z):
         return torch.stack([-2e3 * (z[:, 0] - z[:, 1]), 0 * z[:, 1]], 1)
@@ -197,6 +201,7 @@ def test_a_solver_that_gave_up_fails_and_tells_nothing_of_the_model():
     assert "100 % of the samples get no finite output (400 outputs not finite)" in silence
 
 
+@pytest.mark.slow
 def test_a_rotation_through_a_tie_is_not_judged_by_rounding():
     # all samples end on the border of both classes
     z0 = torch.tensor([[0.0, 1.0]], dtype=DOUBLE).repeat(ENOUGH, 1)

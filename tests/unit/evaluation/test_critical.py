@@ -220,7 +220,7 @@ drops_of_seeds = st.lists(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(drops_of_seeds, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_change_the_critical_steps(seeds, random):
     rows = [*study(seeds), *study({0: {4: 0.0}}, task="trained")]
@@ -229,7 +229,7 @@ def test_the_order_of_the_rows_does_not_change_the_critical_steps(seeds, random)
     pd.testing.assert_frame_equal(first, second)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(drops_of_seeds, shares, shares)
 def test_a_larger_threshold_never_gives_a_finer_bracket(seeds, one, two):
     rows = [*study(seeds), *study({0: {4: 0.0}}, task="trained")]
