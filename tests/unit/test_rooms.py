@@ -25,6 +25,7 @@ LAYERS = [
     {"ode", "datasets"},
     {"models"},
     {"auditing"},
+    {"control"},
     {"evaluation"},
     {"training"},
     {"reporting"},

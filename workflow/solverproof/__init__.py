@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from solverproof.auditing.adapters import flow_matching_field, torchdyn_field
     from solverproof.auditing.intervals import mean_interval, share_interval
     from solverproof.auditing.measures import relative_error
+    from solverproof.control.step_controller import StepController
     from solverproof.errors import InputError
     from solverproof.ode.integration import Solution, SolverError, solve, trajectory
     from solverproof.ode.sample_control import solve_samples
@@ -26,6 +27,7 @@ __all__ = [
     "Solution",
     "Solver",
     "SolverError",
+    "StepController",
     "audit",
     "flow_matching_field",
     "mean_interval",
@@ -42,6 +44,7 @@ _MODULES = {
     "auditing.adapters": ("flow_matching_field", "torchdyn_field"),
     "auditing.intervals": ("mean_interval", "share_interval"),
     "auditing.measures": ("relative_error",),
+    "control.step_controller": ("StepController",),
     "errors": ("InputError",),
     "ode.integration": ("Solution", "SolverError", "solve", "trajectory"),
     "ode.sample_control": ("solve_samples",),

@@ -40,6 +40,13 @@ CELLS = {
         "name": "some", "solver": "euler", "seeds": [0],
         "controller": {"family": "random", "steps": [2, 9], "probe_every": 4},
     }),
+    "set point": ("adapt", {
+        "name": "some", "solver": "euler", "seeds": [0],
+        "controller": {
+            "family": "set_point", "accept": 0.01, "spread": 4, "shortest": 5, "longest": 20,
+            "most_steps": 50, "initial": None, "probe_every": 4, "probe_solvers": [],
+        },
+    }),
 }  # fmt: skip
 
 
@@ -169,7 +176,7 @@ def test_training_really_goes_on_where_it_was_and_says_so(tmp_path, monkeypatch,
     assert f"resuming from {job.checkpoint}" in capsys.readouterr().out
 
 
-KILLS = 4
+KILLS = 2
 ENVIRONMENT = {**os.environ, INTERVAL: "0"}
 
 

@@ -153,7 +153,7 @@ def _options(setting: Setting, ends: Tensor, norm: Norm | None) -> dict[str, Any
         # interpolant may be less accurate than the method.
         controls = {"step_t": ends[1:]} | ({"norm": norm} if norm else {})
         return {"rtol": setting.tolerance, "atol": setting.tolerance, "options": controls}
-    return {"options": {"grid_constructor": _grid(setting.steps)}}
+    return {"options": {"grid_constructor": equal_steps(setting.steps)}}
 
 
 def complaint(message: str) -> tuple[str, str]:
@@ -174,7 +174,7 @@ def trajectory(field: VectorField, state: Tensor, setting: Setting, *, horizon: 
         raise ValueError(f"{name} chooses its own steps; give trajectory a solver of equal steps")
     counter = counted(field, setting)
     # The output times are the grid itself, so no state is interpolated.
-    grid = _grid(setting.steps)(None, None, _ends(horizon, state))
+    grid = equal_steps(setting.steps)(None, None, _ends(horizon, state))
     states = odeint(counter, state, grid, method=name_in_torchdiffeq(setting.solver))
     return Solution(states, counter.evaluations, counter.steps)
 
@@ -189,8 +189,8 @@ def _ends(horizon: float, state: Tensor) -> Tensor:
     return torch.tensor([0.0, horizon], dtype=dtype, device=state.device)
 
 
-def _grid(steps: int) -> Callable[..., Tensor]:
-    """A grid constructor for torchdiffeq: the times of all steps."""
+def equal_steps(steps: int) -> Callable[..., Tensor]:
+    """A grid constructor for torchdiffeq: the times of so many equal steps."""
 
     def times(_field: object, _state: object, ends: Tensor) -> Tensor:
         # Fractions, not a running sum: torchdiffeq asserts that the last time is exactly the end.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # batches are of tensors; planning does not load torch
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
@@ -106,6 +107,7 @@ class Check:
         decision: the decision that followed.
         total_nfe: evaluations in the forward passes of training before the check.
         monitoring_nfe: evaluations of all checks up to this one, and of the first step size.
+        excess: what a rule with a set-point measured, over that; NaN of rules without one.
     """
 
     iteration: int
@@ -122,3 +124,4 @@ class Check:
     decision: Decision
     total_nfe: int
     monitoring_nfe: int
+    excess: float = math.nan

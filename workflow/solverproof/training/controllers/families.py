@@ -3,5 +3,6 @@
 FAMILIES = {
     "adaptation": "solverproof.training.controllers.paper_rule:PaperRule",
     "random": "solverproof.training.controllers.random_steps:RandomSteps",
+    "set_point": "solverproof.training.controllers.set_point:SetPointRule",
     "module": "solverproof.training.controllers.user_class:UserController",
 }

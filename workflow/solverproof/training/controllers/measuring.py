@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from solverproof.ode.solvers import Setting
+    from solverproof.ode.solvers import Setting, Solver
     from solverproof.training.batches import Batch
 
 
@@ -35,3 +35,16 @@ def measure(batch: Batch, setting: Setting) -> Measurement:
     gave_up = solution.steps is None
     score = math.nan if gave_up else seed_scores(forward.outputs, batch.targets).item()
     return Measurement(setting, score, solution.nfe)
+
+
+def first_size(batch: Batch, solver: Solver) -> tuple[float, int]:
+    """Hairer's first step size for a batch (see `initial_step`), and its cost in evaluations.
+
+    It is a fraction of the horizon, so that bounds on it do not depend on that; it may be above 1.
+    """
+    from solverproof.ode.initial_step import initial_step
+
+    model = batch.model
+    state = model.field.pack(model.start(batch.parameters, batch.x).detach())
+    step, nfe = initial_step(model.vector_field(batch.parameters), state, solver.order)
+    return step / model.horizon, nfe

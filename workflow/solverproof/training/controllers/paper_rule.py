@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from solverproof.ode.solvers import Setting, Solver
 from solverproof.training.controllers.base import Check, Controller, Decision
-from solverproof.training.controllers.measuring import Measurement, measure
+from solverproof.training.controllers.measuring import Measurement, first_size, measure
 
 if TYPE_CHECKING:
     from solverproof.training.batches import Batch
@@ -219,16 +219,9 @@ class Adaptation:
             return float(self.first)
         if self.solver.is_adaptive:
             return FIRST_TOLERANCE
-        # Imported here because it loads torch.
-        from solverproof.ode.initial_step import initial_step
-
-        model = batch.model
-        state = model.field.pack(model.start(batch.parameters, batch.x).detach())
-        field = model.vector_field(batch.parameters)
-        step, nfe = initial_step(field, state, self.solver.order)
+        size, nfe = first_size(batch, self.solver)
         self.monitoring_nfe += nfe
-        # Sizes are fractions of the horizon, so that the bounds do not depend on it.
-        return step / model.horizon
+        return size
 
     def _check(self, batch: Batch) -> None:
         size, larger = self.size, math.nan

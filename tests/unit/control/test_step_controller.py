@@ -1,0 +1,196 @@
+"""A set-point in a training loop of one's own, through torchdiffeq alone."""
+
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+from torchdiffeq import odeint
+
+from solverproof import InputError, StepController
+
+TIMES = torch.tensor([0.0, 1.0])
+SAMPLES = 64
+
+
+class Field(nn.Module):
+    def __init__(self, width=16):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Linear(width, 2))
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, t, z):
+        del t
+        return self.layers(z)
+
+
+class Counted:
+    def __init__(self, field):
+        self.field, self.calls = field, 0
+
+    def __call__(self, t, z):
+        self.calls += 1
+        return self.field(t, z)
+
+
+@pytest.fixture
+def z0():
+    return torch.randn(SAMPLES, 2, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return Field(), nn.Linear(2, 3)
+
+
+@pytest.mark.parametrize(("solver", "stages"), [("euler", 1), ("rk4", 4), ("ssprk3", 3)])
+def test_odeint_takes_as_many_steps_as_are_drawn(model, z0, solver, stages):
+    controller = StepController(*model, solver=solver, first_steps=5, spread=1)
+    for _ in range(20):
+        method, options = controller.setting(z0)
+        field = Counted(model[0])
+        odeint(field, z0, TIMES, method=method, options=options)
+        assert field.calls == stages * controller.deployed.steps
+
+
+def test_steps_are_drawn_between_the_fewest_and_spread_times_as_many(model, z0):
+    controller = StepController(*model, solver="euler", first_steps=4, spread=4)
+    calls = set()
+    for _ in range(60):
+        method, options = controller.setting(z0)
+        field = Counted(model[0])
+        odeint(field, z0, TIMES, method=method, options=options)
+        fewest = controller.deployed.steps
+        assert fewest <= field.calls <= 4 * fewest
+        calls.add(field.calls)
+    assert len(calls) > 3
+
+
+def test_nothing_of_the_model_is_changed(model, z0):
+    field, head = model
+    head(field(0, z0)).sum().backward()
+    before = copy.deepcopy((field, head))
+    gradients = [p.grad.clone() for p in field.parameters()]
+    random = torch.get_rng_state()
+    controller = StepController(field, head)
+    controller.setting(z0)
+    assert controller.nfe > 0
+    for now, then in zip(model, before, strict=True):
+        for name, value in now.state_dict().items():
+            assert torch.equal(value, then.state_dict()[name])
+        assert now.training
+    for p, gradient in zip(field.parameters(), gradients, strict=True):
+        assert torch.equal(p.grad, gradient)
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+def test_the_fewest_steps_follow_a_field_that_becomes_stiffer(z0):
+    speed = [1.0]
+
+    def turning(z):
+        return speed[0] * torch.stack([-z[:, 1], z[:, 0]], 1)
+
+    controller = StepController(turning, nn.Linear(2, 2), solver="rk4", shortest=5, longest=10)
+    found = []
+    for speed[0] in (1.0, 20.0, 1.0):
+        for _ in range(400):
+            controller.setting(z0)
+        found.append(controller.deployed.steps)
+    assert found[0] < found[1] > found[2]
+    assert found[1] >= 8
+
+
+def test_two_states_backwards_in_time_and_a_field_of_time():
+    def field(t, state):
+        position, velocity = state
+        return velocity, -position * (1 + t)
+
+    z0 = (torch.randn(SAMPLES, 1), torch.randn(SAMPLES, 1))
+    controller = StepController(field, interval=(1.0, -1.0), solver="midpoint", spread=1)
+    for _ in range(30):
+        method, options = controller.setting(z0)
+    ends = odeint(field, z0, torch.tensor([1.0, -1.0]), method=method, options=options)
+    assert ends[0].shape == (2, SAMPLES, 1)
+    assert controller.last.excess <= 1
+
+
+def test_values_have_their_relative_error_or_the_users_own_for_a_set_point(z0):
+    def decay(_, z):
+        return -z
+
+    plain = StepController(decay, solver="euler", first_steps=4, spread=1, accept=0.05)
+    plain.setting(z0)
+    coarse, fine = (1 - 1 / 4) ** 4, (1 - 1 / 8) ** 8
+    assert plain.last.excess == pytest.approx((fine - coarse) / fine / 0.05, rel=1e-4)
+
+    def absolute(one, other):
+        return (one - other).abs().amax(1)
+
+    own = StepController(
+        decay, nn.Identity(), solver="euler", first_steps=4, spread=1, compare=absolute
+    )
+    own.setting(torch.ones(SAMPLES, 2))
+    assert own.last.excess == pytest.approx((fine - coarse) / 0.01, rel=1e-4)
+
+
+def test_it_goes_on_from_a_checkpoint(model, z0, tmp_path):
+    one, other = (StepController(*model, solver="euler", shortest=2, longest=8) for _ in range(2))
+    for _ in range(30):
+        one.setting(z0)
+    torch.save(one.state_dict(), tmp_path / "state.pt")
+    other.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert other.deployed == one.deployed
+    assert other.nfe == one.nfe
+    for _ in range(30):
+        drawn = [controller.setting(z0)[1]["grid_constructor"] for controller in (one, other)]
+        lengths = [len(grid(None, None, TIMES)) for grid in drawn]
+        assert lengths[0] == lengths[1]
+
+
+def test_a_model_that_is_trained_with_it_predicts_the_same_with_any_finer_step():
+    torch.manual_seed(1)
+    z0 = torch.randn(256, 2)
+    labels = (z0.norm(dim=1) > 1.1).long()
+    field, head = Field(32), nn.Linear(2, 2)
+    controller = StepController(field, head, solver="midpoint", first_steps=1, shortest=10)
+    updates = torch.optim.Adam([*field.parameters(), *head.parameters()], 0.02)
+    for _ in range(150):
+        method, options = controller.setting(z0)
+        end = odeint(field, z0, TIMES, method=method, options=options)[-1]
+        updates.zero_grad()
+        nn.functional.cross_entropy(head(end), labels).backward()
+        updates.step()
+    steps = controller.deployed.steps
+    with torch.no_grad():
+        coarse, fine = (
+            head(odeint(field, z0, torch.linspace(0, 1, n + 1), method="midpoint")[-1]).argmax(1)
+            for n in (steps, 64 * steps)
+        )
+    assert (fine == labels).float().mean() > 0.9
+    assert (coarse != fine).float().mean() <= 0.02
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"solver": "dopri5"}, "dopri5 chooses its own steps; give a fixed-step solver"),
+        ({"solver": "eulr"}, "solver: unknown solver 'eulr'; did you mean 'euler'?"),
+        ({"accept": 0.0}, "accept is 0.0; give a number above 0"),
+        ({"accept": math.nan}, "accept is nan; give a number above 0"),
+        ({"spread": 0.5}, "spread is 0.5"),
+        ({"first_steps": 600}, "steps are 600 to 500"),
+        ({"shortest": 500}, "checks 500 to 400 apart"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_one_line(model, keys, told):
+    with pytest.raises(InputError, match=told.replace("?", r"\?")) as failure:
+        StepController(*model, **keys)
+    assert "\n" not in str(failure.value)
+
+
+def test_a_field_that_is_not_the_same_twice_is_told(z0):
+    controller = StepController(nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5)))
+    with pytest.raises(InputError, match="two evaluations of the field at one state differ"):
+        controller.setting(z0)

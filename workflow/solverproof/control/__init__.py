@@ -1,0 +1,1 @@
+"""Keeping a step size at what a model tolerates, while it trains."""

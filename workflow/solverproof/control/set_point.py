@@ -1,0 +1,154 @@
+"""A step size that follows its set-point while a model trains, and is drawn anew around it.
+
+Every iteration is trained with a number of steps between N and `spread` times N, drawn uniformly in
+its logarithm, so that the model cannot learn the error of one step size. N is as small as the
+set-point allows: now and then the batch is solved with N steps and with twice the finest that are
+drawn, without labels, and the law moves N by how much that changes what is predicted.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from solverproof.auditing.measures import OUTPUTS_SHARE, Standard, control_ratios
+from solverproof.control.law import Law, Move, State, follow, steps_of
+from solverproof.ode.solvers import Setting, Solver
+
+KINKS = 2  # the order that fields with kinks (ReLU) show at most, whatever the method
+Outputs = Callable[[Setting], tuple[Tensor, int]]
+"""The outputs of a batch under a setting, shape (samples, ...), and the evaluations they took."""
+Excess = Callable[[Tensor, Tensor], float]
+"""What outputs differ from those of a finer step, over the set-point; see `excess_of`."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a step size keeps to its set-point.
+
+    Attributes:
+        solver: a fixed-step solver.
+        spread: the most steps that are drawn, over the fewest; 1 draws nothing.
+        shortest, longest: iterations between two checks; see `follow`.
+        most_steps: of the fewest steps that are drawn.
+    """
+
+    solver: Solver
+    spread: float
+    shortest: int
+    longest: int
+    most_steps: int
+
+    @property
+    def law(self) -> Law:
+        """The law of this training."""
+        order = min(self.solver.order, KINKS)
+        return Law(order, 1 / self.most_steps, self.shortest, self.longest)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found.
+
+    Attributes:
+        setting: the coarsest that is drawn, before the check.
+        finer: what it was held against.
+        excess: what was measured, over the set-point.
+        move: what followed.
+        outputs, finer_outputs: of the batch under both.
+        nfe: evaluations of the check.
+    """
+
+    setting: Setting
+    finer: Setting
+    excess: float
+    move: Move
+    outputs: Tensor
+    finer_outputs: Tensor
+    nfe: int
+
+
+class SetPoint:
+    """The step size of one training: its state, its checks and its draws.
+
+    Args:
+        rule: the set-point.
+        size: the first step size, as a fraction of the interval.
+        stream: seed of the draws.
+    """
+
+    def __init__(self, rule: Rule, size: float, stream: int) -> None:
+        self.rule, self.random = rule, np.random.default_rng(stream)
+        self.state = State(min(1.0, max(rule.law.finest, size)))
+        self.due_in = 0
+
+    @property
+    def coarsest(self) -> Setting:
+        """The fewest steps that are drawn, with which the model is meant to be deployed."""
+        return Setting(self.rule.solver, steps=steps_of(self.state.size))
+
+    def choose(self, outputs: Outputs, excess: Excess) -> tuple[Setting, Checked | None]:
+        """The setting of the next iteration, after a check if one is due."""
+        found = None
+        if self.due_in <= 0:
+            found = self._check(outputs, excess)
+            self.due_in = self.state.wait
+        self.due_in -= 1
+        return self._drawn(), found
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state for a checkpoint: plain numbers."""
+        random = self.random.bit_generator.state
+        return {"state": asdict(self.state), "due_in": self.due_in, "random": random}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore such a state."""
+        self.state, self.due_in = State(**state["state"]), state["due_in"]
+        self.random.bit_generator.state = state["random"]
+
+    def _check(self, outputs: Outputs, excess: Excess) -> Checked:
+        setting = self.coarsest
+        assert setting.steps is not None  # the solver has equal steps
+        finer = Setting(self.rule.solver, steps=math.ceil(2 * self.rule.spread * setting.steps))
+        (own, nfe), (fine, more) = outputs(setting), outputs(finer)
+        measured = excess(own, fine)
+        self.state, move = follow(self.rule.law, self.state, measured)
+        return Checked(setting, finer, measured, move, own, fine, nfe + more)
+
+    def _drawn(self) -> Setting:
+        fewest = steps_of(self.state.size)
+        # Rounding down gives N the share log((N + 1) / N), so the range ends one further.
+        ends = math.log(fewest), math.log(math.floor(fewest * self.rule.spread) + 1)
+        steps = fewest
+        if self.rule.spread > 1:
+            steps = math.floor(math.exp(self.random.uniform(*ends)))
+        return Setting(self.rule.solver, steps=steps)
+
+
+def excess_of(standard: Standard, outputs: Tensor, finer: Tensor) -> float:
+    """How much of what is accepted the outputs of a step size use up; above 1 it is too coarse.
+
+    Of values it is the 95th percentile of their error over what is accepted. Of classes it is that
+    of the control ratio over accept / 0.05. Near the border between two classes the leads of
+    samples are spread evenly, so the share of samples with a ratio above r falls as 1/r: where 5 %
+    are above accept / 0.05, about `accept` are above 1, which is where predictions may change. A
+    batch shows the former long before it shows the latter.
+
+    Args:
+        standard: what is accepted.
+        outputs: of a batch, shape (samples, ...).
+        finer: of the same batch with a finer step.
+
+    Returns:
+        Infinite where an output is not finite.
+    """
+    if standard.classes:
+        off, accepted = control_ratios(outputs, finer), standard.accept / OUTPUTS_SHARE
+    else:
+        off, accepted = standard.errors(outputs, finer), standard.accept
+    ordered = off.double().sort().values
+    found = ordered[math.ceil((1 - OUTPUTS_SHARE) * len(ordered)) - 1].item()
+    return found / accepted if math.isfinite(found) else math.inf

@@ -1,0 +1,130 @@
+"""A set-point in anyone's training loop."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from solverproof.auditing.call import solver_named
+from solverproof.auditing.deployment import deploy
+from solverproof.auditing.measures import Compare, Standard
+from solverproof.auditing.problem import State, device_of, problem
+from solverproof.control.set_point import Checked, Rule, SetPoint, excess_of
+from solverproof.errors import InputError
+from solverproof.ode.integration import equal_steps
+from solverproof.ode.solvers import Setting, Solver
+from solverproof.ode.torchdiffeq_methods import name_in_torchdiffeq
+
+
+class StepController:
+    """Chooses the solver's steps in every iteration of your own training loop.
+
+    Ask it before the forward pass, and give torchdiffeq what it says:
+
+        controller = StepController(field, head, solver="rk4")
+        method, options = controller.setting(z0)
+        end = odeint(field, z0, times, method=method, options=options)[-1]
+
+    Every iteration gets a number of steps between N and `spread` times N. N is the smallest with
+    which a finer step would change no more of the batch than is accepted, which is looked at now
+    and then, without labels, gradients, or any change of the model. Deploy with N: `deployed`.
+
+    Args:
+        field: the right-hand side f(t, z), or f(z), while it trains.
+        head: from end states to logits (samples, classes), or to values; None: the end states are
+            the values.
+        solver: a fixed-step solver, by a name that `audit` knows.
+        interval: first and last time.
+        accept: the share of predictions that a finer step may change; of values the relative error
+            that 95 % of them may have.
+        compare: the error of values against those of a finer step, one number per sample, as for
+            `audit`.
+        spread: the most steps that are drawn, over the fewest; 1 draws nothing.
+        first_steps: N at the start.
+        most_steps: the largest N.
+        shortest, longest: iterations between two checks, after one that failed and while all is
+            well.
+        seed: of the draws.
+
+    Attributes:
+        nfe: evaluations of all checks.
+        last: what the last check found; None before the first.
+
+    Raises:
+        InputError: if something given cannot be used, here or at the first batch.
+    """
+
+    def __init__(
+        self,
+        field: Callable[..., Any],
+        head: Callable[..., Any] | None = None,
+        *,
+        solver: str | Solver = "rk4",
+        interval: tuple[float, float] = (0.0, 1.0),
+        accept: float = 0.01,
+        compare: Compare | None = None,
+        spread: float = 4,
+        first_steps: int = 8,
+        most_steps: int = 500,
+        shortest: int = 50,
+        longest: int = 400,
+        seed: int = 0,
+    ) -> None:
+        self.solver = solver_named("solver", solver)
+        if self.solver.is_adaptive:
+            raise InputError(f"{self.solver.name} chooses its own steps; give a fixed-step solver")
+        for name, value in (("accept", accept), ("spread", spread), ("first_steps", first_steps)):
+            if not value > 0:
+                raise InputError(f"{name} is {value!r}; give a number above 0")
+        if spread < 1 or not 1 <= first_steps <= most_steps or not 1 <= shortest <= longest:
+            raise InputError(
+                f"spread is {spread!r}, steps are {first_steps!r} to {most_steps!r}, checks "
+                f"{shortest!r} to {longest!r} apart; give numbers of 1 or more, the smaller first"
+            )
+        self.field, self.head, self.interval = field, head, interval
+        self.accept, self.compare = accept, compare
+        rule = Rule(self.solver, spread, shortest, longest, most_steps)
+        self.point = SetPoint(rule, 1 / first_steps, seed)
+        self.nfe = 0
+        self.last: Checked | None = None
+
+    @property
+    def deployed(self) -> Setting:
+        """The setting to deploy the model with, and to audit it with: `.solver.name`, `.steps`."""
+        return self.point.coarsest
+
+    def setting(self, z0: State) -> tuple[str, dict[str, Any]]:
+        """The method and the options of `odeint` for the next iteration.
+
+        Args:
+            z0: the batch's initial states, a tensor (samples, ...) or a tuple of such tensors.
+        """
+        drawn, found = self.point.choose(partial(self._outputs, z0), self._excess)
+        if found:
+            self.nfe, self.last = self.nfe + found.nfe, found
+        assert drawn.steps is not None  # the solver has equal steps
+        return name_in_torchdiffeq(self.solver), {"grid_constructor": equal_steps(drawn.steps)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state for a checkpoint: numbers alone."""
+        return {"point": self.point.state_dict(), "nfe": self.nfe}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore such a state."""
+        self.point.load_state_dict(state["point"])
+        self.nfe = state["nfe"]
+
+    def _outputs(self, z0: State, setting: Setting) -> tuple[Tensor, int]:
+        # A copy of the model is solved as an audit would, and draws from no stream of the user's.
+        model = problem(self.field, z0, self.interval, self.head)
+        place = device_of(model.start)
+        with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+            found = deploy(model, setting)
+        return found.outputs, found.nfe
+
+    def _excess(self, own: Tensor, finer: Tensor) -> float:
+        logits = self.head is not None and own.dim() == 2 and own.shape[1] > 1
+        classes = logits and self.compare is None
+        return excess_of(Standard(self.accept, classes, self.compare), own, finer)

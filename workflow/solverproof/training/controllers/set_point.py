@@ -1,0 +1,181 @@
+"""A controller that keeps what a finer step would change at a set-point, without labels."""
+
+from __future__ import annotations  # planning imports this module and must not load torch
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from solverproof.ode.solvers import Setting, Solver
+from solverproof.training.controllers.base import Check, Controller
+from solverproof.training.controllers.measuring import first_size
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from solverproof.control.set_point import Checked, SetPoint
+    from solverproof.training.batches import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetPointRule(Controller):
+    """The fewest steps under which a finer step would change no more than is accepted.
+
+    Every iteration is trained with a number of steps between the fewest and `spread` times as many;
+    see `solverproof.control`. The model is deployed with the fewest.
+
+    Attributes:
+        accept: the share of predictions that a finer step may change; of real values the relative
+            error that 95 % of them may have.
+        spread: the most steps that are drawn, over the fewest; 1 draws nothing.
+        shortest, longest: iterations between two checks, after one that failed and while all is
+            well.
+        most_steps: of the fewest steps.
+        initial: first step size, as a fraction of the horizon; None for Hairer's procedure.
+        probe_every: iterations between two measurements on the test set.
+        probe_solvers: solvers to measure with besides the training solver.
+    """
+
+    family: ClassVar[str] = "set_point"
+    adapts: ClassVar[bool] = True
+    solver_keys: ClassVar[tuple[str, ...]] = ("probe_solvers",)
+    accept: float
+    spread: float
+    shortest: int
+    longest: int
+    most_steps: int
+    initial: float | None = None
+    probe_every: int
+    probe_solvers: tuple[Solver, ...]
+
+    def misfit(self, solver: Solver) -> str | None:
+        """Adaptive solvers have no number of steps."""
+        if solver.is_adaptive:
+            return f"{solver.name} chooses its own steps; write a fixed-step solver"
+        for other in self.probe_solvers:
+            if other.is_adaptive:
+                wanted = f"write a solver of kind '{solver.kind}'"
+                return f"{other.name} is not of the kind of {solver.name}; {wanted}"
+        return None
+
+    def expected_steps(self, solver: Solver) -> int | None:
+        """The most of the first draws, if the first step size is given."""
+        del solver
+        return None if self.initial is None else math.ceil(self.spread / self.initial)
+
+    def probe_solvers_used(self) -> tuple[Solver, ...]:
+        """The given ones."""
+        return self.probe_solvers
+
+    def schedule(self, solver: Solver, *, seed: int, stream: int) -> Follower:
+        """The step size of one seed."""
+        return Follower(self, solver, seed, stream)
+
+
+class Follower:
+    """The step size of one seed."""
+
+    def __init__(self, options: SetPointRule, solver: Solver, seed: int, stream: int) -> None:
+        self.options, self.solver, self.seed, self.stream = options, solver, seed, stream
+        self.point: SetPoint | None = None  # made by the first batch, whose size is unknown
+        self.monitoring_nfe = 0
+        self.checks: list[Check] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state for a checkpoint: that of the step size and the records so far."""
+        return {
+            "point": self.point and self.point.state_dict(),
+            "monitoring_nfe": self.monitoring_nfe,
+            "checks": [asdict(check) for check in self.checks],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore such a state."""
+        if state["point"]:
+            self.point = self._made(1.0)
+            self.point.load_state_dict(state["point"])
+        self.monitoring_nfe = state["monitoring_nfe"]
+        self.checks[:] = [Check(**check) for check in state["checks"]]
+
+    @property
+    def deployed(self) -> Setting:
+        """The fewest steps that are drawn."""
+        assert self.point is not None  # a training has one iteration at least
+        return self.point.coarsest
+
+    def __call__(self, batch: Batch) -> Setting:
+        """The setting to train a batch with, after a check if one is due."""
+        if self.point is None:
+            self.point = self._made(self._first_size(batch))
+        setting, found = self.point.choose(
+            lambda setting: _outputs(batch, setting),
+            lambda own, finer: self._excess(batch, own, finer),
+        )
+        if found:
+            self.monitoring_nfe += found.nfe
+            self._note(batch, found)
+        return setting
+
+    def _made(self, size: float) -> SetPoint:
+        # Imported here because it loads torch.
+        from solverproof.control.set_point import Rule, SetPoint
+
+        options = self.options
+        rule = Rule(
+            solver=self.solver,
+            spread=options.spread,
+            shortest=options.shortest,
+            longest=options.longest,
+            most_steps=options.most_steps,
+        )
+        return SetPoint(rule, size, self.stream)
+
+    def _first_size(self, batch: Batch) -> float:
+        if self.options.initial is not None:
+            return float(self.options.initial)
+        size, nfe = first_size(batch, self.solver)
+        self.monitoring_nfe += nfe
+        return size
+
+    def _excess(self, batch: Batch, own: Tensor, finer: Tensor) -> float:
+        from solverproof.auditing.measures import Standard
+        from solverproof.control.set_point import excess_of
+
+        real = batch.targets.is_floating_point()
+        return excess_of(Standard(self.options.accept, classes=not real), own, finer)
+
+    def _note(self, batch: Batch, found: Checked) -> None:
+        from solverproof.models.losses import seed_scores
+
+        own, finer = (
+            seed_scores(outputs.unsqueeze(0), batch.targets).item()
+            for outputs in (found.outputs, found.finer_outputs)
+        )
+        self.checks.append(
+            Check(
+                iteration=batch.iteration,
+                seed=self.seed,
+                step_size=1 / found.setting.value,
+                tolerance=None,
+                steps=found.setting.steps,
+                train_score=own,
+                test_solver=found.finer.solver.name,
+                test_steps=found.finer.steps,
+                test_tolerance=None,
+                test_score=finer,
+                larger_score=math.nan,
+                decision=found.move,
+                total_nfe=batch.total_nfe[0],
+                monitoring_nfe=self.monitoring_nfe,
+                excess=found.excess,
+            )
+        )
+
+
+def _outputs(batch: Batch, setting: Setting) -> tuple[Tensor, int]:
+    """Those of the only seed of a batch, without a gradient, and their evaluations."""
+    import torch
+
+    with torch.no_grad():
+        forward = batch.model(batch.parameters, batch.x, setting)
+    return forward.outputs[0], forward.solutions[0].nfe
