@@ -1,0 +1,54 @@
+"""The code of docs/controller.md runs, and its numbers are those of the law."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from torch import nn
+
+from solverproof import StepController
+from solverproof.auditing.measures import OUTPUTS_SHARE
+from solverproof.control import law
+from solverproof.study.config import schema
+
+PAGE = (Path(__file__).parents[3] / "docs" / "controller.md").read_text(encoding="utf-8")
+LOOP, CALLBACK = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+class Field(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, t, z):
+        return torch.tanh(self.layer(z)) + t
+
+
+def test_the_loop_runs_and_says_what_to_deploy_with(capsys):
+    torch.manual_seed(0)
+    field, head = Field(), nn.Linear(2, 2)
+    optimizer = torch.optim.Adam([*field.parameters(), *head.parameters()], 0.01)
+    batches = [(z0, (z0[:, 0] > 0).long()) for z0 in torch.randn(20, 32, 2)]
+    exec(LOOP, {"field": field, "head": head, "optimizer": optimizer, "batches": batches})  # noqa: S102  as a reader would
+    assert re.fullmatch(r"deploy with rk4 with \d+ steps?\n", capsys.readouterr().out)
+
+
+def test_the_callback_sets_what_the_module_reads():
+    names = {"Callback": object}
+    exec(CALLBACK, names)  # noqa: S102  as a reader would
+    callback = names["FollowSetPoint"](StepController(Field(), nn.Linear(2, 2)))
+    module = SimpleNamespace(encode=lambda x: x)
+    callback.on_train_batch_start(None, module, (torch.randn(8, 2), None), 0)
+    assert module.method == "rk4"
+    assert "grid_constructor" in module.options
+    callback.load_state_dict(callback.state_dict())
+
+
+def test_the_numbers_of_the_page_are_those_of_the_code():
+    keys = schema()["$defs"]["controllers"]["set_point"]["properties"]
+    assert (keys["spread"]["default"], keys["longest"]["default"]) == (4, 400)
+    assert keys["shortest"]["default"] == 50
+    assert keys["accept"]["default"] / OUTPUTS_SHARE == 0.2
+    assert (law.AIM, law.BAND, law.MEMORY) == (0.5, 0.25, 10)
+    assert (law.INTEGRAL, law.PROPORTIONAL) == (0.7, 0.4)
