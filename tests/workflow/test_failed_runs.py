@@ -32,6 +32,7 @@ def test_a_study_in_which_all_runs_diverge_is_finished_and_counts_them(study):
         "regions": 1,
         "accuracy": 1,
         "criteria": 1,
+        "collapse": 1,
     }
     evaluations = rows(study, "evaluations.csv")
     # an adaptive solver meets the wild field before the loss does

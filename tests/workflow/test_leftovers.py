@@ -10,6 +10,8 @@ LEFT = [
     "results/figures/figure4_accuracy_digits.png",
     "results/figures/figure5_adaptation_sphere2_euler_adapt_midpoint.pdf",
     "results/figures/figure5_adaptation_sphere2_euler_adapt_midpoint.png",
+    "results/figures/figure7_collapse_digits.pdf",
+    "results/figures/figure7_collapse_digits.png",
     "results/tables/comparison.csv",
     "results/tables/comparison.md",
     "results/tables/comparison.tex",

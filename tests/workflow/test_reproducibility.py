@@ -12,6 +12,8 @@ FIGURES = [
     "figure4_accuracy_sphere2",
     "figure5_adaptation_sphere2_euler_adapt_midpoint",
     "figure6_criteria",
+    "figure7_collapse_digits",
+    "figure7_collapse_sphere2",
 ]
 FLOW = ["sphere2/euler/steps-2/seeds-0-1", "sphere2/euler/steps-4/seeds-0-1"]
 TRAINED = ["digits/euler/steps-1/seeds-0-1", *FLOW, "sphere2/fehlberg2/tolerance-0.1/seeds-0-1"]
@@ -78,6 +80,7 @@ def test_two_runs_from_scratch_on_different_cores_give_the_same_bytes(fresh, fin
         "fan": 1,
         "accuracy": 2,
         "criteria": 1,
+        "collapse": 2,
     }
     folders = (
         "data",

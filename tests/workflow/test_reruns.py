@@ -17,6 +17,7 @@ FROM_TABLES = {
     "accuracy": 2,
     "trajectories": 1,
     "criteria": 1,
+    "collapse": 2,
 }
 SETTINGS = (
     "digits/euler/steps-1",
@@ -129,6 +130,7 @@ def test_an_edited_style_draws_all_figures_again_and_no_more(study):
         "regions": 1,
         "adaptation": 1,
         "criteria": 1,
+        "collapse": 2,
     }
 
 
@@ -203,7 +205,7 @@ def test_one_more_step_size_trains_one_cell_and_leaves_the_others_alone(study):
     assert before.items() <= study.listing().items()
     assert b"sphere2,euler,8," in study.contents("tables")["tables/evaluations.csv"]
     assert study.plan("tables").jobs == {}
-    assert study.plan().jobs == {"accuracy": 2, "trajectories": 1, "criteria": 1}
+    assert study.plan().jobs == {"accuracy": 2, "trajectories": 1, "criteria": 1, "collapse": 2}
 
 
 def test_one_more_block_of_seeds_trains_one_cell_per_setting_and_none_again(study):

@@ -13,6 +13,11 @@ NAMES = [
     *(["figure1_trajectories", "figure2_regions"] if FLOW else []),
     *[f"figure5_adaptation_{name}" for name in ADAPTED],
     *(["figure6_criteria"] if GRID else []),
+    *[
+        f"figure7_collapse_{task}"
+        for task in SELECTED
+        if specs.collapse_spec(STUDY, task).solvers
+    ],
 ]
 
 
@@ -105,6 +110,28 @@ use rule fan as criteria with:
         figure="criteria",
         spec="{}",
         code=code_hash("reporting.figures.criteria"),
+
+
+use rule fan as collapse with:
+    input:
+        rules.tabulate.output.drops,
+        rules.tabulate.output.critical,
+    output:
+        pdf=report(
+            f"{RESULTS}/figures/figure7_collapse_{{task}}.pdf",
+            caption="../report/figure7.rst",
+            category="Figures",
+        ),
+        png=f"{RESULTS}/figures/figure7_collapse_{{task}}.png",
+    log:
+        f"{RESULTS}/logs/figures/figure7_collapse_{{task}}.log",
+    localrule: True
+    params:
+        figure="collapse",
+        spec=wildcards.of_name(
+            "task", SELECTED, partial(specs.collapse_spec, STUDY), canonical
+        ),
+        code=code_hash("reporting.figures.collapse"),
 
 
 if FLOW:

@@ -8,7 +8,7 @@ from defined import written_table
 from solverproof.evaluation.rows import Evaluation, Run
 from solverproof.files import columns, write_arrays, write_table
 from solverproof.ode.solvers import SOLVERS
-from solverproof.reporting.figures import accuracy, adaptation, regions
+from solverproof.reporting.figures import accuracy, adaptation, collapse, regions
 from solverproof.reporting.figures.drawing import draw
 from solverproof.reporting.figures.style import styled
 from solverproof.reporting.specifications import AccuracySpec, AdaptationSpec, FlowSpec
@@ -152,6 +152,78 @@ def test_the_flow_stands_beyond_the_finest_test_setting(tmp_path):
     flow = own[own["test_steps"] == 2].assign(test_solver="reference", accuracy=0.75)
     pd.concat([own, flow.assign(test_steps=math.nan)]).to_csv(table, index=False)
     assert shown_at(accuracy_figure(table), 8 * accuracy.BEYOND) == {75}
+
+
+CRITICAL = {
+    "task": "toy", "train_solver": "euler", "measure": "drop",
+    "invalid_steps": 2, "valid_steps": 4, "invalid_tolerance": math.nan,
+    "valid_tolerance": math.nan, "critical_steps": 3, "critical_steps_low": 2.5,
+    "critical_steps_high": math.inf,
+}  # fmt: skip
+
+
+def collapse_figure(tmp_path, accuracies, critical, *, score="accuracy", status="ok"):
+    """Two seeds with settings of these own and flow's scores; `critical` changes CRITICAL."""
+    rows = [
+        {"task": "toy", "train_solver": "euler", "train_steps": steps, "controller": math.nan}
+        | {"seed": seed, "accuracy": math.nan, "error": math.nan, "status": status}
+        | {score: own, f"{score}_reference": flow + (0.02 if seed else -0.02)}
+        for steps, (own, flow) in accuracies.items()
+        for seed in (0, 1)
+    ]
+    drops, steps = tmp_path / "drops.csv", tmp_path / "critical_steps.csv"
+    pd.DataFrame(rows).to_csv(drops, index=False)
+    pd.DataFrame(
+        [CRITICAL | critical] if critical is not None else [], columns=list(CRITICAL)
+    ).to_csv(steps, index=False)
+    chance = 0.5 if score == "accuracy" else None
+    spec = AccuracySpec(task="toy", solvers=("euler",), chance=chance)
+    return figure_of(collapse, spec, drops, steps)
+
+
+def test_the_collapse_shows_what_models_reach_with_their_solver_and_as_odes(tmp_path):
+    drawn = collapse_figure(tmp_path, {2: (0.9, 0.5), 4: (0.8, 0.7)}, {})
+    own, flow = drawn.axes[0].lines[:2]
+    assert dict(zip(own.get_xdata(), own.get_ydata(), strict=True)) == {2: 90, 4: 80}
+    assert flow.get_ydata() == pytest.approx([50, 70])
+    assert {"as an ODE", "critical $N$\n3 (2.5 to open)", "a guess"} <= set(texts(drawn))
+    (stripe,) = [patch for patch in drawn.axes[0].patches if patch.get_x() == 2]
+    assert stripe.get_x() + stripe.get_width() == 4
+
+
+def test_the_published_bracket_is_drawn_where_there_is_one(tmp_path, monkeypatch):
+    monkeypatch.setitem(collapse.PUBLISHED, ("toy", "euler"), (8, 16))
+    drawn = collapse_figure(tmp_path, {2: (0.9, 0.5), 16: (0.8, 0.7)}, {})
+    assert "paper" in texts(drawn)
+    assert [patch.get_width() for patch in drawn.axes[0].patches if patch.get_hatch()] == [8]
+
+
+@pytest.mark.parametrize(
+    ("critical", "told"),
+    [
+        ({"valid_steps": math.nan, "invalid_steps": 4, "critical_steps": math.nan},
+         "no setting valid (finest: steps 4)"),
+        ({"invalid_steps": math.nan, "valid_steps": 2, "critical_steps": math.nan},
+         "all valid (coarsest: steps 2)"),
+    ],
+)  # fmt: skip
+def test_on_which_side_of_all_settings_the_critical_step_lies_is_told(tmp_path, critical, told):
+    drawn = collapse_figure(tmp_path, {2: (0.9, 0.5), 4: (0.8, 0.7)}, critical)
+    assert told in texts(drawn)
+    assert not [patch for patch in drawn.axes[0].patches if patch.get_x() == 2]
+
+
+def test_a_study_of_one_setting_or_of_runs_that_did_not_train_is_drawn(tmp_path):
+    assert collapse_figure(tmp_path, {4: (0.9, 0.5)}, None).axes[0].lines
+    untrained = collapse_figure(tmp_path, {2: (0.9, 0.5)}, None, status="untrained")
+    assert untrained.axes[0].get_title() == "trained with Euler, 2 untrained of 2"
+
+
+def test_of_real_values_errors_collapse_upwards(tmp_path):
+    drawn = collapse_figure(tmp_path, {2: (0.1, 0.9), 4: (0.1, 0.2)}, {}, score="error")
+    assert drawn.axes[0].get_yscale() == "log"
+    (name,) = [text for text in drawn.axes[0].texts if text.get_text() == "as an ODE"]
+    assert name.xy == pytest.approx((2, 0.9))
 
 
 def test_a_training_setting_has_one_colour_in_all_panels(tmp_path):

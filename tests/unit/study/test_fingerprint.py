@@ -22,7 +22,7 @@ REGISTRIES = [name for name in UNCOUNTED if name.endswith(".families")]
 MODULES = [name for name in ALL if name not in UNCOUNTED]
 TRAINED = {"train", "adapt", "random"}
 MODELS = TRAINED | {"evaluate", "audit", "trace"}
-FIGURES = {"accuracy", "criteria", "fan"}
+FIGURES = {"accuracy", "criteria", "collapse", "fan"}
 
 STAGES = {
     "train": [*TRAIN, "models.networks.conv"],
@@ -36,6 +36,7 @@ STAGES = {
     "comparison": ["reporting.comparison"],
     "accuracy": ["reporting.figures.accuracy"],
     "criteria": ["reporting.figures.criteria"],
+    "collapse": ["reporting.figures.collapse"],
     "fan": ["reporting.figures.fan"],
     "spheres": ["datasets.spheres"],
     "digits": ["datasets.digits"],
@@ -212,6 +213,7 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
         ("reporting.comparison", {"comparison"}),
         ("evaluation.validity", {"tables", "audits", "comparison"}),
         ("reporting.tables", {"tables", "audits", "comparison"}),
+        ("reporting.in_words", {"tables", "audits", "comparison", "collapse"}),
         ("files", {"tables", "audits", "comparison", *FIGURES, "file"}),
         ("reporting.figures.style", FIGURES),
         ("reporting.figures.accuracy", {"accuracy"}),

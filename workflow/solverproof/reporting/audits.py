@@ -10,15 +10,9 @@ from solverproof.evaluation.criteria import criteria, with_drops
 from solverproof.evaluation.rows import Run
 from solverproof.files import columns, write_text
 from solverproof.ode.solvers import by_name
+from solverproof.reporting.in_words import bracket_text, critical_text, runs_text
 from solverproof.reporting.specifications import TablesSpec
-from solverproof.reporting.tables import (
-    bracket_text,
-    concatenated,
-    critical_text,
-    read_csv,
-    runs_text,
-    write_csv,
-)
+from solverproof.reporting.tables import concatenated, read_csv, write_csv
 
 CRITERIA = {
     "accuracy": "drop under finer solvers (the paper's)",

@@ -15,14 +15,9 @@ from solverproof.evaluation.scores import has_score
 from solverproof.evaluation.validity import has_trained
 from solverproof.files import columns, read_json, write_text
 from solverproof.ode.solvers import Solver, by_name
+from solverproof.reporting.in_words import percent, score_with_interval, with_interval
 from solverproof.reporting.specifications import TablesSpec
-from solverproof.reporting.tables import (
-    percent,
-    read_csv,
-    score_with_interval,
-    with_interval,
-    write_csv,
-)
+from solverproof.reporting.tables import read_csv, write_csv
 from solverproof.training.specifications import ControlledTraining
 
 # Ott et al. 2021, table 1: NFE and accuracy (%) of grid search and adaptation, by task and solver.

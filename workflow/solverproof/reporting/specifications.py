@@ -26,7 +26,7 @@ class TablesSpec(Specification):
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracySpec(Specification):
-    """Figure 4 of a task.
+    """Figures 4 and 7 of a task.
 
     Attributes:
         task: its name.

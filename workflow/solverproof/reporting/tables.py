@@ -1,6 +1,5 @@
 """From the evaluations of single cells to the tables of the study."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,14 @@ from solverproof.evaluation.critical import critical_steps
 from solverproof.evaluation.validity import drops
 from solverproof.files import write_text
 from solverproof.ode.solvers import by_name
+from solverproof.reporting.in_words import (
+    bracket_text,
+    critical_text,
+    measured_by,
+    runs_text,
+    score_with_interval,
+    with_interval,
+)
 from solverproof.reporting.specifications import TablesSpec
 
 MEASURES = {
@@ -68,34 +75,6 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     write_text(path, typed.to_csv(index=False, lineterminator="\n"))
 
 
-def percent(share: float) -> str:
-    """A share in percent with one decimal."""
-    return "–" if pd.isna(share) else f"{100 * share:.1f}"
-
-
-def with_interval(row: pd.Series, name: str) -> str:
-    """A mean share in percent with its interval, given the columns NAME_mean, _low and _high."""
-    mean, low, high = (row[f"{name}_{part}"] for part in ("mean", "low", "high"))
-    if pd.isna(mean) or pd.isna(low):
-        return percent(mean)
-    # Student's interval does not know that no share is above 1; an increase of errors may be.
-    return f"{percent(mean)} ({percent(low)} to {percent(min(high, max(mean, 1.0)))})"
-
-
-def score_with_interval(row: pd.Series, of: str = "") -> str:
-    """The mean accuracy in percent, or `error 0.123` of real values, each with its interval.
-
-    Args:
-        row: of a table with columns accuracy{of}_mean, _low, _high, and error{of}_mean, ….
-        of: empty, or `_reference`.
-    """
-    mean, low, high = (row[f"error{of}_{part}"] for part in ("mean", "low", "high"))
-    if pd.isna(mean):
-        return with_interval(row, f"accuracy{of}")
-    interval = "" if pd.isna(low) else f" ({low:.3f} to {high:.3f})"
-    return f"error {mean:.3f}{interval}"
-
-
 def critical_markdown(critical: pd.DataFrame, spec: TablesSpec) -> str:
     """The critical brackets as a Markdown table for readers."""
     rows = [row for _, row in critical.iterrows()]
@@ -118,17 +97,6 @@ def critical_markdown(critical: pd.DataFrame, spec: TablesSpec) -> str:
     return str(readable.to_markdown(index=False)) + "\n"
 
 
-def critical_text(row: pd.Series) -> str:
-    """`41 (35 to 60)`; an end beyond the settings that were run is `open`."""
-    name = f"critical_{_measure(row)}"
-    low, high = (
-        f"{row[f'{name}_{end}']:.2g}" if 0 < row[f"{name}_{end}"] < math.inf else "open"
-        for end in ("low", "high")
-    )
-    estimate = "–" if pd.isna(row[name]) else f"{row[name]:.2g}"
-    return f"{estimate} ({low} to {high})"
-
-
 def _at_valid(row: pd.Series, spec: TablesSpec) -> str:
     threshold = spec.threshold if pd.isna(row["error_mean"]) else spec.error_threshold
     unknown = pd.isna(row["measure_low"]) or row["measure_high"] > threshold
@@ -136,32 +104,10 @@ def _at_valid(row: pd.Series, spec: TablesSpec) -> str:
     return with_interval(row, "measure") + resolved
 
 
-def runs_text(row: pd.Series) -> str:
-    """How many runs failed, did not train, or are not resolved."""
-    return " / ".join(str(row[f"{kind}_runs"]) for kind in ("failed", "untrained", "unresolved"))
-
-
-def _measure(row: pd.Series) -> str:
-    """`tolerance` or `steps`, by which columns of the bracket are filled."""
-    adaptive = pd.notna(row["valid_tolerance"]) or pd.notna(row["invalid_tolerance"])
-    return "tolerance" if adaptive else "steps"
-
-
-def bracket_text(row: pd.Series) -> str:
-    """The critical bracket, or on which side of all settings it lies."""
-    measure = _measure(row)
-    invalid, valid = row[f"invalid_{measure}"], row[f"valid_{measure}"]
-    if pd.isna(valid):
-        return f"no setting valid (finest: {measure} {invalid:g})"
-    if pd.isna(invalid):
-        return f"all valid (coarsest: {measure} {valid:g})"
-    return f"{measure} {invalid:g}–{valid:g}"
-
-
 def _spread(row: pd.Series) -> str:
     never, found = row["seeds_never_valid"], []
     if never < row["seeds"]:
-        ends = {f"{row[f'seeds_valid_{_measure(row)}_{end}']:g}" for end in ("min", "max")}
+        ends = {f"{row[f'seeds_valid_{measured_by(row)}_{end}']:g}" for end in ("min", "max")}
         found = [f"valid from {' to '.join(sorted(ends, key=float))}"]
     if never:
         found.append(f"{never} of {row['seeds']} never valid")

@@ -151,6 +151,14 @@ def accuracy_spec(study: Study, task: str) -> AccuracySpec:
     )
 
 
+def collapse_spec(study: Study, task: str) -> AccuracySpec:
+    """What defines figure 7 of a task, with the training solvers that have numbers of steps."""
+    known = {c.solver.name: c.solver for c in study.cells}
+    whole = accuracy_spec(study, task)
+    solvers = tuple(name for name in whole.solvers if not known[name].is_adaptive)
+    return replace(whole, solvers=solvers, own_solvers=())
+
+
 def adaptation_spec(cells: Sequence[Cell]) -> AdaptationSpec:
     """What defines figure 5 of an adapted run, given the cells of its seeds."""
     return AdaptationSpec(cells[0].solver.name)

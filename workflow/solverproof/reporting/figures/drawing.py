@@ -21,6 +21,7 @@ FIGURES: Mapping[str, type[Specification]] = {
     "accuracy": AccuracySpec,
     "adaptation": AdaptationSpec,
     "criteria": NoSpec,
+    "collapse": AccuracySpec,
     "memory": NoSpec,
 }
 
