@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 import torch
 from torch import nn
 
@@ -49,6 +50,6 @@ def test_the_numbers_of_the_page_are_those_of_the_code():
     keys = schema()["$defs"]["controllers"]["set_point"]["properties"]
     assert (keys["spread"]["default"], keys["longest"]["default"]) == (4, 400)
     assert keys["shortest"]["default"] == 50
-    assert keys["accept"]["default"] / OUTPUTS_SHARE == 0.2
+    assert keys["accept"]["default"] / OUTPUTS_SHARE == pytest.approx(0.2)
     assert (law.AIM, law.BAND, law.MEMORY) == (0.5, 0.25, 10)
     assert (law.INTEGRAL, law.PROPORTIONAL) == (0.7, 0.4)
