@@ -105,7 +105,7 @@ def test_a_step_grows_only_where_all_is_well_and_never_to_one_that_failed(law, s
     after, move = follow(law, state, excess)
     if move == "grow":
         assert excess < BAND
-        assert after.size < state.failed
+        assert after.size < state.failed or state.since >= MEMORY - 1
     if not excess <= 1:
         assert after.size < state.size or state.size == law.finest
 
