@@ -71,7 +71,8 @@ class Outcome:
 
     @property
     def idle(self):
-        return "Nothing to be done" in self.text
+        # With `--until` Snakemake says so by its table of jobs alone.
+        return "Nothing to be done" in self.text or bool(re.search(r"^total +0$", self.text, re.M))
 
     @property
     def jobs(self):
