@@ -72,7 +72,8 @@ class Outcome:
     @property
     def idle(self):
         # With `--until` Snakemake says so by its table of jobs alone.
-        return "Nothing to be done" in self.text or bool(re.search(r"^total +0$", self.text, re.M))
+        told = r"Nothing to be done|^total +0$"
+        return bool(re.search(told, self.text, re.MULTILINE))
 
     @property
     def jobs(self):
