@@ -28,7 +28,9 @@ def judged(field, z0=None, head=None, **call):
     return audit(field, z0, head=head or sides().double(), **{**QUICK, **FINE, **call})
 
 
-@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize(
+    "scale", [1e-12, *(pytest.param(scale, marks=pytest.mark.slow) for scale in (1.0, 1e12))]
+)
 @pytest.mark.parametrize(
     ("steps", "verdict"), [(50, "FAIL"), pytest.param(250, "PASS", marks=pytest.mark.slow)]
 )
@@ -117,7 +119,8 @@ def pulse(width):
     return field
 
 
-@pytest.mark.parametrize("width", [pytest.param(1e-6, marks=pytest.mark.slow), 3e-3])
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1e-6, 3e-3])
 def test_a_pulse_that_only_the_deployed_solver_saw_fails_nobody_for_want_of_looking(width):
     result = judged(pulse(width), solver="euler", steps=100)
     assert result.verdict == "INCONCLUSIVE"
@@ -336,6 +339,7 @@ def test_chaos_is_not_resolved_and_not_passed():
     assert result.verdict == "INCONCLUSIVE"
 
 
+@pytest.mark.slow
 def test_a_step_in_time_leaves_a_fine_solver_faithful():
     def field(t, z):
         return torch.where(t < 1 / 3, -1.0, 2.0) * z
