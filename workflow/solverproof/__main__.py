@@ -14,6 +14,10 @@ from solverproof import __version__
 from solverproof.errors import InputError
 from solverproof.user_code import UserCodeError, own_part
 
+TABULATED = ("evaluations.csv", "drops.csv", "critical_steps.csv", "critical_steps.md")
+GATHERED = ("audits.csv", "criteria.csv", "criteria.md")
+COMPARED = ("comparison.csv", "comparison.md", "comparison.tex")
+
 if TYPE_CHECKING:
     from solverproof.ode.solvers import Setting
     from solverproof.specifications import Specification
@@ -319,50 +323,62 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"solverproof {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True)
 
-    def verb(
-        run: Callable[[argparse.Namespace], int | None], *paths: str, spec: bool = True
-    ) -> argparse.ArgumentParser:
+    def verb(run: Callable[[argparse.Namespace], int | None]) -> argparse.ArgumentParser:
         # Verbs are functions, so their names and docstrings are the command line and its help.
         sub = verbs.add_parser(run.__name__, help=run.__doc__)
-        sub.set_defaults(run_verb=run)
-        if spec:
-            sub.add_argument(
-                "--spec", type=json.loads, required=True, help="JSON: what defines the result"
-            )
-        for path in paths:
-            sub.add_argument(f"--{path}", type=Path, required=True)
+        sub.set_defaults(run_verb=run, reads=(), writes=(), tables=())
         return sub
 
-    verb(prepare, "out")
-    verb(train, "data", "checkpoint", "weights", "history", "run")
-    verb(adapt, "data", "checkpoint", "weights", "history", "run", "checks", "probes")
-    verb(evaluate, "data", "weights", "run", "out", "references")
-    verb(examine, "data", "weights", "run", "references", "out")
-    verb(trace, "data", "weights", "out")
-    verb(tabulate, "out").add_argument("--evaluations", type=Path, nargs="+", required=True)
-    of_cells = verb(gather, "drops", "out")
-    of_cells.add_argument("--audits", type=Path, nargs="+", required=True)
-    table = verb(comparison, "drops", "critical", "out")
-    table.add_argument("--runs", type=Path, nargs="+", required=True)
-    table.add_argument("--checks", type=Path, nargs="+", required=True)
-    figure = verb(plot)
+    def stage(
+        run: Callable[[argparse.Namespace], None],
+        *,
+        reads: Sequence[str] = (),
+        writes: Sequence[str] = (),
+        tables: Sequence[str] = (),
+    ) -> argparse.ArgumentParser:
+        """A verb from files to files, or to tables in a folder; `...` stands for several files."""
+        sub = verb(run)
+        sub.add_argument(
+            "--spec", type=json.loads, required=True, help="JSON: what defines the result"
+        )
+        for words in (*reads, *writes, *(["out"] if tables else [])):
+            name, many = words.removesuffix("..."), words.endswith("...")
+            nargs = "+" if many else None
+            sub.add_argument(f"--{name}", type=Path, required=True, nargs=nargs)
+        plain = [name.removesuffix("...") for name in reads]
+        sub.set_defaults(reads=plain, writes=writes, tables=tables)
+        return sub
+
+    stage(prepare, writes=["out"])
+    trained = ["weights", "history", "run"]
+    stage(train, reads=["data"], writes=trained).add_argument("--checkpoint", type=Path)
+    adapted = stage(adapt, reads=["data"], writes=[*trained, "checks", "probes"])
+    adapted.add_argument("--checkpoint", type=Path)
+    stage(evaluate, reads=["data", "weights", "run"], writes=["out", "references"])
+    stage(examine, reads=["data", "weights", "run", "references"], writes=["out"])
+    stage(trace, reads=["data", "weights"], writes=["out"])
+    stage(tabulate, reads=["evaluations..."], tables=TABULATED)
+    stage(gather, reads=["drops", "audits..."], tables=GATHERED)
+    stage(comparison, reads=["drops", "critical", "runs...", "checks..."], tables=COMPARED)
+    figure = stage(plot)
     figure.add_argument("figure", help="name of the figure")
     figure.add_argument("--inputs", type=Path, nargs="*", default=[])
     figure.add_argument("--out", type=Path, nargs="+", required=True)
-    verb(check, spec=False).add_argument(
+    figure.set_defaults(reads=["inputs"])
+    verb(check).add_argument(
         "files", type=Path, nargs="+", help="YAML files, later ones over earlier ones"
     )
-    verb(solvers, spec=False).add_argument(
+    verb(solvers).add_argument(
         "files", type=Path, nargs="*", help="YAML files that define further ones"
     )
-    verb(keys, spec=False)
-    verb(memory, "out", spec=False)
-    verb(bench, spec=False).add_argument("--repeats", type=int, default=15)
-    verb(scaling, spec=False).add_argument(
+    verb(keys)
+    verb(memory).add_argument("--out", type=Path, required=True)
+    verb(bench).add_argument("--repeats", type=int, default=15)
+    verb(scaling).add_argument(
         "results", type=Path, help="the folder of results of a study that ran"
     )
-    _add_audit(verb(audit, spec=False))
-    of_audits = verb(compare, spec=False)
+    _add_audit(verb(audit))
+    of_audits = verb(compare)
     of_audits.add_argument("old", type=Path, help="audit.json of before")
     of_audits.add_argument("new", type=Path, help="audit.json of now")
     return parser
@@ -430,7 +446,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m solverpr
     """
     args = _parser(prog).parse_args(arguments)
     try:
-        return int(args.run_verb(args) or 0)
+        return _run(args)
     except InputError as error:
         message = str(error)
         if isinstance(error, UserCodeError):
@@ -439,6 +455,21 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m solverpr
         message = f"{error.filename or args.verb}: {error.strerror or error}"
     print(f"solverproof: {message}", file=sys.stderr)
     return 2
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run a verb; a stage reads only what other stages have written as it is."""
+    from solverproof.checksums import record, verify
+
+    verify(_files(args, args.reads))
+    status = args.run_verb(args)
+    record([*_files(args, args.writes), *(args.out / name for name in args.tables)])
+    return int(status or 0)
+
+
+def _files(args: argparse.Namespace, names: Sequence[str]) -> list[Path]:
+    given = [getattr(args, name) for name in names]
+    return [path for one in given for path in (one if isinstance(one, list) else [one])]
 
 
 def command() -> int:

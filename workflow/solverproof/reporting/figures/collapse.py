@@ -69,7 +69,7 @@ def _panel(ax: Axes, runs: pd.DataFrame, solver: str) -> None:
         _name(ax, own, own.index[0], name, OWN, above=upwards)
     flow = _line(ax, trained, f"{score}_reference", style.color, style.marker)
     if len(flow):
-        worst = flow.idxmin() if upwards else flow.idxmax()
+        worst: Any = flow.idxmin() if upwards else flow.idxmax()
         _name(ax, flow, worst, "as an ODE", style.color, above=not upwards)
     ax.set_title(f"trained with {style.name}{count_failures(runs)}")
 
