@@ -286,6 +286,16 @@ ADVICE = passed().advice
         ),
         (unresolved(), "could not be computed closely enough", "stay with dopri5 at tolerance 0.1"),
         (undecided(), "1,000 samples do not tell", "Until then stay with euler with 32 steps"),
+        (
+            replace(undecided(), settings=undecided().settings.assign(safe=False)),
+            "1,000 samples do not tell",
+            "nothing shows that another setting would do",
+        ),
+        (
+            replace(undecided(), settings=undecided().settings.assign(safe=True)),
+            "1,000 samples do not tell",
+            "none was confirmed on samples that had no part in choosing it",
+        ),
         (undecided(advice=ADVICE), "do not tell", "midpoint with 8 steps is confirmed as safe"),
         (replace(undecided(trained=FINE), kind="ode"), "ODE: as it was", "then stay with rk4"),
     ],

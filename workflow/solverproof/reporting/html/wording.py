@@ -195,6 +195,11 @@ def _wait(result: AuditResult) -> str:
     if result.advice:
         safe = f"{setting_name(result.advice.setting)} is confirmed as safe"
         return f"{more} Until then {safe} ({_cost(result)})."
+    if result.settings["safe"].any():
+        return (
+            f"{more} Until then stay with {_trained(result)}: of the settings that look safe in "
+            "the table, none was confirmed on samples that had no part in choosing it."
+        )
     return f"{more} Until then {stay}."
 
 
