@@ -55,15 +55,15 @@ def test_odeint_takes_as_many_steps_as_are_drawn(model, z0, solver, stages):
         assert field.calls == stages * controller.deployed.steps
 
 
-def test_steps_are_drawn_between_the_fewest_and_spread_times_as_many(model, z0):
-    controller = StepController(*model, solver="euler", first_steps=4, spread=4)
+def test_no_more_steps_are_drawn_than_are_deployed_and_no_fewer_than_a_spread_of_them(model, z0):
+    controller = StepController(*model, solver="euler", first_steps=64, spread=4)
     calls = set()
     for _ in range(60):
         method, options = controller.setting(z0)
         field = Counted(model[0])
         odeint(field, z0, TIMES, method=method, options=options)
-        fewest = controller.deployed.steps
-        assert fewest <= field.calls <= 4 * fewest
+        most = controller.deployed.steps
+        assert most / 4 <= field.calls <= most
         calls.add(field.calls)
     assert len(calls) > 3
 
@@ -86,7 +86,7 @@ def test_nothing_of_the_model_is_changed(model, z0):
     assert torch.equal(torch.get_rng_state(), random)
 
 
-def test_the_fewest_steps_follow_a_field_that_becomes_stiffer(z0):
+def test_steps_follow_a_field_that_becomes_stiffer(z0):
     speed = [1.0]
 
     def turning(z):
@@ -122,8 +122,8 @@ def test_values_have_their_relative_error_or_the_users_own_for_a_set_point(z0):
 
     plain = StepController(decay, solver="euler", first_steps=4, spread=1, accept=0.05)
     plain.setting(z0)
-    coarse, fine = (1 - 1 / 4) ** 4, (1 - 1 / 8) ** 8
-    assert plain.last.excess == pytest.approx((fine - coarse) / fine / 0.05, rel=1e-4)
+    coarse, fine = (1 - 1 / 4) ** 4, (1 - 1 / 16) ** 16
+    assert plain.last.excess == pytest.approx((fine - coarse) / fine / 0.05 * 4 / 3, rel=1e-4)
 
     def absolute(one, other):
         return (one - other).abs().amax(1)
@@ -132,7 +132,7 @@ def test_values_have_their_relative_error_or_the_users_own_for_a_set_point(z0):
         decay, nn.Identity(), solver="euler", first_steps=4, spread=1, compare=absolute
     )
     own.setting(torch.ones(SAMPLES, 2))
-    assert own.last.excess == pytest.approx((fine - coarse) / 0.01, rel=1e-4)
+    assert own.last.excess == pytest.approx((fine - coarse) / 0.01 * 4 / 3, rel=1e-4)
 
 
 def test_it_goes_on_from_a_checkpoint(model, z0, tmp_path):

@@ -1,9 +1,9 @@
-"""A step size that follows its set-point while a model trains, and is drawn anew around it.
+"""A step size that follows its set-point while a model trains, and longer ones drawn beside it.
 
-Every iteration is trained with a number of steps between N and `spread` times N, drawn uniformly in
-its logarithm, so that the model cannot learn the error of one step size. N is as small as the
-set-point allows: now and then the batch is solved with N steps and with twice the finest that are
-drawn, without labels, and the law moves N by how much that changes what is predicted.
+Every iteration is trained with a number of steps between N / `spread` and N, drawn uniformly in its
+logarithm, so that the model cannot learn the error of one step size. N is as small as the set-point
+allows: now and then the batch is solved with N steps and with `FINER` times as many, without
+labels, and the law moves N by how much that changes what is predicted.
 """
 
 import math
@@ -18,6 +18,7 @@ from solverproof.auditing.measures import OUTPUTS_SHARE, Standard, control_ratio
 from solverproof.control.law import Law, Move, State, follow, steps_of
 from solverproof.ode.solvers import Setting, Solver
 
+FINER = 4  # times the steps, which leave a quarter of the error at most
 KINKS = 2  # the order that fields with kinks (ReLU) show at most, whatever the method
 Outputs = Callable[[Setting], tuple[Tensor, int]]
 """The outputs of a batch under a setting, shape (samples, ...), and the evaluations they took."""
@@ -33,7 +34,7 @@ class Rule:
         solver: a fixed-step solver.
         spread: the most steps that are drawn, over the fewest; 1 draws nothing.
         shortest, longest: iterations between two checks; see `follow`.
-        most_steps: of the fewest steps that are drawn.
+        most_steps: the largest N.
     """
 
     solver: Solver
@@ -54,7 +55,7 @@ class Checked:
     """What a check found.
 
     Attributes:
-        setting: the coarsest that is drawn, before the check.
+        setting: the finest that is drawn, before the check.
         finer: what it was held against.
         excess: what was measured, over the set-point.
         move: what followed.
@@ -86,8 +87,8 @@ class SetPoint:
         self.due_in = 0
 
     @property
-    def coarsest(self) -> Setting:
-        """The fewest steps that are drawn, with which the model is meant to be deployed."""
+    def finest(self) -> Setting:
+        """The most steps that are drawn, with which the model is meant to be deployed."""
         return Setting(self.rule.solver, steps=steps_of(self.state.size))
 
     def choose(self, outputs: Outputs, excess: Excess) -> tuple[Setting, Checked | None]:
@@ -110,22 +111,23 @@ class SetPoint:
         self.random.bit_generator.state = state["random"]
 
     def _check(self, outputs: Outputs, excess: Excess) -> Checked:
-        setting = self.coarsest
+        setting = self.finest
         assert setting.steps is not None  # the solver has equal steps
-        finer = Setting(self.rule.solver, steps=math.ceil(2 * self.rule.spread * setting.steps))
+        finer = Setting(self.rule.solver, steps=FINER * setting.steps)
         (own, nfe), (fine, more) = outputs(setting), outputs(finer)
-        measured = excess(own, fine)
+        # The finer step has an error of its own, of which the difference knows nothing.
+        measured = excess(own, fine) / (1 - FINER**-self.rule.law.order)
         self.state, move = follow(self.rule.law, self.state, measured)
         return Checked(setting, finer, measured, move, own, fine, nfe + more)
 
     def _drawn(self) -> Setting:
-        fewest = steps_of(self.state.size)
+        most = steps_of(self.state.size)
+        fewest = math.ceil(most / self.rule.spread)
+        if fewest == most:
+            return Setting(self.rule.solver, steps=most)
         # Rounding down gives N the share log((N + 1) / N), so the range ends one further.
-        ends = math.log(fewest), math.log(math.floor(fewest * self.rule.spread) + 1)
-        steps = fewest
-        if self.rule.spread > 1:
-            steps = math.floor(math.exp(self.random.uniform(*ends)))
-        return Setting(self.rule.solver, steps=steps)
+        ends = math.log(fewest), math.log(most + 1)
+        return Setting(self.rule.solver, steps=math.floor(math.exp(self.random.uniform(*ends))))
 
 
 def excess_of(standard: Standard, outputs: Tensor, finer: Tensor) -> float:

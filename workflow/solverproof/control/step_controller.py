@@ -27,9 +27,9 @@ class StepController:
         method, options = controller.setting(z0)
         end = odeint(field, z0, times, method=method, options=options)[-1]
 
-    Every iteration gets a number of steps between N and `spread` times N. N is the smallest with
-    which a finer step would change no more of the batch than is accepted, which is looked at now
-    and then, without labels, gradients, or any change of the model. Deploy with N: `deployed`.
+    Every iteration gets a number of steps between N / `spread` and N. N is the smallest with which
+    a finer step would change no more of the batch than is accepted, which is looked at now and
+    then, without labels, gradients, or any change of the model. Deploy with N: `deployed`.
 
     Args:
         field: the right-hand side f(t, z), or f(z), while it trains.
@@ -93,7 +93,7 @@ class StepController:
     @property
     def deployed(self) -> Setting:
         """The setting to deploy the model with, and to audit it with: `.solver.name`, `.steps`."""
-        return self.point.coarsest
+        return self.point.finest
 
     def setting(self, z0: State) -> tuple[str, dict[str, Any]]:
         """The method and the options of `odeint` for the next iteration.

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SetPointRule(Controller):
-    """The fewest steps under which a finer step would change no more than is accepted.
+    """As few steps as let a finer step change no more than is accepted.
 
-    Every iteration is trained with a number of steps between the fewest and `spread` times as many;
-    see `solverproof.control`. The model is deployed with the fewest.
+    Every iteration is trained with that number of steps or fewer, down to 1 / `spread` of them; see
+    `solverproof.control`. The model is deployed with the most.
 
     Attributes:
         accept: the share of predictions that a finer step may change; of real values the relative
@@ -30,7 +30,7 @@ class SetPointRule(Controller):
         spread: the most steps that are drawn, over the fewest; 1 draws nothing.
         shortest, longest: iterations between two checks, after one that failed and while all is
             well.
-        most_steps: of the fewest steps.
+        most_steps: the largest number of steps.
         initial: first step size, as a fraction of the horizon; None for Hairer's procedure.
         probe_every: iterations between two measurements on the test set.
         probe_solvers: solvers to measure with besides the training solver.
@@ -61,7 +61,7 @@ class SetPointRule(Controller):
     def expected_steps(self, solver: Solver) -> int | None:
         """The most of the first draws, if the first step size is given."""
         del solver
-        return None if self.initial is None else math.ceil(self.spread / self.initial)
+        return None if self.initial is None else math.ceil(1 / self.initial)
 
     def probe_solvers_used(self) -> tuple[Solver, ...]:
         """The given ones."""
@@ -99,9 +99,9 @@ class Follower:
 
     @property
     def deployed(self) -> Setting:
-        """The fewest steps that are drawn."""
+        """The most steps that are drawn."""
         assert self.point is not None  # a training has one iteration at least
-        return self.point.coarsest
+        return self.point.finest
 
     def __call__(self, batch: Batch) -> Setting:
         """The setting to train a batch with, after a check if one is due."""
