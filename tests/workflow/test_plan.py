@@ -90,7 +90,7 @@ SUPPLEMENT = {
     "digits-seeds": {"train": 12, "adapt": 40},
     "minima": {"train": 12, "adapt": 5},
     "set_point": {"adapt": 20},
-    "set_point_constants": {"adapt": 24},
+    "set_point_constants": {"adapt": 21},
     "sphere900": {"train": 30},
     "spheres": {"train": 13, "adapt": 10},
     "test_solvers": {"train": 5, "adapt": 15},
