@@ -89,7 +89,7 @@ SUPPLEMENT = {
     "adjoint": {"train": 4},
     "digits-seeds": {"train": 12, "adapt": 40},
     "minima": {"train": 12, "adapt": 5},
-    "set_point": {"adapt": 20},
+    "set_point": {"adapt": 30},
     "set_point_constants": {"adapt": 21},
     "sphere900": {"train": 30},
     "spheres": {"train": 13, "adapt": 10},

@@ -65,7 +65,7 @@ class StepController:
         interval: tuple[float, float] = (0.0, 1.0),
         accept: float = 0.01,
         compare: Compare | None = None,
-        spread: float = 4,
+        spread: float = 2,
         first_steps: int = 8,
         most_steps: int = 500,
         shortest: int = 50,
