@@ -154,7 +154,7 @@ def test_a_model_that_is_trained_with_it_predicts_the_same_with_any_finer_step()
     z0 = torch.randn(256, 2)
     labels = (z0.norm(dim=1) > 1.1).long()
     field, head = Field(32), nn.Linear(2, 2)
-    controller = StepController(field, head, solver="midpoint", first_steps=1, spread=4, shortest=10)
+    controller = StepController(field, head, solver="midpoint", first_steps=1, shortest=10)
     updates = torch.optim.Adam([*field.parameters(), *head.parameters()], 0.02)
     for _ in range(150):
         method, options = controller.setting(z0)
