@@ -71,6 +71,7 @@ def assert_finished_as_if_never_stopped(study, finished):
     assert list(study.results.rglob(".*")) == []
 
 
+@pytest.mark.slow
 def test_after_sigterm_the_running_job_is_finished_and_the_same_command_goes_on(
     training, halfway, finished
 ):
@@ -96,6 +97,7 @@ def unlock_and_go_on(study):
     assert study.run(TABLE).jobs == {"train": 1, **AFTER_TRAINING}
 
 
+@pytest.mark.slow
 def test_after_sigkill_of_everything_the_same_command_goes_on_once_unlocked(
     training, halfway, finished
 ):

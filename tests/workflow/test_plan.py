@@ -126,6 +126,7 @@ def test_the_readme_names_every_table_and_every_kind_of_figure(clone):
         assert any(str(file.relative_to("results")).startswith(name) for name in named), file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "command"), ROWS, ids=[file for file, _ in ROWS])
 def test_a_command_of_the_readme_makes_its_file_of_the_default_study(clone, file, command):
     program, *options = command.split()

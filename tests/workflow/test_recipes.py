@@ -99,7 +99,16 @@ def default_cells(clone):
     return clone.plan().tabulated
 
 
-@pytest.mark.parametrize("recipe", DEFAULT)
+# make test takes some of unlike kinds, make test-slow the others.
+QUICK = (
+    "Add a solver by its Butcher tableau",
+    "Make data by code",
+    "Add an encoder and a head",
+)
+SOME = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in TINY]
+
+
+@pytest.mark.parametrize("recipe", SOME)
 def test_a_recipe_plans_for_the_default_study_what_it_says_and_drops_no_more(
     default, default_cells, recipe
 ):
@@ -112,20 +121,7 @@ def test_a_recipe_plans_for_the_default_study_what_it_says_and_drops_no_more(
     assert bool(dropped) == (recipe in DROPPED)
 
 
-# All are planned above; a few of unlike kinds are run by make test, the others by make test-slow.
-QUICK = (
-    "Add a solver by its Butcher tableau",
-    "Add a loss",
-    "Make data by code",
-    "Add an encoder and a head",
-    "Train one cell again",
-)
-
-
-@pytest.mark.parametrize(
-    "recipe",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in TINY],
-)
+@pytest.mark.parametrize("recipe", SOME)
 def test_a_recipe_runs_what_it_says_and_no_more(study, recipe):
     jobs = carry_out(study, recipe, *CELLS).jobs
     assert {rule: count for rule, count in jobs.items() if rule in MADE} == TINY[recipe]

@@ -120,6 +120,7 @@ def test_growth_without_stiffness_is_named_as_the_cause_of_errors():
     assert any("grow" in reason for reason in result.reasons)
 
 
+@pytest.mark.slow
 def test_kinks_leave_a_fine_solver_faithful():
     def field(z):
         return torch.stack([z[:, 1].abs() - 0.5, -z[:, 0].relu()], 1)
@@ -232,6 +233,7 @@ def test_a_field_that_knows_only_float32_is_audited_in_its_precision():
     assert result.measures["reference"]["float64"] is False
 
 
+@pytest.mark.slow
 def test_a_pulse_that_adaptive_solvers_step_over_is_not_passed():
     def field(t, z):
         return 400 * torch.exp(-(((t - 0.5) / 1e-3) ** 2)) * torch.tensor([8.0, 0.0]).to(z) + 0 * z

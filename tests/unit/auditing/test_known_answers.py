@@ -99,6 +99,7 @@ def test_a_flow_that_overflows_is_not_judged_and_its_end_is_told(given):
     assert (0.3 if given == "time matters" else 0.6) < float(told[1]) < 0.72
 
 
+@pytest.mark.slow
 def test_the_end_of_a_flow_is_told_in_the_users_time():
     result = judged(lambda z: 100 * z, interval=(10.0, 20.0))
     assert "half of them by t = 17" in result.reasons[0]
@@ -254,6 +255,7 @@ class Density(nn.Module):
         return slope, -trace.sum(1, keepdim=True)
 
 
+@pytest.mark.slow
 def test_a_field_that_frees_its_own_graph_is_audited():
     z0 = (few(), torch.zeros(ENOUGH, 1, dtype=DOUBLE))
     result = audit(Density(), z0, accept=1e-3, **FINE, **QUICK)
