@@ -351,9 +351,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
     stage(prepare, writes=["out"])
     trained = ["weights", "history", "run"]
-    stage(train, reads=["data"], writes=trained).add_argument("--checkpoint", type=Path)
-    adapted = stage(adapt, reads=["data"], writes=[*trained, "checks", "probes"])
-    adapted.add_argument("--checkpoint", type=Path)
+    for training in (
+        stage(train, reads=["data"], writes=trained),
+        stage(adapt, reads=["data"], writes=[*trained, "checks", "probes"]),
+    ):
+        training.add_argument("--checkpoint", type=Path, required=True)
     stage(evaluate, reads=["data", "weights", "run"], writes=["out", "references"])
     stage(examine, reads=["data", "weights", "run", "references"], writes=["out"])
     stage(trace, reads=["data", "weights"], writes=["out"])
