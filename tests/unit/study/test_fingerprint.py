@@ -210,6 +210,8 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
         ("training.controllers.random_steps", {"random"}),
         ("training.controllers.probing", {"adapt", "random"}),
         ("ode.initial_step", {"adapt"}),
+        ("control.law", {"adapt"}),
+        ("control.draws", {"random"}),
         ("reporting.comparison", {"comparison"}),
         ("evaluation.validity", {"tables", "audits", "comparison"}),
         ("reporting.tables", {"tables", "audits", "comparison"}),

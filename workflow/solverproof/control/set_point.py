@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from solverproof.auditing.measures import OUTPUTS_SHARE, Standard, control_ratios
+from solverproof.auditing.measures import OUTPUTS_SHARE, Standard, control_ratios, spread
+from solverproof.control.draws import steps_between
 from solverproof.control.law import Law, Move, State, follow, steps_of
 from solverproof.ode.solvers import Setting, Solver
 
@@ -125,9 +126,7 @@ class SetPoint:
         fewest = math.ceil(most / self.rule.spread)
         if fewest == most:
             return Setting(self.rule.solver, steps=most)
-        # Rounding down gives N the share log((N + 1) / N), so the range ends one further.
-        ends = math.log(fewest), math.log(most + 1)
-        return Setting(self.rule.solver, steps=math.floor(math.exp(self.random.uniform(*ends))))
+        return Setting(self.rule.solver, steps=steps_between(fewest, most, self.random))
 
 
 def excess_of(standard: Standard, outputs: Tensor, finer: Tensor) -> float:
@@ -151,6 +150,5 @@ def excess_of(standard: Standard, outputs: Tensor, finer: Tensor) -> float:
         off, accepted = control_ratios(outputs, finer), standard.accept / OUTPUTS_SHARE
     else:
         off, accepted = standard.errors(outputs, finer), standard.accept
-    ordered = off.double().sort().values
-    found = ordered[math.ceil((1 - OUTPUTS_SHARE) * len(ordered)) - 1].item()
+    found = spread(off)["p95"]
     return found / accepted if math.isfinite(found) else math.inf

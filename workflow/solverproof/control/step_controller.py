@@ -1,7 +1,7 @@
 """A set-point in anyone's training loop."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from solverproof.auditing.call import solver_named
 from solverproof.auditing.deployment import deploy
 from solverproof.auditing.measures import Compare, Standard
-from solverproof.auditing.problem import State, device_of, problem
+from solverproof.auditing.problem import Problem, State, device_of, problem
 from solverproof.control.set_point import Checked, Rule, SetPoint, excess_of
 from solverproof.errors import InputError
 from solverproof.ode.integration import equal_steps
@@ -101,7 +101,9 @@ class StepController:
         Args:
             z0: the batch's initial states, a tensor (samples, ...) or a tuple of such tensors.
         """
-        drawn, found = self.point.choose(partial(self._outputs, z0), self._excess)
+        # Made where a check is due, once for both of its solves.
+        model = cache(partial(problem, self.field, z0, self.interval, self.head))
+        drawn, found = self.point.choose(partial(_outputs, model), self._excess)
         if found:
             self.nfe, self.last = self.nfe + found.nfe, found
         assert drawn.steps is not None  # the solver has equal steps
@@ -116,15 +118,16 @@ class StepController:
         self.point.load_state_dict(state["point"])
         self.nfe = state["nfe"]
 
-    def _outputs(self, z0: State, setting: Setting) -> tuple[Tensor, int]:
-        # A copy of the model is solved as an audit would, and draws from no stream of the user's.
-        model = problem(self.field, z0, self.interval, self.head)
-        place = device_of(model.start)
-        with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-            found = deploy(model, setting)
-        return found.outputs, found.nfe
-
     def _excess(self, own: Tensor, finer: Tensor) -> float:
         logits = self.head is not None and own.dim() == 2 and own.shape[1] > 1
         classes = logits and self.compare is None
         return excess_of(Standard(self.accept, classes, self.compare), own, finer)
+
+
+def _outputs(copied: Callable[[], Problem], setting: Setting) -> tuple[Tensor, int]:
+    # A copy of the model is solved as an audit would, and draws from no stream of the user's.
+    model = copied()
+    place = device_of(model.start)
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        found = deploy(model, setting)
+    return found.outputs, found.nfe

@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from solverproof.control.law import steps_of
 from solverproof.ode.solvers import Setting, Solver
 from solverproof.training.controllers.base import Check, Controller, Decision
 from solverproof.training.controllers.measuring import Measurement, first_size, measure
@@ -211,8 +212,7 @@ class Adaptation:
     def _setting(self, size: float) -> Setting:
         if self.solver.is_adaptive:
             return Setting(self.solver, tolerance=size)
-        # The margin keeps 1 / (1/49), which is 49.00000000000001, at 49 steps.
-        return Setting(self.solver, steps=math.ceil(1 / size - 1e-9))
+        return Setting(self.solver, steps=steps_of(size))
 
     def _first_size(self, batch: Batch) -> float:
         if self.first is not None:

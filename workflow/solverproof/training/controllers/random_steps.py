@@ -2,12 +2,12 @@
 
 from __future__ import annotations  # planning imports this module and must not load torch
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from solverproof.control.draws import steps_between
 from solverproof.ode.solvers import Setting, Solver
 from solverproof.training.controllers.base import Check, Controller
 
@@ -81,6 +81,4 @@ class Draws:
     def __call__(self, batch: Batch) -> Setting:
         """A random setting."""
         del batch  # the draw does not depend on it
-        # Rounding down gives N the share log((N + 1) / N), so the range ends at log(most + 1).
-        ends = math.log(self.fewest), math.log(self.most + 1)
-        return Setting(self.solver, steps=math.floor(math.exp(self.random.uniform(*ends))))
+        return Setting(self.solver, steps=steps_between(self.fewest, self.most, self.random))
