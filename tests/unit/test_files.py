@@ -6,11 +6,11 @@ import os
 from dataclasses import make_dataclass
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from safetensors.numpy import load_file
 
 from solverproof.errors import InputError
@@ -47,7 +47,7 @@ def test_a_file_is_written_under_its_name_alone_in_a_folder_that_need_not_exist(
 
 
 def draw(path):
-    figure, _ = plt.subplots()
+    figure = Figure()
     save(figure, [path])
 
 

@@ -2,7 +2,6 @@
 
 import math
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from defined import written_table
@@ -131,31 +130,25 @@ def texts(ax):
 def test_the_figure_has_a_panel_per_task_and_a_line_per_solver_and_criterion(tmp_path):
     others = [audit(n, seed, task="other") for n in STEPS for seed in (0, 1)]
     fig = drawn(tmp_path, [*ROWS, *others])
-    try:
-        assert [ax.get_title(loc="left") for ax in fig.axes] == ["(a) other", "(b) toy"]
-        assert texts(fig.axes[1]).count("4 of 6") == 1  # of those with a small drop
-        assert texts(fig.axes[1]).count("0 of 1") == 3  # RK4, which has no crossing
-        assert len(fig.axes[0].get_yticks()) == 4
-    finally:
-        plt.close(fig)
+    assert [ax.get_title(loc="left") for ax in fig.axes] == ["(a) other", "(b) toy"]
+    assert texts(fig.axes[1]).count("4 of 6") == 1  # of those with a small drop
+    assert texts(fig.axes[1]).count("0 of 1") == 3  # RK4, which has no crossing
+    assert len(fig.axes[0].get_yticks()) == 4
 
 
 def test_an_end_beyond_the_settings_that_were_run_is_an_arrow(tmp_path):
     never = [audit(n, seed, missed=0.3 + 0.1 * seed) for n in STEPS for seed in (0, 1)]
     fig = drawn(tmp_path, never)
-    try:
-        (ax,) = fig.axes
-        arrows = {
-            (line.get_marker(), round(float(line.get_ydata()[0])))
-            for line in ax.lines
-            if line.get_marker() in ("<", ">")
-        }
-        # no setting has few unlike predictions, all have a small drop
-        assert (">", 1) in arrows
-        assert ("<", 0) in arrows
-        assert (">", 0) not in arrows
-    finally:
-        plt.close(fig)
+    (ax,) = fig.axes
+    arrows = {
+        (line.get_marker(), round(float(line.get_ydata()[0])))
+        for line in ax.lines
+        if line.get_marker() in ("<", ">")
+    }
+    # no setting has few unlike predictions, all have a small drop
+    assert (">", 1) in arrows
+    assert ("<", 0) in arrows
+    assert (">", 0) not in arrows
 
 
 def test_a_study_of_tolerances_alone_has_tables(tmp_path):

@@ -6,7 +6,8 @@ Per check, with the excess e = measured / accepted, the one before e', and the o
 1. Not a number (a solver gave up): halve the step.
 2. e > 1: shrink it, by a tenth at least, and remember the step that failed.
 3. 1/4 <= e <= 1: keep it.
-4. e < 1/4: let it grow, but not to a step that failed within the last `MEMORY` checks.
+4. e < 1/4: let it grow, but to nine tenths at most of a step that failed within the last `MEMORY`
+   checks.
 5. The factor is (AIM/e)^(0.7/p) (e'/AIM)^(0.4/p), between 1/2 and 2.
 6. The next check comes after twice as many iterations as this one, `longest` at most; after a step
    that failed `shortest` at most.
@@ -22,7 +23,7 @@ from typing import Literal
 AIM, BAND = 0.5, 0.25  # of what is accepted: where to, and below which a step grows
 PROPORTIONAL, INTEGRAL = 0.4, 0.7  # exponents, over the order
 MOST, LEAST = 2.0, 0.5  # of one move
-SHRINK = 0.9  # a step that failed shrinks to this or less
+SHRINK = 0.9  # a step that failed shrinks to this or less, and grows to no more
 MEMORY = 10  # checks for which a step that failed is not tried again
 
 Move = Literal["shrink", "keep", "grow", "finest"]
@@ -70,10 +71,10 @@ def follow(law: Law, state: State, excess: float) -> tuple[State, Move]:
     since = state.since + 1
     failed = state.failed if since < MEMORY else math.inf
     wait = min(2 * state.wait, law.longest)
-    size = min(1.0, state.size * _factor(law, state, excess)) if excess < BAND else state.size
-    grows = state.size < size < failed
-    kept = State(size if grows else state.size, max(excess, _SMALLEST), failed, since, wait)
-    return kept, "grow" if grows else "keep"
+    grown = state.size * _factor(law, state, excess) if excess < BAND else state.size
+    size = max(state.size, min(grown, SHRINK * failed, 1.0))
+    kept = State(size, max(excess, _SMALLEST), failed, since, wait)
+    return kept, "grow" if size > state.size else "keep"
 
 
 def steps_of(size: float) -> int:

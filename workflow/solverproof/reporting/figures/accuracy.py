@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
@@ -53,7 +52,7 @@ def figure(spec: AccuracySpec, evaluations: Path, drops: Path) -> Figure:
     by_measure = {m: [s for s in spec.solvers if known[s].measure == m] for m in MEASURES}
     rows = {measure: solvers for measure, solvers in by_measure.items() if solvers}
     width = PAGE if max(map(len, rows.values())) > 1 else 0.62 * PAGE
-    fig = plt.figure(figsize=(width, 2.7 * len(rows)))
+    fig = Figure(figsize=(width, 2.7 * len(rows)))
     subfigures = fig.subfigures(len(rows), 1, squeeze=False)[:, 0]
     panels = [
         panel

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -35,7 +34,8 @@ def figure(spec: AdaptationSpec, *inputs: Path) -> Figure:
     """
     half = len(inputs) // 2
     probes, checks = with_score(_read(inputs[:half])), _read(inputs[half:])
-    fig, axes = plt.subplots(2, 2, figsize=(PAGE, 4.4), sharex=True, height_ratios=(3, 2))
+    fig = Figure(figsize=(PAGE, 4.4))
+    axes = fig.subplots(2, 2, sharex=True, height_ratios=(3, 2))
     seeds = sorted(probes["seed"].unique())
     colors = [
         mpl.colormaps[SETTINGS_COLORMAP](0.12 + 0.88 * i / max(1, len(seeds) - 1))

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -44,7 +43,8 @@ def figure(spec: AccuracySpec, drops: Path, critical: Path) -> Figure:
     runs = runs[(runs["task"] == spec.task) & runs["controller"].isna()]
     found = found[(found["task"] == spec.task) & (found["measure"] == "drop")]
     width = PAGE if len(spec.solvers) > 1 else 0.55 * PAGE
-    fig, axes = plt.subplots(1, len(spec.solvers), figsize=(width, 2.6), sharey=True, squeeze=False)
+    fig = Figure(figsize=(width, 2.6))
+    axes = fig.subplots(1, len(spec.solvers), sharey=True, squeeze=False)
     for ax, solver in zip(axes[0], spec.solvers, strict=True):
         own = runs[runs["train_solver"] == solver]
         _panel(ax, own.assign(untrained=own["status"] == UNTRAINED), solver)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -42,9 +41,8 @@ def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
     runs = runs[runs["train_steps"].notna()]
     found = found[found["train_solver"].isin(runs["train_solver"])]
     tasks = list(dict.fromkeys(runs["task"]))
-    fig, axes = plt.subplots(
-        1, len(tasks), figsize=(PAGE if len(tasks) > 1 else 0.6 * PAGE, 2.9), squeeze=False
-    )
+    fig = Figure(figsize=(PAGE if len(tasks) > 1 else 0.6 * PAGE, 2.9))
+    axes = fig.subplots(1, len(tasks), squeeze=False)
     for ax, task in zip(axes[0], tasks, strict=True):
         _panel(ax, runs[runs["task"] == task], found[found["task"] == task])
         ax.set_title(task)

@@ -1,6 +1,5 @@
 """Figure 3: Lady Windermere's fan, XOR points separated by numerical error, and the data set."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,7 +22,8 @@ SHOWN = 600  # points of the data set; more would hide each other
 
 def figure(_: NoSpec) -> Figure:
     """End points by Euler with a coarse (a) and a fine step (b), and concentric spheres (c)."""
-    fig, axes = plt.subplots(1, 3, figsize=(PAGE, 2.7))
+    fig = Figure(figsize=(PAGE, 2.7))
+    axes = fig.subplots(1, 3)
     _fan(axes[0], COARSE_STEP, "$h = 10^{-2.5}$")
     _fan(axes[1], FINE_STEP, "$h = 10^{-3.5}$")
     _data(axes[2])

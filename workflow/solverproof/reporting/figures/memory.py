@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -24,7 +23,8 @@ def figure(spec: NoSpec, table: Path) -> Figure:
     """
     del spec
     measured = pd.read_csv(table)
-    fig, ax = plt.subplots(figsize=(PAGE / 2, 2.4))
+    fig = Figure(figsize=(PAGE / 2, 2.4))
+    ax = fig.subplots()
     for way, (label, color, marker) in STYLES.items():
         rows = measured[measured["gradient"] == way]
         ax.plot(

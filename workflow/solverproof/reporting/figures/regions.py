@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
@@ -28,7 +27,8 @@ def figure(spec: FlowSpec, coarse: Path) -> Figure:
         coarse: trace of the model.
     """
     trace, steps = read_arrays(coarse), spec.coarse
-    fig, axes = plt.subplots(1, 2, figsize=(PAGE, 3.4), sharex=True, sharey=True)
+    fig = Figure(figsize=(PAGE, 3.4))
+    axes = fig.subplots(1, 2, sharex=True, sharey=True)
     for ax, ends, tested in zip(
         axes, (trace["ends"], trace["ends_half"]), (steps, 2 * steps), strict=True
     ):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -111,7 +110,6 @@ def save(figure: Figure, out: Sequence[Path]) -> None:
         drawn = BytesIO()
         figure.savefig(drawn, format=path.suffix[1:], metadata=undated[path.suffix])
         write_atomically(path, drawn.getvalue())
-    plt.close(figure)
 
 
 def label_panels(axes: Iterable[Axes]) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -39,7 +38,8 @@ def figure(spec: FlowSpec, fine: Path, coarse: Path, evaluations: Path, drops: P
     table = read_evaluations(evaluations, drops)
     own = table[(table["task"] == spec.task) & (table["train_solver"] == spec.solver)]
     own = with_score(own[(own["test_solver"] == spec.solver) & own["controller"].isna()])
-    fig, axes = plt.subplots(2, 2, figsize=(PAGE, 5.6), height_ratios=(3, 2))
+    fig = Figure(figsize=(PAGE, 5.6))
+    axes = fig.subplots(2, 2, height_ratios=(3, 2))
     for column, (trace, steps) in enumerate(((fine, spec.fine), (coarse, spec.coarse))):
         title = f"trained with {style_of(spec.solver).name}, $N$ = {steps}"
         _trajectories(axes[0, column], read_arrays(trace), title)
