@@ -13,8 +13,10 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
+from tests.workflow.forked import dry_run
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = Path("results/README.md")  # the only file there that comes with a clone
@@ -125,11 +127,11 @@ class Study:
         file.write_text(change(before), encoding="utf-8")
 
     def command(self, *arguments, overlays=()):
-        own = [name for name in ("tiny.yaml", "change.yaml") if (self.folder / name).exists()]
-        files = ["--configfile", *own, *overlays] if own or overlays else []
-        return [sys.executable, "-m", "snakemake", *self.options, *map(str, arguments), *files]
+        return [sys.executable, "-m", "snakemake", *self._arguments(arguments, overlays)]
 
     def snakemake(self, *arguments, overlays=()):
+        if "--dry-run" in arguments:
+            return self._planned(self._arguments(arguments, overlays))
         done = subprocess.run(
             self.command(*arguments, overlays=overlays),
             cwd=self.folder,
@@ -140,6 +142,17 @@ class Study:
             check=False,
         )
         return Outcome(done.returncode, done.stdout)
+
+    def _planned(self, arguments):
+        # Beside the checkout, which must stay as it is.
+        with NamedTemporaryFile(dir=self.folder.parent) as out:
+            code = dry_run(arguments, self.folder, out.name, timeout=600)
+            return Outcome(code, out.read().decode())
+
+    def _arguments(self, arguments, overlays):
+        own = [name for name in ("tiny.yaml", "change.yaml") if (self.folder / name).exists()]
+        files = ["--configfile", *own, *overlays] if own or overlays else []
+        return [*self.options, *map(str, arguments), *files]
 
     def plan(self, *arguments, overlays=()):
         """A dry run."""

@@ -12,6 +12,8 @@ LEFT = [
     "results/figures/figure5_adaptation_sphere2_euler_adapt_midpoint.png",
     "results/figures/figure7_collapse_digits.pdf",
     "results/figures/figure7_collapse_digits.png",
+    "results/figures/figure8_cost_sphere2.pdf",
+    "results/figures/figure8_cost_sphere2.png",
     "results/tables/comparison.csv",
     "results/tables/comparison.md",
     "results/tables/comparison.tex",

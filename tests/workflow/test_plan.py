@@ -25,6 +25,7 @@ DEFAULT = {
     "accuracy": 2,
     "criteria": 1,
     "collapse": 2,
+    "cost": 2,
 }
 
 

@@ -14,6 +14,7 @@ FIGURES = [
     "figure6_criteria",
     "figure7_collapse_digits",
     "figure7_collapse_sphere2",
+    "figure8_cost_sphere2",
 ]
 FLOW = ["sphere2/euler/steps-2/seeds-0-1", "sphere2/euler/steps-4/seeds-0-1"]
 TRAINED = ["digits/euler/steps-1/seeds-0-1", *FLOW, "sphere2/fehlberg2/tolerance-0.1/seeds-0-1"]
@@ -92,6 +93,7 @@ def test_two_runs_from_scratch_on_different_cores_give_the_same_bytes(fresh, fin
         "accuracy": 2,
         "criteria": 1,
         "collapse": 2,
+        "cost": 1,
     }
     folders = (
         "data",

@@ -18,6 +18,7 @@ FROM_TABLES = {
     "trajectories": 1,
     "criteria": 1,
     "collapse": 2,
+    "cost": 1,
 }
 SETTINGS = (
     "digits/euler/steps-1",
@@ -131,6 +132,7 @@ def test_an_edited_style_draws_all_figures_again_and_no_more(study):
         "adaptation": 1,
         "criteria": 1,
         "collapse": 2,
+        "cost": 1,
     }
 
 
@@ -205,7 +207,8 @@ def test_one_more_step_size_trains_one_cell_and_leaves_the_others_alone(study):
     assert before.items() <= study.listing().items()
     assert b"sphere2,euler,8," in study.contents("tables")["tables/evaluations.csv"]
     assert study.plan("tables").jobs == {}
-    assert study.plan().jobs == {"accuracy": 2, "trajectories": 1, "criteria": 1, "collapse": 2}
+    figures = {"accuracy": 2, "trajectories": 1, "criteria": 1, "collapse": 2, "cost": 1}
+    assert study.plan().jobs == figures
 
 
 def test_one_more_block_of_seeds_trains_one_cell_per_setting_and_none_again(study):

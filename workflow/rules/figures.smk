@@ -18,6 +18,7 @@ NAMES = [
         for task in SELECTED
         if specs.collapse_spec(STUDY, task).solvers
     ],
+    *[f"figure8_cost_{task}" for task in SELECTED if specs.cost_spec(STUDY, task).ways],
 ]
 
 
@@ -132,6 +133,30 @@ use rule fan as collapse with:
             "task", SELECTED, partial(specs.collapse_spec, STUDY), canonical
         ),
         code=code_hash("reporting.figures.collapse"),
+
+
+if CONTROLLED:
+
+    use rule fan as cost with:
+        input:
+            rules.tabulate.output.drops,
+            rules.compare.output.csv,
+        output:
+            pdf=report(
+                f"{RESULTS}/figures/figure8_cost_{{task}}.pdf",
+                caption="../report/figure8.rst",
+                category="Figures",
+            ),
+            png=f"{RESULTS}/figures/figure8_cost_{{task}}.png",
+        log:
+            f"{RESULTS}/logs/figures/figure8_cost_{{task}}.log",
+        localrule: True
+        params:
+            figure="cost",
+            spec=wildcards.of_name(
+                "task", SELECTED, partial(specs.cost_spec, STUDY), canonical
+            ),
+            code=code_hash("reporting.figures.cost"),
 
 
 if FLOW:

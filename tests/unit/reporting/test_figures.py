@@ -8,10 +8,10 @@ from defined import written_table
 from solverproof.evaluation.rows import Evaluation, Run
 from solverproof.files import columns, write_arrays, write_table
 from solverproof.ode.solvers import SOLVERS
-from solverproof.reporting.figures import accuracy, adaptation, collapse, regions
+from solverproof.reporting.figures import accuracy, adaptation, collapse, cost, regions
 from solverproof.reporting.figures.drawing import draw
 from solverproof.reporting.figures.style import styled
-from solverproof.reporting.specifications import AccuracySpec, AdaptationSpec, FlowSpec
+from solverproof.reporting.specifications import AccuracySpec, AdaptationSpec, CostSpec, FlowSpec
 from solverproof.training.controllers.base import Check
 from solverproof.training.controllers.probing import Probe
 
@@ -224,6 +224,55 @@ def test_of_real_values_errors_collapse_upwards(tmp_path):
     assert drawn.axes[0].get_yscale() == "log"
     (name,) = [text for text in drawn.axes[0].texts if text.get_text() == "as an ODE"]
     assert name.xy == pytest.approx((2, 0.9))
+
+
+def cost_figure(tmp_path, runs, compared, score="accuracy"):
+    """Runs are (solver, steps, controller, seed, unlike, flow's score, status)."""
+    names = ["train_solver", "train_steps", "controller", "seed", "disagreement"]
+    table = pd.DataFrame(runs, columns=[*names, f"{score}_reference", "status"])
+    scores = {"accuracy": math.nan, "error": math.nan} | {score: 0.9}
+    table.assign(task="toy", **scores).to_csv(tmp_path / "drops.csv", index=False)
+    nfe = ["nfe_monitored", "nfe_monitored_low", "nfe_monitored_high"]
+    rows = pd.DataFrame(compared, columns=["train_solver", "method", *nfe]).assign(task="toy")
+    rows.to_csv(tmp_path / "comparison.csv", index=False)
+    spec = CostSpec(task="toy", ways={"mine": "set-point", "other": "random steps"})
+    return figure_of(cost, spec, tmp_path / "drops.csv", tmp_path / "comparison.csv")
+
+
+def drawn_points(ax):
+    return [
+        list(zip(line.get_xdata(), line.get_ydata(), strict=True))
+        for line in ax.lines
+        if line.get_marker() in "o^" and len(line.get_xdata())
+    ]
+
+
+def test_what_a_way_costs_is_drawn_against_what_its_models_do_as_odes(tmp_path):
+    runs = [
+        ("euler", steps, None, seed, 1 / steps + 0.02 * seed, 0.9 - 0.1 * seed, "ok")
+        for steps in (2, 8)
+        for seed in (0, 1)
+    ]
+    runs += [("rk4", steps, "mine", steps, 0.0, 0.98, "ok") for steps in (2, 4)]
+    runs += [
+        ("rk4", 9, "mine", 9, 0.5, 0.2, "untrained"),
+        ("rk4", 9, "other", 0, 0, 0, "untrained"),
+    ]
+    compared = [("rk4", "mine", 14.5, 12, 17), ("rk4", "other", 5, 4, 6)]
+    drawn = cost_figure(tmp_path, runs, compared)
+    unlike, flow, deployed = (drawn_points(ax) for ax in drawn.axes)
+    assert unlike == [[(2, pytest.approx(51)), (8, pytest.approx(13.5))], [(14.5, 0)]]
+    assert flow == [[(2, pytest.approx(85)), (8, pytest.approx(85))], [(14.5, pytest.approx(98))]]
+    assert deployed == [[(2, 2), (8, 8)], [(14.5, 12)]]  # three steps of four stages
+    assert {"fixed step", "set-point"} <= set(texts(drawn))
+    assert "random steps" not in texts(drawn)  # no model of it has trained
+
+
+def test_of_real_values_the_cost_is_drawn_against_errors(tmp_path):
+    runs = [("euler", 2, "mine", seed, 0.1, 0.25, "ok") for seed in (0, 1)]
+    drawn = cost_figure(tmp_path, runs, [("euler", "mine", 3, 2, 4)], score="error")
+    assert drawn_points(drawn.axes[1]) == [[(3, 0.25)]]
+    assert drawn.axes[1].get_ylabel().startswith("test error")
 
 
 def test_a_training_setting_has_one_colour_in_all_panels(tmp_path):

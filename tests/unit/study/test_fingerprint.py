@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from solverproof.study import fingerprint
-from solverproof.study.fingerprint import LEFT_OUT, _code, _imports, code_hash
+from solverproof.study.fingerprint import LEFT_OUT, _code, _imports, _tree, code_hash
 from solverproof.study.specifications import ADAPT, AUDIT, EVALUATE, TRACE, TRAIN
 
 PACKAGE = Path(fingerprint.__file__).parents[1]
@@ -22,7 +22,7 @@ REGISTRIES = [name for name in UNCOUNTED if name.endswith(".families")]
 MODULES = [name for name in ALL if name not in UNCOUNTED]
 TRAINED = {"train", "adapt", "random"}
 MODELS = TRAINED | {"evaluate", "audit", "trace"}
-FIGURES = {"accuracy", "criteria", "collapse", "fan"}
+FIGURES = {"accuracy", "criteria", "collapse", "cost", "fan"}
 
 STAGES = {
     "train": [*TRAIN, "models.networks.conv"],
@@ -37,6 +37,7 @@ STAGES = {
     "accuracy": ["reporting.figures.accuracy"],
     "criteria": ["reporting.figures.criteria"],
     "collapse": ["reporting.figures.collapse"],
+    "cost": ["reporting.figures.cost"],
     "fan": ["reporting.figures.fan"],
     "spheres": ["datasets.spheres"],
     "digits": ["datasets.digits"],
@@ -54,6 +55,7 @@ def forget():
     code_hash.cache_clear()
     _code.cache_clear()
     _imports.cache_clear()
+    _tree.cache_clear()
 
 
 @pytest.fixture
@@ -204,7 +206,7 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
         ("evaluation.criteria", {"audits"}),
         (
             "ode.solvers",
-            MODELS | {"tables", "audits", "comparison", "accuracy"},
+            MODELS | {"tables", "audits", "comparison", "accuracy", "cost"},
         ),
         ("training.controllers.paper_rule", {"adapt"}),
         ("training.controllers.random_steps", {"random"}),
@@ -213,7 +215,7 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
         ("control.law", {"adapt"}),
         ("control.draws", {"random"}),
         ("reporting.comparison", {"comparison"}),
-        ("evaluation.validity", {"tables", "audits", "comparison"}),
+        ("evaluation.validity", {"tables", "audits", "comparison", "cost"}),
         ("reporting.tables", {"tables", "audits", "comparison"}),
         ("reporting.in_words", {"tables", "audits", "comparison", "collapse"}),
         ("files", {"tables", "audits", "comparison", *FIGURES, "file"}),

@@ -64,6 +64,21 @@ class AdaptationSpec(Specification):
     solver: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class CostSpec(Specification):
+    """Figure 8 of a task.
+
+    Attributes:
+        task: its name.
+        ways: how each controller chooses a step, in words.
+        own_solvers: solvers in the tables that the configuration defines.
+    """
+
+    task: str
+    ways: Mapping[str, str]
+    own_solvers: tuple[Solver, ...] = ()
+
+
 @dataclass(frozen=True)
 class NoSpec(Specification):
     """A figure that nothing in the configuration defines."""

@@ -79,7 +79,7 @@ def _path(name: str) -> Path:
 def _imports(name: str) -> list[str]:
     """Modules of this package that a module imports, anywhere in it."""
     # The package imports its own modules in one form only, `from solverproof.folder.module import`.
-    imports = (node for node in ast.walk(_parsed(_path(name))) if isinstance(node, ast.ImportFrom))
+    imports = (node for node in ast.walk(_tree(name)) if isinstance(node, ast.ImportFrom))
     sources = (node.module for node in imports if node.module)
     own = (source for source in sources if source.startswith("solverproof."))
     return [source.removeprefix("solverproof.") for source in own]
@@ -89,7 +89,12 @@ def _imports(name: str) -> list[str]:
 def _code(name: str) -> str:
     """The part of a module that counts: its syntax tree as text."""
     # Cached, because planning hashes the same modules for every cell.
-    return _syntax(_parsed(_path(name)))
+    return _syntax(_tree(name))
+
+
+@cache
+def _tree(name: str) -> ast.AST:
+    return _parsed(_path(name))
 
 
 def _parsed(file: Path) -> ast.AST:

@@ -8,7 +8,13 @@ from solverproof.datasets.base import DataSet
 from solverproof.evaluation.specifications import AuditSpec, EvaluationSpec, TraceSpec
 from solverproof.family import Family
 from solverproof.ode.solvers import Solver
-from solverproof.reporting.specifications import AccuracySpec, AdaptationSpec, FlowSpec, TablesSpec
+from solverproof.reporting.specifications import (
+    AccuracySpec,
+    AdaptationSpec,
+    CostSpec,
+    FlowSpec,
+    TablesSpec,
+)
 from solverproof.specifications import Specification
 from solverproof.study.cells import Cell, Study, Task
 from solverproof.study.fingerprint import code_hash
@@ -157,6 +163,16 @@ def collapse_spec(study: Study, task: str) -> AccuracySpec:
     whole = accuracy_spec(study, task)
     solvers = tuple(name for name in whole.solvers if not known[name].is_adaptive)
     return replace(whole, solvers=solvers, own_solvers=())
+
+
+WAYS = {"adaptation": "paper's rule", "random": "random steps", "set_point": "set-point"}
+
+
+def cost_spec(study: Study, task: str) -> CostSpec:
+    """What defines figure 8 of a task, with its controllers of solvers that have steps."""
+    cells = [c for c in study.cells if c.task.name == task and not c.solver.is_adaptive]
+    ways = {c.label: WAYS.get(c.controller.family, c.label) for c in cells if c.controller}
+    return CostSpec(task=task, ways=ways, own_solvers=_own_solvers(study))
 
 
 def adaptation_spec(cells: Sequence[Cell]) -> AdaptationSpec:

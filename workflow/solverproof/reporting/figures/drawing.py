@@ -8,6 +8,7 @@ from typing import Any
 from solverproof.reporting.specifications import (
     AccuracySpec,
     AdaptationSpec,
+    CostSpec,
     FlowSpec,
     NoSpec,
 )
@@ -22,6 +23,7 @@ FIGURES: Mapping[str, type[Specification]] = {
     "adaptation": AdaptationSpec,
     "criteria": NoSpec,
     "collapse": AccuracySpec,
+    "cost": CostSpec,
     "memory": NoSpec,
 }
 

@@ -1,0 +1,153 @@
+"""Figure 8: what each way to choose a step costs in training, and whether its models are ODEs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from solverproof.auditing.intervals import mean_interval
+from solverproof.evaluation.scores import score_of
+from solverproof.evaluation.validity import has_trained
+from solverproof.ode.solvers import by_name
+from solverproof.reporting.figures.style import PAGE, SCALES, label_panels, steps_axis, style_of
+from solverproof.reporting.specifications import CostSpec
+
+FIXED = "fixed step"
+HALO = [withStroke(linewidth=2, foreground="white")]
+ENDS = ("_low", "_high")
+LEAST = 0.1  # per cent of predictions; below it the axis is linear, so that none at all has a place
+ACCEPTED = 1.0  # per cent of predictions that the audit accepts
+
+
+def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
+    """Three panels against the evaluations of a training iteration's forward passes.
+
+    These are the mean over training, with the checks of a controller. (a) the predictions that the
+    model's flow makes otherwise, (b) the accuracy of the flow, (c) the evaluations of a forward
+    pass of the model that is deployed. A colour stands for a training solver; small points that a
+    line connects are its models of fixed steps, large ones those of a controller. Means over seeds,
+    bars their intervals at 95 %.
+
+    Args:
+        spec: the task, and what its controllers are called.
+        drops: the study's `drops.csv`.
+        comparison: its `comparison.csv`.
+    """
+    runs, compared = pd.read_csv(drops), pd.read_csv(comparison)
+    runs = runs[(runs["task"] == spec.task) & runs["train_steps"].notna() & has_trained(runs)]
+    score = score_of(runs)
+    factor = 100 if score == "accuracy" else 1
+    ways = pd.DataFrame([*_fixed(spec, runs, score), *_controlled(spec, runs, compared, score)])
+    scale = SCALES[score]
+    fig = Figure(figsize=(PAGE, 2.8))
+    unlike, flow, deployed = axes = fig.subplots(1, 3, sharex=True)
+    for ax in axes:
+        steps_axis(ax, "evaluations per training iteration")
+    unlike.set_yscale("symlog", linthresh=LEAST)
+    unlike.axhline(ACCEPTED, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
+    unlike.annotate(
+        "accepted by an audit", (0.02, ACCEPTED), (0, -2), textcoords="offset points", va="top",
+        xycoords=("axes fraction", "data"), fontsize=6.5, color="0.5", path_effects=HALO,
+    )  # fmt: skip
+    for (solver, way), rows in ways.groupby(["solver", "way"], sort=False):
+        look = _look(str(solver), fixed=way == FIXED)
+        ordered = rows.sort_values("nfe")
+        _points(unlike, ordered, "unlike", 100, (0, 100), **look)
+        _points(flow, ordered, "score", factor, (scale.low, scale.high), **look)
+        deployed.plot(ordered["nfe"], ordered["deployed"], **look)
+        _name(deployed, ordered, str(way), look["color"])
+    unlike.set(title="predictions unlike the flow's", ylabel="share (%)")
+    flow.set(title="as an ODE", ylabel=scale.label)
+    deployed.set(title="deployed with", ylabel="evaluations per forward pass")
+    deployed.set_yscale("log", base=2)
+    for ax in (unlike, deployed):
+        ax.yaxis.set_major_formatter("{x:g}")
+    label_panels(axes)
+    solvers = [style_of(solver) for solver in dict.fromkeys(ways["solver"])]
+    handles = [Line2D([], [], color=s.color, marker=s.marker, label=s.name) for s in solvers]
+    fig.legend(handles=handles, loc="outside lower center", ncols=9)
+    return fig
+
+
+def _fixed(spec: CostSpec, runs: pd.DataFrame, score: str) -> Iterator[dict[str, Any]]:
+    """A row per number of steps: every iteration takes as many evaluations as the next."""
+    grid = runs[runs["controller"].isna()]
+    for (solver, _), group in grid.groupby(["train_solver", "train_steps"]):
+        nfe = group["train_steps"].iloc[0] * _stages(spec, str(solver))
+        yield {
+            "solver": solver,
+            "way": FIXED,
+            **dict.fromkeys(("nfe", "nfe_low", "nfe_high"), nfe),
+            **_mean("unlike", group["disagreement"]),
+            **_mean("score", group[f"{score}_reference"]),
+            "deployed": nfe,
+        }
+
+
+def _controlled(
+    spec: CostSpec, runs: pd.DataFrame, compared: pd.DataFrame, score: str
+) -> Iterator[dict[str, Any]]:
+    """A row per controller that has a model which trained."""
+    compared = compared[(compared["task"] == spec.task) & compared["nfe_monitored"].notna()]
+    for _, row in compared.iterrows():
+        solver, name = row["train_solver"], row["method"]
+        own = runs[(runs["train_solver"] == solver) & (runs["controller"] == name)]
+        if own.empty:
+            continue
+        yield {
+            "solver": solver,
+            "way": spec.ways[name],
+            **{f"nfe{end}": row[f"nfe_monitored{end}"] for end in ("", "_low", "_high")},
+            **_mean("unlike", own["disagreement"]),
+            **_mean("score", own[f"{score}_reference"]),
+            "deployed": own["train_steps"].mean() * _stages(spec, solver),
+        }
+
+
+def _mean(name: str, values: pd.Series) -> dict[str, float]:
+    low, high = mean_interval(values)
+    return {name: values.mean(), f"{name}_low": low, f"{name}_high": high}
+
+
+def _stages(spec: CostSpec, solver: str) -> int:
+    return by_name(spec.own_solvers)[solver].stages
+
+
+def _look(solver: str, *, fixed: bool) -> dict[str, Any]:
+    style = style_of(solver)
+    sizes = {"markersize": 2.5, "linewidth": 0.8} if fixed else {"markersize": 5.5, "linewidth": 0}
+    return {"color": style.color, "marker": style.marker, **sizes}
+
+
+def _points(
+    ax: Axes, rows: pd.DataFrame, name: str, factor: float, limits: tuple[float, float], **look: Any
+) -> None:
+    """Means and their intervals, both ways."""
+    nfe, value = rows["nfe"], factor * rows[name]
+    # Student's interval does not know that a share lies between 0 and 1, nor evaluations above 1.
+    low, high = (factor * rows[f"{name}{end}"].clip(*(x / factor for x in limits)) for end in ENDS)
+    ax.errorbar(
+        nfe,
+        value,
+        xerr=[nfe - rows["nfe_low"].clip(lower=1), rows["nfe_high"] - nfe],
+        yerr=[value - low, high - value],
+        elinewidth=0.6,
+        ecolor=to_rgba(look["color"], 0.5),
+        **look,
+    )
+
+
+def _name(ax: Axes, rows: pd.DataFrame, way: str, color: str) -> None:
+    """What points are, beside the dearest of them: to its left, where nothing is cut off."""
+    last = rows.iloc[-1]
+    ax.annotate(
+        way, (last["nfe"], last["deployed"]), (-5, 0), textcoords="offset points", va="center",
+        ha="right", fontsize=6.5, color=color,
+        path_effects=HALO,
+    )  # fmt: skip
