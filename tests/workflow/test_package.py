@@ -72,7 +72,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(clone, wheel):
 
 def test_the_example_for_users_of_the_library_runs_as_it_says(clone, installed, tmp_path):
     readme = (clone.folder / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    *_, example = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     where = "import solverproof; print(solverproof.__file__)"
     done = run(installed / "python", "-c", f"{example}\n{where}", folder=tmp_path)
     assert done.stderr == ""

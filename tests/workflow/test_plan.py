@@ -113,23 +113,23 @@ def test_every_overlay_is_tested(clone):
     assert overlays == {"config", "smoke", *SUPPLEMENT}
 
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+GUIDE = (Path(__file__).parents[2] / "docs" / "study.md").read_text(encoding="utf-8")
 # of the table of figures and tables: the first file of a row, and the row's command
-ROWS = re.findall(r"(?m)^\| [^|]+ \| `((?:figures|tables)/[^`]+)`[^|]* \| `([^`]+)` \|$", README)
+ROWS = re.findall(r"(?m)^\| [^|]+ \| `((?:figures|tables)/[^`]+)`[^|]* \| `([^`]+)` \|$", GUIDE)
 
 
-def test_the_readme_names_every_table_and_every_kind_of_figure(clone):
+def test_the_guide_names_every_table_and_every_kind_of_figure(clone):
     named = {re.sub(r"[A-Z_]{4,}.*", "", file.partition(".")[0]) for file, _ in ROWS}
     made = clone.plan().outputs
     files = {Path(path) for path in made if path.startswith(("results/figures", "results/tables"))}
-    assert len(ROWS) == 13
+    assert len(ROWS) == 14
     for file in files:
         assert any(str(file.relative_to("results")).startswith(name) for name in named), file
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("file", "command"), ROWS, ids=[file for file, _ in ROWS])
-def test_a_command_of_the_readme_makes_its_file_of_the_default_study(clone, file, command):
+def test_a_command_of_the_guide_makes_its_file_of_the_default_study(clone, file, command):
     program, *options = command.split()
     assert program == "snakemake"
     pattern = re.sub(r"TASK\w*", r"[a-z0-9_]+", re.escape(file))

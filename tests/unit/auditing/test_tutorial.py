@@ -1,4 +1,4 @@
-"""The code of docs/audit.md runs."""
+"""The code of docs/audit.md runs, and that of the README."""
 
 import re
 from functools import partial
@@ -13,8 +13,12 @@ import solverproof
 from solverproof import audit, share_interval
 from solverproof.__main__ import main
 
-PAGE = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+REPOSITORY = Path(__file__).parents[3]
+PAGE = (REPOSITORY / "docs" / "audit.md").read_text(encoding="utf-8")
+FRONT = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+BLOCKS, FRONT_BLOCKS = (
+    re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE) for text in (PAGE, FRONT)
+)
 SAMPLES = 400
 
 
@@ -50,7 +54,9 @@ class NeuralODE(nn.Module):
         self.vf, self.solver = FieldOfTorchdyn(), nn.Identity()
 
 
-def test_the_code_of_the_tutorial_runs_from_top_to_bottom(tmp_path, monkeypatch):
+@pytest.fixture
+def names(tmp_path, monkeypatch):
+    """What a reader has: a folder, a model, samples."""
     monkeypatch.chdir(tmp_path)
     quick = partial(audit, candidates=[], progress=False)
     monkeypatch.setattr(solverproof, "audit", quick, raising=False)
@@ -58,7 +64,7 @@ def test_the_code_of_the_tutorial_runs_from_top_to_bottom(tmp_path, monkeypatch)
     times = torch.tensor([0.0, 1.0])
     with torch.no_grad():
         end = odeint(model.field, images.flatten(1), times, rtol=1e-3, atol=1e-3)[-1]
-    names = {
+    return {
         "model": model,
         "images": images,
         "labels": torch.randint(0, 3, (SAMPLES,)),
@@ -68,6 +74,9 @@ def test_the_code_of_the_tutorial_runs_from_top_to_bottom(tmp_path, monkeypatch)
         "neural_ode": NeuralODE(),
         "x": torch.randn(SAMPLES, 2),
     }
+
+
+def test_the_code_of_the_tutorial_runs_from_top_to_bottom(names, tmp_path):
     results = []
     for block in BLOCKS:
         exec(block, names)  # noqa: S102  as a reader would
@@ -80,8 +89,15 @@ def test_the_code_of_the_tutorial_runs_from_top_to_bottom(tmp_path, monkeypatch)
     assert "prediction" not in conditioned.per_sample
 
 
-def test_it_is_ten_lines_at_most():
-    assert len(BLOCKS[0].splitlines()) <= 10
+def test_the_audit_of_the_readme_runs(names, tmp_path):
+    exec(FRONT_BLOCKS[0], names)  # noqa: S102
+    assert names["result"].verdict in ("PASS", "FAIL", "INCONCLUSIVE")
+    assert (tmp_path / "audit" / "report.html").is_file()
+
+
+@pytest.mark.parametrize("block", [BLOCKS[0], FRONT_BLOCKS[0]])
+def test_it_is_ten_lines_at_most(block):
+    assert len(block.splitlines()) <= 10
 
 
 def test_so_many_samples_as_the_tutorial_says_pass_if_all_agree():
