@@ -300,6 +300,22 @@ def compare(args: argparse.Namespace) -> int:
     return int(bool(sentences))
 
 
+def verify(args: argparse.Namespace) -> int:
+    """Compare studies that ran with published tables: 1 if more than chance lies between them."""
+    from solverproof.reporting.verification import published_studies
+    from solverproof.reporting.verification import verify as compare_tables
+
+    agrees = True
+    for name, now, published in published_studies(args.results, args.published):
+        if not now.is_dir():
+            print(f"{name}: not run here")
+            continue
+        found = compare_tables(now, published)
+        print("\n".join(f"{name}: {line}" for line in found.lines))
+        agrees = agrees and found.agrees
+    return int(not agrees)
+
+
 def _set_up_torch() -> None:
     """Set one thread per job, so that results do not depend on the number of cores."""
     import torch
@@ -379,6 +395,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     verb(scaling).add_argument(
         "results", type=Path, help="the folder of results of a study that ran"
     )
+    of_study = verb(verify)
+    of_study.add_argument("results", type=Path, help="the folder of results of studies that ran")
+    of_study.add_argument("published", type=Path, help="a folder of published tables per study")
     _add_audit(verb(audit))
     of_audits = verb(compare)
     of_audits.add_argument("old", type=Path, help="audit.json of before")
