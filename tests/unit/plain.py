@@ -65,7 +65,8 @@ def plain_field(field, parameters, index):
         before, after = nn.Flatten(), nn.Unflatten(1, field.shape)
     for i, layer in enumerate(layers):
         filled(layer, parameters, f"weight{i}", f"bias{i}", index)
-    between = [module for layer in layers for module in (layer, nn.ReLU())][:-1]
+    activation = {"relu": nn.ReLU, "softplus": nn.Softplus, "tanh": nn.Tanh}[field.activation]
+    between = [module for layer in layers for module in (layer, activation())][:-1]
     return nn.Sequential(before, *between, after)
 
 

@@ -28,6 +28,15 @@ FIELDS = [
     MLPField((1, 2), (7,)),
     MLPField((2, 3), (7, 4)),
     MLPField((1, 4, 4), (9, 6, 3)),
+    *[
+        field
+        for activation in ("softplus", "tanh")
+        for field in (
+            ConvField((1, 2), 6, activation),
+            ConvField((1, 8, 8), 6, activation),
+            MLPField((2, 3), (7, 4), activation),
+        )
+    ],
 ]
 every_field = pytest.mark.parametrize("field", FIELDS, ids=str)
 NETWORKS = {

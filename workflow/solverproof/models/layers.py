@@ -5,7 +5,7 @@ channels for convolutions.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 import torch.nn.functional as F  # noqa: N812  the name all of PyTorch's documentation uses
@@ -13,6 +13,13 @@ from torch import Generator, Tensor
 
 from solverproof.models.fields import Parameters
 from solverproof.ode.integration import VectorField
+
+# In place where it can be: ReLU's and tanh's backward passes need only their results.
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "relu": Tensor.relu_,
+    "softplus": F.softplus,
+    "tanh": Tensor.tanh_,
+}
 
 
 def kaiming(shape: tuple[int, ...], generator: Generator) -> Tensor:
@@ -45,13 +52,15 @@ def from_columns(state: Tensor, shape: tuple[int, ...]) -> Tensor:
     return state.mT.reshape(len(state), -1, *shape)
 
 
-def dense(weights: list[Tensor], biases: list[Tensor]) -> VectorField:
-    """Dense layers with ReLU between them, on samples as columns.
+def dense(weights: list[Tensor], biases: list[Tensor], activation: str) -> VectorField:
+    """Dense layers with an activation between them, on samples as columns.
 
     Args:
         weights: shape (seeds, outputs, inputs).
         biases: shape (seeds, outputs).
+        activation: a name in `ACTIVATIONS`.
     """
+    activated = ACTIVATIONS[activation]
     # Prepared once per solve, not once per evaluation.
     layers = [(w, b.unsqueeze(2)) for w, b in zip(weights, biases, strict=True)]
     (first, first_bias), *others = layers
@@ -61,8 +70,7 @@ def dense(weights: list[Tensor], biases: list[Tensor]) -> VectorField:
         # that the number of calls matters.
         hidden = torch.baddbmm(first_bias, first, state)
         for weight, bias in others:
-            # In place saves memory: ReLU's backward pass needs only its result.
-            hidden = torch.baddbmm(bias, weight, hidden.relu_())
+            hidden = torch.baddbmm(bias, weight, activated(hidden))
         return hidden
 
     return field
@@ -106,14 +114,18 @@ def _channels_last(gradient: Tensor) -> Tensor:
     return gradient.contiguous(memory_format=torch.channels_last)
 
 
-def grouped_convolutions(weights: list[Tensor], biases: list[Tensor], channels: int) -> VectorField:
-    """Convolutions with ReLU between them, on seeds as groups of channels; zero padding.
+def grouped_convolutions(
+    weights: list[Tensor], biases: list[Tensor], channels: int, activation: str
+) -> VectorField:
+    """Convolutions with an activation between them, on seeds as groups of channels; zero padding.
 
     Args:
         weights: shape (seeds, outputs, inputs, *kernel), of odd kernels.
         biases: shape (seeds, outputs).
         channels: channels of the state, per seed.
+        activation: a name in `ACTIVATIONS`.
     """
+    activated = ACTIVATIONS[activation]
     convolution = {1: F.conv1d, 2: F.conv2d}[weights[0].dim() - 3]
     # The output channels of a grouped convolution are ordered by group, so the seeds axis can be
     # merged with them.
@@ -124,11 +136,10 @@ def grouped_convolutions(weights: list[Tensor], biases: list[Tensor], channels: 
 
     def field(_: Tensor, state: Tensor) -> Tensor:
         seeds = state.shape[1] // channels
-        # In place except on the argument (i = 0), which the solver still needs.
         for i, (weight, bias, padding) in enumerate(layers):
-            state = convolution(
-                state.relu_() if i else state, weight, bias, padding=padding, groups=seeds
-            )
+            # Not on the argument (i = 0), which the solver still needs.
+            inputs = activated(state) if i else state
+            state = convolution(inputs, weight, bias, padding=padding, groups=seeds)
         return state
 
     return field

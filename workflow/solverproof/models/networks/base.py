@@ -3,13 +3,18 @@
 from __future__ import annotations  # fields are torch's, which planning does not load
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from solverproof.family import Family
 from solverproof.models.networks.families import FAMILIES
 
 if TYPE_CHECKING:
     from solverproof.models.fields import Field
+
+
+Activation = Literal["relu", "softplus", "tanh"]
+# Numbers that the backward pass needs per hidden unit; softplus is not computed in place.
+KEPT = {"relu": 1, "softplus": 2, "tanh": 1}
 
 
 class Network(Family):
@@ -22,7 +27,7 @@ class Network(Family):
         raise NotImplementedError
 
     def hidden_units(self, shape: tuple[int, ...]) -> int:
-        """Hidden units per sample, in the layers that have most of them."""
+        """Numbers kept for the backward pass per sample, in the layers that have most of them."""
         raise NotImplementedError
 
     def field(self, shape: tuple[int, ...]) -> Field:

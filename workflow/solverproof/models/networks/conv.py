@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from solverproof.models.networks.base import Network
+from solverproof.models.networks.base import KEPT, Activation, Network
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -25,10 +25,12 @@ class Conv(Network):
 
     Attributes:
         channels: hidden channels.
+        activation: in place of ReLU.
     """
 
     family: ClassVar[str] = "conv"
     channels: int
+    activation: Activation = "relu"
 
     def work(self, shape: tuple[int, ...]) -> int:
         """Multiply-adds of the middle layer; both others are small."""
@@ -36,12 +38,12 @@ class Conv(Network):
         return math.prod(spatial) * int(KERNEL ** len(spatial)) * self.channels**2
 
     def hidden_units(self, shape: tuple[int, ...]) -> int:
-        """Hidden units of either hidden layer."""
-        return math.prod(shape[1:]) * self.channels
+        """Those of either hidden layer."""
+        return math.prod(shape[1:]) * self.channels * KEPT[self.activation]
 
     def field(self, shape: tuple[int, ...]) -> ConvField:
         """The field on states of this shape."""
-        return ConvField(shape, self.channels)
+        return ConvField(shape, self.channels, self.activation)
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class ConvField:
     autonomous: ClassVar[bool] = True
     shape: tuple[int, ...]
     channels: int
+    activation: Activation = "relu"
 
     @property
     def _is_short(self) -> bool:
@@ -89,8 +92,9 @@ class ConvField:
         weights = [parameters[f"weight{i}"] for i in range(3)]
         biases = [parameters[f"bias{i}"] for i in range(3)]
         if not self._is_short:
-            return grouped_convolutions(weights, biases, self.shape[0])
+            return grouped_convolutions(weights, biases, self.shape[0], self.activation)
         length = self.shape[1]
         # Once per solve: the matrices are the same for every evaluation.
         matrices = [as_matrix(weight, length) for weight in weights]
-        return dense(matrices, [bias.repeat_interleave(length, dim=1) for bias in biases])
+        repeated = [bias.repeat_interleave(length, dim=1) for bias in biases]
+        return dense(matrices, repeated, self.activation)

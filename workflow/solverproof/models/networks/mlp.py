@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
-from solverproof.models.networks.base import Network
+from solverproof.models.networks.base import KEPT, Activation, Network
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -22,10 +22,12 @@ class MLP(Network):
 
     Attributes:
         widths: widths of the hidden layers.
+        activation: in place of ReLU.
     """
 
     family: ClassVar[str] = "mlp"
     widths: tuple[int, ...]
+    activation: Activation = "relu"
 
     def layers(self, shape: tuple[int, ...]) -> list[tuple[int, int]]:
         """(inputs, outputs) of each layer."""
@@ -37,13 +39,13 @@ class MLP(Network):
         return sum(inputs * outputs for inputs, outputs in self.layers(shape))
 
     def hidden_units(self, shape: tuple[int, ...]) -> int:
-        """Hidden units of the widest layer."""
+        """Those of the widest layer."""
         del shape
-        return max(self.widths)
+        return max(self.widths) * KEPT[self.activation]
 
     def field(self, shape: tuple[int, ...]) -> MLPField:
         """The field on states of this shape."""
-        return MLPField(shape, self.widths)
+        return MLPField(shape, self.widths, self.activation)
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class MLPField:
     autonomous: ClassVar[bool] = True
     shape: tuple[int, ...]
     widths: tuple[int, ...]
+    activation: Activation = "relu"
 
     def initial(self, generator: Generator) -> Parameters:
         """Kaiming-normal weights of shape (outputs, inputs), zero biases."""
@@ -79,4 +82,4 @@ class MLPField:
 
         layers = range(len(self.widths) + 1)
         weights = [parameters[f"weight{i}"] for i in layers]
-        return dense(weights, [parameters[f"bias{i}"] for i in layers])
+        return dense(weights, [parameters[f"bias{i}"] for i in layers], self.activation)
