@@ -19,7 +19,7 @@ from solverproof.control.law import (
     steps_of,
 )
 
-LAW = Law(order=2, finest=1 / 500, shortest=50, longest=400)
+LAW = Law(order=2, finest=1 / 500, coarsest=1.0, shortest=50, longest=400)
 states = st.builds(
     State,
     size=st.floats(1 / 500, 1.0),
@@ -32,6 +32,7 @@ laws = st.builds(
     Law,
     order=st.integers(1, 4),
     finest=st.just(1 / 500),
+    coarsest=st.sampled_from([0.5, 1.0]),
     shortest=st.integers(1, 50),
     longest=st.integers(50, 400),
 )
@@ -92,7 +93,7 @@ def test_at_the_finest_step_a_failure_is_told():
 @given(laws, states, excesses)
 def test_a_step_moves_by_a_factor_of_two_at_most_and_within_its_bounds(law, state, excess):
     after, move = follow(law, state, excess)
-    assert law.finest <= after.size <= 1.0
+    assert law.finest <= after.size <= max(law.coarsest, state.size)
     # the finest step may be nearer than a full move
     assert LEAST * state.size - 1e-15 <= after.size <= MOST * state.size + 1e-15
     assert (after.size > state.size) == (move == "grow")
@@ -120,7 +121,7 @@ def test_a_larger_error_never_leads_to_a_larger_step(law, state, one, other):
 @pytest.mark.parametrize("off", [1 / 8, 8])
 def test_a_start_wrong_by_eight_is_right_after_a_few_checks_and_then_rests(order, off):
     # what is measured falls exactly as the order says, and is AIM at a size of 1/16
-    law = Law(order=order, finest=1 / 500, shortest=50, longest=400)
+    law = Law(order=order, finest=1 / 500, coarsest=1.0, shortest=50, longest=400)
     state, sizes = State(off / 16), []
     for _ in range(20):
         state, _ = follow(law, state, AIM * (16 * state.size) ** order)

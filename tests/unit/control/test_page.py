@@ -48,7 +48,7 @@ def test_the_callback_sets_what_the_module_reads():
 
 def test_the_numbers_of_the_page_are_those_of_the_code():
     keys = schema()["$defs"]["controllers"]["set_point"]["properties"]
-    assert (keys["spread"]["default"], keys["longest"]["default"]) == (2, 400)
+    assert (keys["spread"]["default"], keys["longest"]["default"]) == (4, 400)
     assert keys["shortest"]["default"] == 50
     assert keys["accept"]["default"] / OUTPUTS_SHARE == pytest.approx(0.2)
     assert (law.AIM, law.BAND, law.MEMORY) == (0.5, 0.25, 10)

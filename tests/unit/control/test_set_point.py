@@ -64,6 +64,15 @@ def test_draws_are_uniform_in_the_logarithm():
     assert {2, 8} <= set(drawn)
 
 
+@pytest.mark.parametrize("spread", [1, 4, 64])
+def test_no_model_is_trained_with_a_single_step(spread):
+    point = SetPoint(rule(spread=spread), 1.0, 0)
+    exact = run(point, 200, lambda setting: (torch.ones(4, 1), setting.steps))
+    assert {setting.steps for setting, _ in exact} == {2}
+    finer = SetPoint(rule(spread=spread), 1 / 8, 0)
+    assert min(setting.steps for setting, _ in run(finer, 200)) >= 2
+
+
 def test_without_a_spread_nothing_is_drawn():
     point = SetPoint(rule(spread=1), 1 / 8, 0)
     assert all(setting == point.finest for setting, _ in run(point, 100))
@@ -129,12 +138,11 @@ def test_at_an_excess_of_one_about_the_accepted_share_of_predictions_changes():
 
 
 def test_a_model_that_knows_one_step_size_alone_is_refined_until_it_may_not():
-    # a sign that flips with every step: what odd numbers of steps say, even ones deny
-    def flipping(setting):
-        side = 1.0 if setting.steps % 2 else -1.0
+    def learned(setting):
+        side = 1.0 if setting.steps == 2 else -1.0
         return torch.tensor([[side, -side]]).repeat(64, 1), setting.steps
 
     point = SetPoint(rule("euler", spread=1), 1.0, 0)
-    found = [checked for _, checked in run(point, 400, flipping, of_classes) if checked]
+    found = [checked for _, checked in run(point, 400, learned, of_classes) if checked]
     assert found[0].move == "shrink"
     assert found[0].excess > 1

@@ -35,12 +35,13 @@ class Law:
 
     Attributes:
         order: p, by which what is measured falls with the step size.
-        finest: smallest step size, as a fraction of the interval.
+        finest, coarsest: smallest and largest step size, as fractions of the interval.
         shortest, longest: iterations between two checks.
     """
 
     order: int
     finest: float
+    coarsest: float
     shortest: int
     longest: int
 
@@ -72,7 +73,7 @@ def follow(law: Law, state: State, excess: float) -> tuple[State, Move]:
     failed = state.failed if since < MEMORY else math.inf
     wait = min(2 * state.wait, law.longest)
     grown = state.size * _factor(law, state, excess) if excess < BAND else state.size
-    size = max(state.size, min(grown, SHRINK * failed, 1.0))
+    size = max(state.size, min(grown, SHRINK * failed, law.coarsest))
     kept = State(size, max(excess, _SMALLEST), failed, since, wait)
     return kept, "grow" if size > state.size else "keep"
 

@@ -1,7 +1,7 @@
 """A step size that follows its set-point while a model trains, and longer ones drawn beside it.
 
 Every iteration is trained with a number of steps between N / `spread` and N, drawn uniformly in its
-logarithm, so that the model cannot learn the error of one step size. N is as small as the set-point
+logarithm, so that the model cannot learn the error of one step size; never fewer than `FEWEST`. N is as small as the set-point
 allows: now and then the batch is solved with N steps and with `FINER` times as many, without
 labels, and the law moves N by how much that changes what is predicted.
 """
@@ -19,6 +19,7 @@ from solverproof.control.draws import steps_between
 from solverproof.control.law import Law, Move, State, follow, steps_of
 from solverproof.ode.solvers import Setting, Solver
 
+FEWEST = 2  # steps; of the models whose range held a single one some learned no more than that does
 FINER = 4  # times the steps, which leave a quarter of the error at most
 KINKS = 2  # the order that fields with kinks (ReLU) show at most, whatever the method
 Outputs = Callable[[Setting], tuple[Tensor, int]]
@@ -48,7 +49,8 @@ class Rule:
     def law(self) -> Law:
         """The law of this training."""
         order = min(self.solver.order, KINKS)
-        return Law(order, 1 / self.most_steps, self.shortest, self.longest)
+        finest = 1 / self.most_steps
+        return Law(order, finest, max(1 / FEWEST, finest), self.shortest, self.longest)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class SetPoint:
 
     def __init__(self, rule: Rule, size: float, stream: int) -> None:
         self.rule, self.random = rule, np.random.default_rng(stream)
-        self.state = State(min(1.0, max(rule.law.finest, size)))
+        self.state = State(min(rule.law.coarsest, max(rule.law.finest, size)))
         self.due_in = 0
 
     @property
@@ -123,7 +125,7 @@ class SetPoint:
 
     def _drawn(self) -> Setting:
         most = steps_of(self.state.size)
-        fewest = math.ceil(most / self.rule.spread)
+        fewest = min(most, max(FEWEST, math.ceil(most / self.rule.spread)))
         if fewest == most:
             return Setting(self.rule.solver, steps=most)
         return Setting(self.rule.solver, steps=steps_between(fewest, most, self.random))

@@ -41,7 +41,8 @@ class StepController:
             that 95 % of them may have.
         compare: the error of values against those of a finer step, one number per sample, as for
             `audit`.
-        spread: the most steps that are drawn, over the fewest; 1 draws nothing.
+        spread: the most steps that are drawn, over the fewest, which are two at least; 1 draws
+            nothing.
         first_steps: N at the start.
         most_steps: the largest N.
         shortest, longest: iterations between two checks, after one that failed and while all is
@@ -65,7 +66,7 @@ class StepController:
         interval: tuple[float, float] = (0.0, 1.0),
         accept: float = 0.01,
         compare: Compare | None = None,
-        spread: float = 2,
+        spread: float = 4,
         first_steps: int = 8,
         most_steps: int = 500,
         shortest: int = 50,

@@ -27,7 +27,8 @@ class SetPointRule(Controller):
     Attributes:
         accept: the share of predictions that a finer step may change; of real values the relative
             error that 95 % of them may have.
-        spread: the most steps that are drawn, over the fewest; 1 draws nothing.
+        spread: the most steps that are drawn, over the fewest, which are two at least; 1 draws
+            nothing.
         shortest, longest: iterations between two checks, after one that failed and while all is
             well.
         most_steps: the largest number of steps.
