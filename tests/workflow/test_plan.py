@@ -89,6 +89,8 @@ SUPPLEMENT = {
     "paper": {"train": 220, "adapt": 10},
     "adjoint": {"train": 4},
     "digits-seeds": {"train": 12, "adapt": 40},
+    "factors_model": {"train": 28},
+    "factors_training": {"train": 32},
     "minima": {"train": 12, "adapt": 5},
     "paper_rule_constants": {"adapt": 18},
     "set_point": {"adapt": 30},

@@ -18,6 +18,8 @@ NAMES = [
         for task in SELECTED
         if specs.collapse_spec(STUDY, task).solvers
     ],
+    # Of two tasks it would show nothing.
+    *(["figure9_growth"] if len({cell.task.name for cell in GRID}) > 2 else []),
     *[f"figure8_cost_{task}" for task in SELECTED if specs.cost_spec(STUDY, task).ways],
 ]
 
@@ -111,6 +113,26 @@ use rule fan as criteria with:
         figure="criteria",
         spec="{}",
         code=code_hash("reporting.figures.criteria"),
+
+
+use rule fan as growth with:
+    input:
+        rules.gather.output.audits,
+        rules.gather.output.criteria,
+    output:
+        pdf=report(
+            f"{RESULTS}/figures/figure9_growth.pdf",
+            caption="../report/figure9.rst",
+            category="Figures",
+        ),
+        png=f"{RESULTS}/figures/figure9_growth.png",
+    log:
+        f"{RESULTS}/logs/figures/figure9_growth.log",
+    localrule: True
+    params:
+        figure="growth",
+        spec="{}",
+        code=code_hash("reporting.figures.growth"),
 
 
 use rule fan as collapse with:

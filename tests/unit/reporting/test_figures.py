@@ -8,10 +8,16 @@ from defined import written_table
 from solverproof.evaluation.rows import Evaluation, Run
 from solverproof.files import columns, write_arrays, write_table
 from solverproof.ode.solvers import SOLVERS
-from solverproof.reporting.figures import accuracy, adaptation, collapse, cost, regions
+from solverproof.reporting.figures import accuracy, adaptation, collapse, cost, growth, regions
 from solverproof.reporting.figures.drawing import draw
 from solverproof.reporting.figures.style import styled
-from solverproof.reporting.specifications import AccuracySpec, AdaptationSpec, CostSpec, FlowSpec
+from solverproof.reporting.specifications import (
+    AccuracySpec,
+    AdaptationSpec,
+    CostSpec,
+    FlowSpec,
+    NoSpec,
+)
 from solverproof.training.controllers.base import Check
 from solverproof.training.controllers.probing import Probe
 
@@ -273,6 +279,43 @@ def test_of_real_values_the_cost_is_drawn_against_errors(tmp_path):
     drawn = cost_figure(tmp_path, runs, [("euler", "mine", 3, 2, 4)], score="error")
     assert drawn_points(drawn.axes[1]) == [[(3, 0.25)]]
     assert drawn.axes[1].get_ylabel().startswith("test error")
+
+
+def growth_figure(tmp_path, critical):
+    """Two tasks; growth 1 and 3 of the seeds of the finest setting, 7 of the others."""
+    runs = [
+        {"task": task, "train_solver": "euler", "train_steps": steps, "controller": None}
+        | {"seed": seed, "growth_median": 7.0 if steps == 2 else 1.0 + 2 * seed}
+        for task in critical
+        for steps in (2, 16)
+        for seed in (0, 1)
+    ]
+    names = ["critical_steps", "critical_steps_low", "critical_steps_high"]
+    found = [
+        {"task": task, "train_solver": "euler", "controller": None, "criterion": criterion}
+        | dict(zip(names, values, strict=True))
+        for task, values in critical.items()
+        for criterion in ("accuracy", "disagreement")
+    ]
+    audits, criteria = tmp_path / "audits.csv", tmp_path / "criteria.csv"
+    pd.DataFrame(runs).to_csv(audits, index=False)
+    pd.DataFrame(found).to_csv(criteria, index=False)
+    return figure_of(growth, NoSpec(), audits, criteria)
+
+
+def test_the_critical_step_is_drawn_against_the_growth_of_the_finest_models(tmp_path):
+    (ax,) = growth_figure(tmp_path, {"one": (8, 6, 10), "open": (4, 3, math.inf)}).axes
+    points = [
+        (line.get_xdata(), line.get_ydata()) for line in ax.lines if len(line.get_xdata()) == 1
+    ]
+    assert [(x[0], y[0]) for x, y in points] == [(8, 2), (4, 2)]
+    assert [text.get_text() for text in ax.texts] == ["one", "open"]
+    assert max(max(line.get_xdata()) for line in ax.lines) == ax.get_xlim()[1]
+
+
+def test_a_task_without_a_critical_step_is_named_all_the_same(tmp_path):
+    (ax,) = growth_figure(tmp_path, {"none": (math.nan, 20, math.inf)}).axes
+    assert [text.get_text() for text in ax.texts] == ["none"]
 
 
 def test_a_training_setting_has_one_colour_in_all_panels(tmp_path):

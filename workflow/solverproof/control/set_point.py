@@ -1,9 +1,9 @@
 """A step size that follows its set-point while a model trains, and longer ones drawn beside it.
 
 Every iteration is trained with a number of steps between N / `spread` and N, drawn uniformly in its
-logarithm, so that the model cannot learn the error of one step size; never fewer than `FEWEST`. N is as small as the set-point
-allows: now and then the batch is solved with N steps and with `FINER` times as many, without
-labels, and the law moves N by how much that changes what is predicted.
+logarithm, so that the model cannot learn the error of one step size; never fewer than `FEWEST`. N
+is as small as the set-point allows: now and then the batch is solved with N steps and with `FINER`
+times as many, without labels, and the law moves N by how much that changes what is predicted.
 """
 
 import math

@@ -24,6 +24,7 @@ FIGURES: Mapping[str, type[Specification]] = {
     "criteria": NoSpec,
     "collapse": AccuracySpec,
     "cost": CostSpec,
+    "growth": NoSpec,
     "memory": NoSpec,
 }
 
