@@ -16,15 +16,11 @@ from solverproof.evaluation.validity import has_trained
 from solverproof.files import columns, read_json, write_text
 from solverproof.ode.solvers import Solver, by_name
 from solverproof.reporting.in_words import percent, score_with_interval, with_interval
+from solverproof.reporting.published import TABLE
 from solverproof.reporting.specifications import TablesSpec
 from solverproof.reporting.tables import read_csv, write_csv
 from solverproof.training.specifications import ControlledTraining
 
-# Ott et al. 2021, table 1: NFE and accuracy (%) of grid search and adaptation, by task and solver.
-PUBLISHED = {
-    ("sphere2", "euler"): {"grid": ("65–129", "98.7 ± 1.0"), "adaptation": ("100.5", "98.9 ± 0.6")},
-    ("cifar10", "euler"): {"grid": ("17–33", "54.7 ± 0.3"), "adaptation": ("21.9", "55.0 ± 0.8")},
-}
 NFE = ("nfe_training", "nfe_late", "nfe_monitored")
 MEANS = ["accuracy_reference", "accuracy", "error_reference", "error", "drop", "disagreement"]
 DEVIATIONS = ["accuracy_reference", "accuracy", "error_reference", "error"]
@@ -231,7 +227,7 @@ def _results(
     trained, valid = runs[has_trained(runs)], int(runs["valid"].sum())
     low, high = share_interval(valid, len(runs))
     least, most = mean_interval(trained[MEANS])
-    nfe, accuracy = PUBLISHED.get((task, solver), {}).get(published or "", (None, None))
+    nfe, accuracy = TABLE.get((task, solver), {}).get(published or "", (None, None))
     return {
         "task": task,
         "train_solver": solver,

@@ -37,11 +37,16 @@ def critical_text(row: pd.Series) -> str:
     """`41 (35 to 60)`; an end beyond the settings that were run is `open`."""
     name = f"critical_{measured_by(row)}"
     low, high = (
-        f"{row[f'{name}_{end}']:.2g}" if 0 < row[f"{name}_{end}"] < math.inf else "open"
+        _two_digits(row[f"{name}_{end}"]) if 0 < row[f"{name}_{end}"] < math.inf else "open"
         for end in ("low", "high")
     )
-    estimate = "–" if pd.isna(row[name]) else f"{row[name]:.2g}"
+    estimate = "–" if pd.isna(row[name]) else _two_digits(row[name])
     return f"{estimate} ({low} to {high})"
+
+
+def _two_digits(value: float) -> str:
+    """Two significant digits, of hundreds without a power of ten."""
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def bracket_text(row: pd.Series) -> str:

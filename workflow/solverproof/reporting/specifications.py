@@ -26,7 +26,7 @@ class TablesSpec(Specification):
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracySpec(Specification):
-    """Figures 4 and 7 of a task.
+    """Figure 4 of a task.
 
     Attributes:
         task: its name.
@@ -39,6 +39,23 @@ class AccuracySpec(Specification):
     solvers: tuple[str, ...]
     chance: float | None = None
     own_solvers: tuple[Solver, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollapseSpec(Specification):
+    """Figure 7 of a task.
+
+    Attributes:
+        task: its name.
+        solvers: names of the training solvers of equal steps.
+        threshold: largest drop of accuracy that still counts as valid.
+        chance: the accuracy of a guess; None of real values.
+    """
+
+    task: str
+    solvers: tuple[str, ...]
+    threshold: float
+    chance: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +74,19 @@ class FlowSpec(Specification):
     coarse: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AdaptationSpec(Specification):
-    """Figure 5 of an adapted run of all seeds; `solver` is the name of the training solver."""
+    """Figure 5 of an adapted run of all seeds.
 
+    Attributes:
+        task: name of the task.
+        solver: name of the training solver.
+        chance: the accuracy of a guess; None of real values.
+    """
+
+    task: str
     solver: str
+    chance: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

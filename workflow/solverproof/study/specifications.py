@@ -11,6 +11,7 @@ from solverproof.ode.solvers import Solver
 from solverproof.reporting.specifications import (
     AccuracySpec,
     AdaptationSpec,
+    CollapseSpec,
     CostSpec,
     FlowSpec,
     TablesSpec,
@@ -157,12 +158,16 @@ def accuracy_spec(study: Study, task: str) -> AccuracySpec:
     )
 
 
-def collapse_spec(study: Study, task: str) -> AccuracySpec:
+def collapse_spec(study: Study, task: str) -> CollapseSpec:
     """What defines figure 7 of a task, with the training solvers that have numbers of steps."""
     known = {c.solver.name: c.solver for c in study.cells}
-    whole = accuracy_spec(study, task)
-    solvers = tuple(name for name in whole.solvers if not known[name].is_adaptive)
-    return replace(whole, solvers=solvers, own_solvers=())
+    solvers = accuracy_spec(study, task).solvers
+    return CollapseSpec(
+        task=task,
+        solvers=tuple(name for name in solvers if not known[name].is_adaptive),
+        threshold=float(study.config["validity"]["threshold"]),
+        chance=_chance(study, task),
+    )
 
 
 WAYS = {"adaptation": "paper's rule", "random": "random steps", "set_point": "set-point"}
@@ -175,9 +180,10 @@ def cost_spec(study: Study, task: str) -> CostSpec:
     return CostSpec(task=task, ways=ways, own_solvers=_own_solvers(study))
 
 
-def adaptation_spec(cells: Sequence[Cell]) -> AdaptationSpec:
+def adaptation_spec(study: Study, cells: Sequence[Cell]) -> AdaptationSpec:
     """What defines figure 5 of an adapted run, given the cells of its seeds."""
-    return AdaptationSpec(cells[0].solver.name)
+    task = cells[0].task.name
+    return AdaptationSpec(task=task, solver=cells[0].solver.name, chance=_chance(study, task))
 
 
 def _own_solvers(study: Study) -> tuple[Solver, ...]:

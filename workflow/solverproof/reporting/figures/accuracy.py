@@ -1,177 +1,173 @@
-"""Figure 4: test accuracy (or error) against the test setting, for every training setting."""
+"""Figure 4: what models reach under other test settings, in one panel per training setting."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
 
 from solverproof.evaluation.rows import REFERENCE, SAMPLE
-from solverproof.evaluation.scores import GUESS_ERROR, score_of
 from solverproof.ode.solvers import by_name
 from solverproof.reporting.figures.style import (
+    FAINT,
     PAGE,
-    SCALES,
-    SETTINGS_COLORMAP,
-    count_failures,
-    errorbars,
-    label_panels,
+    SHADE,
+    critical_row,
+    failures,
+    guess_line,
+    key_below,
+    ink,
+    mark_training,
+    mean_line,
     read_evaluations,
-    steps_axis,
+    score_axis,
     style_of,
-    tolerance_axis,
     with_score,
 )
+from solverproof.reporting.published import BRACKETS
 from solverproof.reporting.specifications import AccuracySpec
 
-MEASURES = ("steps", "tolerance")  # one row of panels each
-BEYOND = 3.0  # factor from the finest test setting to where the flow is drawn
-FLOW_MARKER = "*"
+WIDEST = 8  # panels in a row
+BEYOND = 0.4  # of the extent of the test settings, from the finest to where the flow is drawn
+ALONE = {"linestyle": "--", "fillstyle": "none"}
+TITLES = {"steps": "$N$ = {:g}", "tolerance": "tol. {:g}"}
 
 
-def figure(spec: AccuracySpec, evaluations: Path, drops: Path) -> Figure:
-    """One panel per training solver of a task, against test steps or test tolerance.
+class Group(NamedTuple):
+    """Training settings of a solver whose panels stand side by side.
 
-    A colour stands for a training setting, a marker for a test solver, a dark marker for the
-    training setting itself; dashed lines are of samples that are solved alone, and stars, on the
-    right, of the flow. Points are means over the seeds that trained, bars their intervals at 95 %.
+    Attributes:
+        solver: its name.
+        measure: `steps` or `tolerance`.
+        settings: from coarse to fine.
+    """
+
+    solver: str
+    measure: str
+    settings: Sequence[float]
+
+
+def figure(spec: AccuracySpec, evaluations: Path, drops: Path, critical_steps: Path) -> Figure:
+    """The score against how many times finer the test is than the training was.
+
+    A line stands for a test solver; dashed ones are of samples that are solved alone. The ring is
+    the training setting, the star on the right the flow. Points are means over the seeds that
+    trained, bands their intervals at 95 %. Panels of settings that are not valid are shaded.
 
     Args:
         spec: the task and its training solvers.
         evaluations: the study's `evaluations.csv`.
         drops: its `drops.csv`.
+        critical_steps: its `critical_steps.csv`.
     """
     table = read_evaluations(evaluations, drops)
     table = with_score(table[(table["task"] == spec.task) & table["controller"].isna()])
-    known = by_name(spec.own_solvers)
-    by_measure = {m: [s for s in spec.solvers if known[s].measure == m] for m in MEASURES}
-    rows = {measure: solvers for measure, solvers in by_measure.items() if solvers}
-    width = PAGE if max(map(len, rows.values())) > 1 else 0.62 * PAGE
-    fig = Figure(figsize=(width, 2.7 * len(rows)))
-    subfigures = fig.subfigures(len(rows), 1, squeeze=False)[:, 0]
-    panels = [
-        panel
-        for part, (measure, solvers) in zip(subfigures, rows.items(), strict=True)
-        for panel in _row(part, table[table["train_solver"].isin(solvers)], measure, solvers)
-    ]
-    for ax in panels:
-        _guess(ax, spec.chance)
-    if len(panels) > 1:
-        label_panels(panels)
+    rows, found = list(_rows(spec, table)), pd.read_csv(critical_steps)
+    columns = max(sum(map(_width, row)) for row in rows)
+    fig = Figure(figsize=(min(PAGE, 1.7 + 0.85 * columns), 1.6 * len(rows) + 0.8))
+    axes = fig.subplots(len(rows), columns, sharey=True, squeeze=False)
+    for row, panels in zip(rows, axes, strict=True):
+        free = iter(panels)
+        for group in row:
+            own = table[table["train_solver"] == group.solver]
+            critical = critical_row(found, spec.task, group.solver)
+            _group(list(islice(free, len(group.settings))), own, group, critical, spec)
+            for ax in islice(free, _width(group) - len(group.settings)):
+                ax.remove()
+        for ax in free:
+            ax.remove()
+        score_axis(panels[0], table["score"], spec.chance)
+    # On the right of a last column there is nothing that its name could hide.
+    guess_line(sorted(fig.axes, key=lambda ax: ax.get_subplotspec().colspan.stop), spec.chance)
+    key_below(fig, 3, "number of test steps / of training steps, or training / test tolerance")
     return fig
 
 
-def _guess(ax: Axes, chance: float | None) -> None:
-    """A line at the score of a guess, and limits with room around it."""
-    if chance is None:
-        ax.set_yscale("log")  # errors of models that collapse are not bounded
-    else:
-        ax.set_ylim(max(-3, 100 * chance - 20), 104)
-    guess = GUESS_ERROR if chance is None else 100 * chance
-    ax.axhline(guess, color="0.7", linewidth=0.8, linestyle=":", zorder=0)
+def _rows(spec: AccuracySpec, table: pd.DataFrame) -> Iterator[list[Group]]:
+    """The groups of each row of panels; solvers of one measure share a row where they fit."""
+    known = by_name(spec.own_solvers)
+    for measure in TITLES:
+        row: list[Group] = []
+        for solver in (name for name in spec.solvers if known[name].measure == measure):
+            found = table.loc[table["train_solver"] == solver, f"train_{measure}"].unique()
+            settings = sorted(found, reverse=measure == "tolerance")
+            for first in range(0, len(settings), WIDEST):
+                group = Group(solver, measure, settings[first : first + WIDEST])
+                if sum(map(_width, [*row, group])) > WIDEST:
+                    yield row
+                    row = []
+                row.append(group)
+        if row:
+            yield row
 
 
-def _row(
-    part: SubFigure, table: pd.DataFrame, measure: str, solvers: Sequence[str]
-) -> Iterable[Axes]:
-    """The panels of all training solvers of one measure, with one legend for all of them."""
-    colors = _setting_colors(
-        sorted(table[f"train_{measure}"].unique(), reverse=measure == "tolerance")
-    )
-    axes = part.subplots(1, len(solvers), sharey=True, squeeze=False)[0]
-    for ax, solver in zip(axes, solvers, strict=True):
-        _panel(ax, table[table["train_solver"] == solver], solver, measure, colors)
-    axes[0].set_ylabel(SCALES[score_of(table)].label)
-    tests = sorted(set(table["test_solver"]) - {REFERENCE})
-    _legends(part, colors, tests, measure)
-    return list(axes)
+def _width(group: Group) -> int:
+    """In panels, of which one alone would be narrower than what stands above it."""
+    return max(2, len(group.settings))
 
 
-def _panel(
-    ax: Axes, table: pd.DataFrame, solver: str, measure: str, colors: Mapping[float, Any]
+def _group(
+    axes: Sequence[Axes], runs: pd.DataFrame, group: Group, critical: pd.Series, spec: AccuracySpec
 ) -> None:
-    train, test = f"train_{measure}", f"test_{measure}"
-    shown = table[~table["untrained"]]
-    tests = shown[shown["test_solver"] != REFERENCE]
-    for value, color in colors.items():
-        lines = tests[tests[train] == value].groupby(["test_solver", tests["control"] == SAMPLE])
-        for (test_solver, alone), runs in lines:
-            _line(ax, runs, test, str(test_solver), color, alone=bool(alone))
-    flow = shown[shown["test_solver"] == REFERENCE]
-    _flow(ax, flow, train, table[test].agg("min" if measure == "tolerance" else "max"), colors)
-    own = table[(table["test_solver"] == solver) & (table[test] == table[train])]
-    own = own[own["control"] != SAMPLE]
-    means = own[~own["untrained"]].groupby(train)["score"].mean()
-    ax.plot(means.index, means, style_of(solver).marker, color="black", markersize=5, zorder=5)
-    if measure == "tolerance":
-        tolerance_axis(ax, "test tolerance")
-    else:
-        steps_axis(ax, "number of test steps $N$")
-    ax.set_title(f"trained with {style_of(solver).name}{count_failures(own)}")
-
-
-def _flow(
-    ax: Axes, flow: pd.DataFrame, train: str, finest: float, colors: Mapping[float, Any]
-) -> None:
-    """The score of the flow itself, beyond the finest test setting."""
-    place = finest / BEYOND if train == "train_tolerance" else finest * BEYOND
-    known = flow[flow["score"].notna()].assign(place=place)
-    for value, color in colors.items():
-        runs = known[known[train] == value]
-        errorbars(ax, runs, "place", color=color, marker=FLOW_MARKER, markersize=6)
-    if len(known):
-        ax.annotate(
-            "flow", (place, 0.01), xycoords=("data", "axes fraction"), ha="center", color="0.4",
-            fontsize=7,
-        )  # fmt: skip
-
-
-def _setting_colors(values: Sequence[float]) -> dict[float, Any]:
-    """A colour for each training setting, from coarse to fine, the same in all panels of a row."""
-    colormap: Colormap = mpl.colormaps[SETTINGS_COLORMAP]
-    last = max(1, len(values) - 1)
-    return {value: colormap(0.12 + 0.88 * i / last) for i, value in enumerate(values)}
-
-
-def _line(
-    ax: Axes, runs: pd.DataFrame, test: str, test_solver: str, color: Any, *, alone: bool
-) -> None:
-    marker = style_of(test_solver).marker
-    kind = {"linestyle": "--", "fillstyle": "none"} if alone else {}
-    errorbars(ax, runs, test, color=color, marker=marker, markersize=3, linewidth=0.7, **kind)
-
-
-def _legends(
-    part: SubFigure, colors: Mapping[float, Any], test_solvers: Iterable[str], measure: str
-) -> None:
-    settings = [Line2D([], [], color=color, label=f"{n:g}") for n, color in colors.items()]
-    shapes = [
-        Line2D(
-            [],
-            [],
-            color="0.5",
-            marker=style_of(s).marker,
-            markersize=4,
-            linestyle="",
-            label=style_of(s).name,
-        )
-        for s in test_solvers
-    ]
-    own = Line2D(
-        [], [], color="black", marker="o", markersize=5, linestyle="", label="test = train"
-    )
-    flow = Line2D(
-        [], [], color="0.5", marker=FLOW_MARKER, markersize=6, linestyle="", label="its flow"
-    )
-    alone = Line2D(
-        [], [], color="0.5", marker="o", markersize=4, linestyle="--", fillstyle="none",
-        label="samples alone",
+    """The panels of one group; `critical` is the solver's row of critical settings."""
+    solver, measure, settings = group
+    train, test = runs[f"train_{measure}"], runs[f"test_{measure}"]
+    runs = runs.assign(finer=test / train if measure == "steps" else train / test)
+    valid = critical[f"valid_{measure}"]
+    for ax, setting in zip(axes, settings, strict=True):
+        here = runs[train == setting]
+        _panel(ax, here, solver)
+        _places(ax, here, runs["finer"])
+        is_valid = setting >= valid if measure == "steps" else setting <= valid
+        if not is_valid:
+            ax.set_facecolor(to_rgba(SHADE["color"], SHADE["alpha"]))
+        own = here[(here["test_solver"] == solver) & (here["finer"] == 1)]
+        told = failures(own[own["control"] != SAMPLE]).replace(" of", "\nof")
+        ax.text(0.5, 0.03, told, transform=ax.transAxes, ha="center", fontsize=6.5, color=FAINT)
+        # The empty lines are where the heading of the group stands.
+        ax.set_title(f"\n\n{TITLES[measure].format(setting)}\n{'valid' if is_valid else 'invalid'}")
+    axes[0].annotate(
+        _heading(group, critical, spec.task), (0, 1), (0, 23), xycoords="axes fraction",
+        textcoords="offset points", va="bottom", in_layout=False,
     )  # fmt: skip
-    others = [own, flow, *([alone] if measure == "tolerance" else [])]
-    part.legend(handles=settings, title=f"training {measure}", loc="outside right upper")
-    part.legend(handles=[*shapes, *others], title="test solver", loc="outside right lower")
+
+
+def _heading(group: Group, critical: pd.Series, task: str) -> str:
+    name = f"trained with {style_of(group.solver).name}"
+    ends = critical[[f"invalid_{group.measure}", f"valid_{group.measure}"]]
+    if ends.isna().any():
+        return f"\n{name}"
+    published = BRACKETS.get((task, group.solver))
+    also = " (the paper's: {}–{})".format(*published) if published else ""
+    return f"{name}\ncritical {group.measure}: {ends.iloc[0]:g}–{ends.iloc[1]:g}{also}"
+
+
+def _panel(ax: Axes, runs: pd.DataFrame, solver: str) -> None:
+    """A line per test solver, the training setting and the flow."""
+    runs = runs[~runs["untrained"]]
+    tests = runs[runs["test_solver"] != REFERENCE]
+    for (name, alone), tested in tests.groupby(["test_solver", tests["control"] == SAMPLE]):
+        style = style_of(name)
+        means = mean_line(
+            ax, tested, "finer", "score", color=style.color, marker=style.marker,
+            **ALONE if alone else {},
+            label=f"tested with {style.name}{', each sample alone' if alone else ''}",
+        )  # fmt: skip
+        if name == solver and not alone and 1 in means:
+            mark_training(ax, 1, means[1])
+
+
+def _places(ax: Axes, runs: pd.DataFrame, finer: pd.Series) -> None:
+    """The axis of all panels of a group, with a place for the flow on the right."""
+    beyond = finer.max() * (finer.max() / finer.min()) ** BEYOND
+    flow = runs.loc[(runs["test_solver"] == REFERENCE) & ~runs["untrained"], "score"]
+    ax.plot(beyond, flow.mean(), "*", color=ink(), markersize=6, clip_on=False, label="as an ODE: the flow")
+    ax.set_xscale("log")
+    ax.set_xlim(finer.min() / 1.3, 1.3 * beyond)
+    ax.set_xticks([1, finer.max(), beyond], ["1", f"{finer.max():g}", "ODE"])
+    ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())

@@ -2,56 +2,58 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
-from solverproof.evaluation.scores import score_of
+from solverproof.evaluation.scores import has_score
 from solverproof.reporting.figures.style import (
+    FAINT,
     PAGE,
-    SCALES,
-    SETTINGS_COLORMAP,
+    SHADE,
+    critical_row,
+    guess_line,
+    ink,
+    key_of,
     label_panels,
+    mean_line,
+    score_axis,
     style_of,
     with_score,
 )
+from solverproof.reporting.in_words import bracket_text
+from solverproof.reporting.published import TABLE
 from solverproof.reporting.specifications import AdaptationSpec
 
-MARKED = 10  # times at which the finer solvers of panel (c) are marked
+MARKED = 10  # times at which finer solvers are marked
 
 
-def figure(spec: AdaptationSpec, *inputs: Path) -> Figure:
-    """Test accuracy, or error, (a) and chosen step (b) of all seeds; the same of one seed (c, d).
+def figure(spec: AdaptationSpec, critical: Path, *inputs: Path) -> Figure:
+    """Test score with the training solver and with finer ones (a); the chosen step (b).
 
-    Panel (c) also has the accuracy with finer solvers.
+    Lines are means over seeds, of steps and tolerances geometric ones, with the range of all seeds
+    and a thin line of one. The stripe is the critical bracket of the grid.
 
     Args:
-        spec: the training solver.
+        spec: the task and the training solver.
+        critical: the study's `critical_steps.csv`.
         inputs: `probes.csv` of every seed, then `checks.csv` of every seed.
     """
     half = len(inputs) // 2
     probes, checks = with_score(_read(inputs[:half])), _read(inputs[half:])
-    fig = Figure(figsize=(PAGE, 4.4))
-    axes = fig.subplots(2, 2, sharex=True, height_ratios=(3, 2))
-    seeds = sorted(probes["seed"].unique())
-    colors = [
-        mpl.colormaps[SETTINGS_COLORMAP](0.12 + 0.88 * i / max(1, len(seeds) - 1))
-        for i in range(len(seeds))
-    ]
-    for seed, color in zip(seeds, colors, strict=True):
-        own, chosen = probes[probes["seed"] == seed], checks[checks["seed"] == seed]
-        deployed = own[own["role"] == "deployed"]
-        axes[0, 0].plot(deployed["iteration"], deployed["score"], color=color, label=f"seed {seed}")
-        _sizes(axes[1, 0], chosen, color)
-        if seed == seeds[0]:
-            _finer(axes[0, 1], own, spec.solver)
-            _sizes(axes[1, 1], chosen, style_of(spec.solver).color)
-    _label(axes, f"seed {seeds[0]}" if seeds else "no seed was trained far enough")
-    for ax in axes[0]:
-        ax.set_ylabel(SCALES[score_of(probes)].label)
+    fig = Figure(figsize=(PAGE, 3.3))
+    scores, sizes = fig.subplots(1, 2, sharex=True)
+    scores.set_title(f"accuracy, {_trained(probes, half)}" if spec.chance else _trained(probes, half))
+    _scores(scores, probes, spec)
+    _sizes(sizes, checks, spec)
+    _grid(sizes, critical_row(pd.read_csv(critical), spec.task, spec.solver))
+    for ax in (scores, sizes):
+        ax.set_xlabel("iteration of training")
+        key_of(ax)
+    label_panels([scores, sizes])
     return fig
 
 
@@ -59,46 +61,65 @@ def _read(paths: Sequence[Path]) -> pd.DataFrame:
     return pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
 
 
-def _sizes(ax: Axes, checks: pd.DataFrame, color: Any) -> None:
-    """Number of steps, or tolerance, over training."""
-    adaptive = checks["tolerance"].notna().any()
-    sizes = checks["tolerance"] if adaptive else checks["steps"]
-    ax.plot(checks["iteration"], sizes, color=color, drawstyle="steps-post", linewidth=0.8)
-    ax.set_ylabel("tolerance" if adaptive else "number of steps $N$")
-    ax.set_yscale("log" if adaptive else "linear")
+def _trained(probes: pd.DataFrame, seeds: int) -> str:
+    """Of how many seeds the figure is."""
+    last = probes[probes["iteration"] == probes["iteration"].max()]
+    trained = last.loc[has_score(last), "seed"].nunique()
+    if not len(probes):
+        return "no seed was trained far enough"
+    return f"{seeds} seeds" if trained == seeds else f"{trained} of {seeds} seeds, the others failed"
 
 
-def _finer(ax: Axes, probes: pd.DataFrame, solver: str) -> None:
-    """Accuracy with the training solver as a line, with finer solvers as markers."""
+def _scores(ax: Axes, probes: pd.DataFrame, spec: AdaptationSpec) -> None:
+    """With the training solver a line, with finer solvers markers."""
     deployed, finer = probes[probes["role"] == "deployed"], probes[probes["role"] == "finer"]
-    color = style_of(solver).color
-    ax.plot(
-        deployed["iteration"],
-        deployed["score"],
-        color=color,
-        label=f"{style_of(solver).name} (training)",
+    own = style_of(spec.solver)
+    mean_line(
+        ax, deployed, "iteration", "score", color=own.color, label=f"{own.name}, as in training"
     )
     times = sorted(finer["iteration"].unique())
     marked = finer[finer["iteration"].isin(times[:: max(1, len(times) // MARKED)])]
-    for name in marked["test_solver"].unique():
-        rows = marked[marked["test_solver"] == name]
-        label = f"{style_of(name).name}, finer" if name == solver else style_of(name).name
+    for name, rows in marked.groupby("test_solver"):
+        style, means = style_of(str(name)), rows.groupby("iteration")["score"].mean()
+        label = f"{style.name}, finer steps" if name == spec.solver else style.name
         ax.plot(
-            rows["iteration"], rows["score"], style_of(name).marker,
-            color=style_of(name).color, markersize=4, fillstyle="none", label=label,
+            means.index, means, style.marker, color=style.color, markersize=4, fillstyle="none",
+            label=label, clip_on=False,
         )  # fmt: skip
+    score_axis(ax, probes["score"], spec.chance)
+    guess_line([ax], spec.chance)
 
 
-def _label(axes: Any, shown: str) -> None:
-    for above, below in axes.T:
-        below.set_xlabel("iteration")
-        # Below the column, where it covers no data.
-        below.legend(
-            *above.get_legend_handles_labels(),
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.3),
-            ncols=3,
-        )
-    axes[0, 0].set_title("all seeds")
-    axes[0, 1].set_title(shown)
-    label_panels([axes[0, 0], axes[1, 0], axes[0, 1], axes[1, 1]])
+def _sizes(ax: Axes, checks: pd.DataFrame, spec: AdaptationSpec) -> None:
+    """Number of steps, or tolerance, over training."""
+    measure = "tolerance" if checks["tolerance"].notna().any() else "steps"
+    sizes = checks.pivot_table(measure, index="iteration", columns="seed")
+    ax.set_title("chosen tolerance" if measure == "tolerance" else "chosen number of steps $N$")
+    ax.set_yscale("log", base=10 if measure == "tolerance" else 2)
+    if measure == "steps":
+        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    if not len(sizes):
+        return
+    color = style_of(spec.solver).color
+    ends = sizes.min(axis=1), sizes.max(axis=1)
+    ax.fill_between(sizes.index, *ends, label="range of all seeds", **{**SHADE, "color": color})
+    first = sizes.columns[0]
+    ax.plot(
+        sizes.index, sizes[first], color=ink(), linewidth=0.5, drawstyle="steps-post",
+        label=f"seed {first} alone",
+    )  # fmt: skip
+    mean = np.exp(np.log(sizes).mean(axis=1))
+    ax.plot(sizes.index, mean, color=color, linewidth=1.4, label="geometric mean")
+    if published := TABLE.get((spec.task, spec.solver)):
+        steps = float(published["adaptation"][0])
+        label = f"mean over training in the paper: {steps:g}"
+        ax.axhline(steps, color=ink(), linewidth=1, linestyle="--", label=label)
+
+
+def _grid(ax: Axes, row: pd.Series) -> None:
+    """The critical bracket, or on which side of all settings it lies."""
+    for measure in ("steps", "tolerance"):
+        ends = row[[f"invalid_{measure}", f"valid_{measure}"]]
+        if ends.notna().all():
+            label = f"critical bracket of the grid: {bracket_text(row)}"
+            ax.axhspan(*ends, label=label, **SHADE)

@@ -1,38 +1,45 @@
 """Figure 7: with the solver it was trained with, and as an ODE; the critical step between."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
-from solverproof.auditing.intervals import mean_interval
 from solverproof.evaluation.rows import UNTRAINED
-from solverproof.evaluation.scores import GUESS_ERROR, score_of
+from solverproof.evaluation.scores import score_of
 from solverproof.reporting.figures.style import (
+    FAINT,
     PAGE,
-    SCALES,
-    count_failures,
+    SHADE,
+    critical_row,
+    failures,
+    guess_line,
+    ink,
+    key_of,
     label_panels,
+    mean_line,
+    name_beside,
+    score_axis,
     steps_axis,
     style_of,
+    with_score,
 )
 from solverproof.reporting.in_words import bracket_text, critical_text
-from solverproof.reporting.specifications import AccuracySpec
+from solverproof.reporting.published import BRACKETS
+from solverproof.reporting.specifications import CollapseSpec
 
-OWN = "0.25"  # the colour of what a model reaches with its own solver
-PUBLISHED = {("sphere2", "euler"): (64, 128), ("cifar10", "euler"): (16, 32)}  # critical brackets
 ROOM = 1.3  # factor from the outermost settings to the edge of a panel
 
 
-def figure(spec: AccuracySpec, drops: Path, critical: Path) -> Figure:
-    """One panel per training solver of a task, against the number of training steps.
+def figure(spec: CollapseSpec, drops: Path, critical: Path) -> Figure:
+    """A column of panels per training solver of a task, against the number of training steps.
 
-    Dark is the accuracy with the solver and step that a model was trained with, coloured that of
-    its flow: means over the seeds that trained, bands their intervals at 95 %. The grey stripe is
-    the critical bracket, the hatched one above it the paper's.
+    Above, the score with the solver and step that a model was trained with, dark, and that of its
+    flow, coloured. Below, of classes, what explains the difference: the drop under finer solvers
+    and the share of predictions unlike the flow's, with the drop that is accepted. Means over the
+    seeds that trained, bands their intervals at 95 %. The stripe is the critical bracket, the
+    hatched one above it the paper's.
 
     Args:
         spec: the task and its training solvers of equal steps.
@@ -41,95 +48,78 @@ def figure(spec: AccuracySpec, drops: Path, critical: Path) -> Figure:
     """
     runs, found = pd.read_csv(drops), pd.read_csv(critical)
     runs = runs[(runs["task"] == spec.task) & runs["controller"].isna()]
-    found = found[(found["task"] == spec.task) & (found["measure"] == "drop")]
-    width = PAGE if len(spec.solvers) > 1 else 0.55 * PAGE
-    fig = Figure(figsize=(width, 2.6))
-    axes = fig.subplots(1, len(spec.solvers), sharey=True, squeeze=False)
-    for ax, solver in zip(axes[0], spec.solvers, strict=True):
+    runs = with_score(runs.assign(untrained=runs["status"] == UNTRAINED))
+    runs["flow"] = 100 * runs["accuracy_reference"] if spec.chance else runs["error_reference"]
+    rows, columns = 2 if spec.chance is not None else 1, len(spec.solvers)
+    fig = Figure(figsize=(PAGE if columns > 1 else 0.55 * PAGE, 1.1 + 1.7 * rows))
+    axes = fig.subplots(rows, columns, sharex="col", sharey="row", squeeze=False)
+    for column, solver in zip(axes.T, spec.solvers, strict=True):
         own = runs[runs["train_solver"] == solver]
-        _panel(ax, own.assign(untrained=own["status"] == UNTRAINED), solver)
-        _brackets(ax, found[found["train_solver"] == solver], PUBLISHED.get((spec.task, solver)))
-    _guess(axes[0][0], axes[0], spec.chance)
-    axes[0][0].set_ylabel(SCALES[score_of(runs)].label)
-    if len(spec.solvers) > 1:
-        label_panels(axes[0])
+        _scores(column[0], own, solver)
+        told = filter(None, (f"trained with {style_of(solver).name}", failures(own)))
+        column[0].set_title(", ".join(told))
+        for ax in column[1:]:
+            _losses(ax, own[~own["untrained"]], solver, 100 * spec.threshold)
+            ax.set_title("what it loses")
+        for ax in column:
+            _bracket(ax, critical_row(found, spec.task, solver))
+        _published(column[-1], BRACKETS.get((spec.task, solver)))
+        key_of(column[-1])
+        settings = own["train_steps"]
+        column[-1].set_xlim(settings.min() / ROOM, settings.max() * ROOM)
+        steps_axis(column[-1], "number of training steps $N$")
+    score_axis(axes[0][0], [*runs["score"], *runs["flow"]], spec.chance)
+    guess_line(axes[0], spec.chance)
+    if rows > 1:
+        axes[1][0].set_ylabel("share of the test set (%)")
+    if axes.size > 1:
+        label_panels(axes.T.flat)
     return fig
 
 
-def _panel(ax: Axes, runs: pd.DataFrame, solver: str) -> None:
-    style, score = style_of(solver), score_of(runs)
-    trained = runs[~runs["untrained"]]
-    steps_axis(ax, "number of training steps $N$")
-    settings = sorted(runs["train_steps"].unique())
-    ax.set_xlim(settings[0] / ROOM, settings[-1] * ROOM)
-    upwards = score == "accuracy"  # is better
-    own = _line(ax, trained, score, OWN, "o")
-    if len(own):
-        name = "with the solver\nit was trained with"
-        _name(ax, own, own.index[0], name, OWN, above=upwards)
-    flow = _line(ax, trained, f"{score}_reference", style.color, style.marker)
-    if len(flow):
-        worst: Any = flow.idxmin() if upwards else flow.idxmax()
-        _name(ax, flow, worst, "as an ODE", style.color, above=not upwards)
-    ax.set_title(f"trained with {style.name}{count_failures(runs)}")
+def _scores(ax: Axes, runs: pd.DataFrame, solver: str) -> None:
+    """The score with the training solver, and as an ODE; the two are named where they begin."""
+    style, trained = style_of(solver), runs[~runs["untrained"]]
+    lines = {
+        "with the solver it was trained with": ("score", ink(), "o"),
+        "as an ODE": ("flow", style.color, style.marker),
+    }
+    for name, (column, color, marker) in lines.items():
+        means = mean_line(ax, trained, "train_steps", column, color=color, marker=marker).dropna()
+        if len(means):
+            begin = (means.index[0], means.iloc[0])
+            name_beside(ax, name, begin, (0, -5), va="top", color=color)
 
 
-def _line(ax: Axes, runs: pd.DataFrame, column: str, color: str, marker: str) -> pd.Series:
-    """Means over seeds with their intervals; the means, by steps."""
-    scale = SCALES["accuracy" if column.startswith("accuracy") else "error"]
-    factor = 100 if scale is SCALES["accuracy"] else 1
-    by_steps = factor * runs.pivot_table(column, index="seed", columns="train_steps")
-    means, (low, high) = by_steps.mean(), mean_interval(by_steps)
-    # Student's interval does not know that accuracies lie between 0 and 100 %.
-    ends = low.clip(lower=scale.low), high.clip(upper=scale.high)
-    ax.fill_between(means.index, *ends, color=color, alpha=0.18, linewidth=0)
-    ax.plot(means.index, means, marker=marker, color=color, markersize=3.5, linewidth=1.4)
-    return means
+def _losses(ax: Axes, runs: pd.DataFrame, solver: str, threshold: float) -> None:
+    """In percent, the drop and the share of predictions unlike the flow's."""
+    style = style_of(solver)
+    lines = {
+        "drop": ("drop under finer solvers", ink(), "o"),
+        "disagreement": ("predictions unlike the flow's", style.color, style.marker),
+    }
+    for column, (name, color, marker) in lines.items():
+        shares = runs.assign(**{column: 100 * runs[column]})
+        mean_line(ax, shares, "train_steps", column, color=color, marker=marker, label=name)
+    label = f"drop that is accepted: {threshold:g}"
+    ax.axhline(threshold, color=FAINT, linewidth=0.8, linestyle="--", zorder=0, label=label)
+    ax.set_ylim(0, 100)
 
 
-def _name(ax: Axes, means: pd.Series, at: float, name: str, color: str, *, above: bool) -> None:
-    """What a line is, beside it at one of its settings."""
-    first = at == means.index[0]
-    ax.annotate(
-        name, (at, means[at]), (-3 if first else 0, 6 if above else -6), color=color, fontsize=7,
-        textcoords="offset points", va="bottom" if above else "top",
-        ha="left" if first else "center",
-        path_effects=[withStroke(linewidth=2, foreground="white")],
-    )  # fmt: skip
+def _bracket(ax: Axes, row: pd.Series) -> None:
+    """The critical bracket; where there is none the key says on which side it lies."""
+    told = f"critical bracket: {bracket_text(row)}"
+    if pd.notna(row["critical_steps"]):
+        told += f"; estimate {critical_text(row)}"
+    if row[["invalid_steps", "valid_steps"]].notna().all():
+        ax.axvspan(row["invalid_steps"], row["valid_steps"], label=told, **SHADE)
+    elif row.notna().any():
+        ax.plot([], [], " ", label=told)
 
 
-def _brackets(ax: Axes, found: pd.DataFrame, published: tuple[int, int] | None) -> None:
-    """The critical bracket and its estimate, and the published bracket above."""
-    for _, row in found.iterrows():
-        if row[["invalid_steps", "valid_steps"]].notna().all():
-            ends = row["invalid_steps"], row["valid_steps"]
-            ax.axvspan(*ends, color="0.88", linewidth=0, zorder=0)
-        at: dict[str, Any]
-        if pd.notna(row["critical_steps"]):
-            place, told = row["critical_steps"], f"critical $N$\n{critical_text(row)}"
-            at = {"xy": (place, 0.03), "xycoords": ("data", "axes fraction"), "ha": "center"}
-        else:
-            told = bracket_text(row)
-            at = {"xy": (0.98, 0.03), "xycoords": "axes fraction", "ha": "right"}
-        ax.annotate(told, fontsize=7, **at)
-    if published:
-        ax.axvspan(*published, 0.955, 1, facecolor="white", edgecolor="0.4", hatch="/////")
-        ax.annotate(
-            "paper", (published[0], 0.977), (-3, 0), xycoords=("data", "axes fraction"),
-            textcoords="offset points", ha="right", va="center", fontsize=7, color="0.3",
+def _published(ax: Axes, bracket: tuple[int, int] | None) -> None:
+    if bracket:
+        ax.axvspan(
+            *bracket, 0.95, 1, facecolor="none", edgecolor=FAINT, hatch="/////",
+            label="critical bracket of the paper: {}–{}".format(*bracket),
         )  # fmt: skip
-
-
-def _guess(first: Axes, axes: list[Axes], chance: float | None) -> None:
-    """A line at the score of a guess, and limits with room around it and for what is written."""
-    guess = GUESS_ERROR if chance is None else 100 * chance
-    if chance is None:
-        first.set_yscale("log")
-    else:
-        first.set_ylim(max(-14, guess - 22), 116)
-        first.set_yticks([tick for tick in range(0, 101, 20) if tick >= guess - 22])
-    for ax in axes:
-        ax.axhline(guess, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
-        end = ax.get_xlim()[1]
-        ax.annotate("a guess", (end, guess), (-2, 2), textcoords="offset points", ha="right",
-                    fontsize=7, color="0.5")  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 from solverproof.reporting.specifications import (
     AccuracySpec,
     AdaptationSpec,
+    CollapseSpec,
     CostSpec,
     FlowSpec,
     NoSpec,
@@ -22,7 +23,7 @@ FIGURES: Mapping[str, type[Specification]] = {
     "accuracy": AccuracySpec,
     "adaptation": AdaptationSpec,
     "criteria": NoSpec,
-    "collapse": AccuracySpec,
+    "collapse": CollapseSpec,
     "cost": CostSpec,
     "growth": NoSpec,
     "memory": NoSpec,

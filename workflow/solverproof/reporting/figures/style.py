@@ -11,17 +11,20 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from matplotlib.transforms import ScaledTranslation
 
 from solverproof.auditing.intervals import mean_interval
 from solverproof.evaluation.rows import UNTRAINED
-from solverproof.evaluation.scores import has_score, score_of
+from solverproof.evaluation.scores import GUESS_ERROR, has_score, score_of
 from solverproof.files import write_atomically
 
 PAGE = 6.8  # width in inches
+KEY_BELOW = 0.45  # inches from an axis, with ticks and a label, to its key
 
 
 class SolverStyle(NamedTuple):
@@ -32,7 +35,7 @@ class SolverStyle(NamedTuple):
     marker: str
 
 
-# Okabe, Ito (2008): distinguishable with any common colour blindness.
+# Okabe, Ito (2008), then Tol's muted scheme: distinguishable with any common colour blindness.
 BLUE, ORANGE, GREEN, PINK, SKY, RED = (
     "#0072B2",
     "#E69F00",
@@ -41,22 +44,30 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED = (
     "#56B4E9",
     "#D55E00",
 )
+OLIVE, TEAL, ROSE, PURPLE, GREY, LILAC = (
+    "#999933",
+    "#44AA99",
+    "#CC6677",
+    "#AA4499",
+    "#777777",
+    "#8C6BB1",
+)
 STYLES = {
     "euler": SolverStyle("Euler", BLUE, "o"),
     "midpoint": SolverStyle("midpoint", ORANGE, "s"),
-    "heun2": SolverStyle("Heun 2", PINK, "P"),
-    "heun3": SolverStyle("Heun 3", SKY, "X"),
+    "heun2": SolverStyle("Heun 2", SKY, "P"),
+    "heun3": SolverStyle("Heun 3", PURPLE, "X"),
     "rk4": SolverStyle("RK4", GREEN, "^"),
-    "fehlberg2": SolverStyle("Fehlberg 2(1)", BLUE, "o"),
-    "adaptive_heun": SolverStyle("Heun 2(1)", PINK, "P"),
-    "bosh3": SolverStyle("Bogacki–Shampine 3(2)", ORANGE, "s"),
-    "dopri5": SolverStyle("Dopri 5(4)", GREEN, "^"),
-    "dopri8": SolverStyle("Dopri 8(7)", RED, "D"),
+    "fehlberg2": SolverStyle("Fehlberg 2(1)", PINK, "D"),
+    "adaptive_heun": SolverStyle("Heun 2(1)", OLIVE, "p"),
+    "bosh3": SolverStyle("Bogacki–Shampine 3(2)", GREY, "h"),
+    "dopri5": SolverStyle("Dopri 5(4)", RED, "v"),
+    "dopri8": SolverStyle("Dopri 8(7)", TEAL, "d"),
 }
-OTHER_COLORS, OTHER_MARKERS = (RED, SKY, PINK, "black"), "vDhX<>p*"
+OTHER_COLORS, OTHER_MARKERS = (ROSE, LILAC), "<>8"
 CLASS_COLORS = (RED, BLUE)
-CLASS_TINTS = ("#F6D9C6", "#C9DFEE")
-SETTINGS_COLORMAP = "viridis_r"
+FAINT = "0.48"  # of what is written beside the data; readable on white and on black
+SHADE: dict[str, Any] = {"color": "0.5", "alpha": 0.18, "linewidth": 0, "zorder": 0}
 
 
 def style_of(solver: str) -> SolverStyle:
@@ -150,36 +161,122 @@ def read_evaluations(evaluations: Path, drops: Path) -> pd.DataFrame:
     return table.assign(untrained=(found["_merge"] == "both").to_numpy())
 
 
-def errorbars(ax: Axes, runs: pd.DataFrame, place: str, **style: Any) -> None:
-    """Mean score at each place, with Student's intervals at 95 % over seeds."""
-    by_place = runs.pivot_table("score", index="seed", columns=place)
+def mean_line(ax: Axes, runs: pd.DataFrame, place: str, column: str, **style: Any) -> pd.Series:
+    """Draw the mean over seeds at each place with a band, Student's interval at 95 %.
+
+    Args:
+        ax: where.
+        runs: one row per seed and place.
+        place: the column of places.
+        column: the column that is averaged; if it is a score in percent, bands end at 0 and 100.
+        style: of the line.
+
+    Returns:
+        The means, by place.
+    """
+    by_place = runs.pivot_table(column, index="seed", columns=place)
     means, (low, high) = by_place.mean(), mean_interval(by_place)
     scale = SCALES[score_of(runs)]
     # Student's interval does not know that accuracies lie between 0 and 100 %.
-    reach = [means - low.clip(lower=scale.low), high.clip(upper=scale.high) - means]
-    ends = to_rgba(style["color"], 0.5)  # paler, for the means are what lines connect
-    ax.errorbar(means.index, means, yerr=reach, elinewidth=0.5, ecolor=ends, **style)
+    ends = low.clip(lower=scale.low), high.clip(upper=scale.high)
+    band = {**SHADE, "color": style["color"], "zorder": 1}
+    ax.fill_between(means.index, *ends, label="95 % interval over seeds", **band)
+    ax.plot(means.index, means, **{"markersize": 3, "clip_on": False, **style})
+    return means
 
 
-def count_failures(runs: pd.DataFrame) -> str:
-    """How many runs failed or did not train, to append to a title; nothing when all trained."""
+def mark_training(ax: Axes, x: Any, y: Any) -> None:
+    """Draw the ring that stands for the setting of training in all figures."""
+    ax.plot(
+        x, y, "o", color=ink(), markersize=8, markeredgewidth=1.2, fillstyle="none",
+        clip_on=False, zorder=6, label="trained here",
+    )  # fmt: skip
+
+
+def ink() -> str:
+    """The colour of text, on white or on black."""
+    return str(mpl.rcParams["text.color"])
+
+
+def score_axis(ax: Axes, scores: Sequence[float], chance: float | None) -> None:
+    """Limits of an axis of scores, which hold a guess and half of 100 %; errors are logarithmic."""
+    if chance is None:
+        ax.set_yscale("log")  # errors of models that collapse are not bounded
+        ax.set_ylabel(SCALES["error"].label)
+        return
+    shown = [100 * chance, *(score for score in scores if math.isfinite(score))]
+    low = 10 * math.floor(max(0, min(shown) - 5) / 10)
+    high = 10 * math.ceil(min(100, max(*shown, low + 50)) / 10)
+    ax.set_ylim(min(low, high - 50), high)
+    ax.set_ylabel(SCALES["accuracy"].label)
+
+
+def guess_line(axes: Sequence[Axes], chance: float | None) -> None:
+    """A line at the score of a guess through all panels, named on the right of the last."""
+    guess = GUESS_ERROR if chance is None else 100 * chance
+    for ax in axes:
+        ax.axhline(guess, color=FAINT, linewidth=0.8, linestyle=":", zorder=0)
+    axes[-1].annotate(
+        "guess", (1, guess), (2, 0), xycoords=("axes fraction", "data"), va="center",
+        textcoords="offset points", fontsize=6.5, color=FAINT,
+    )  # fmt: skip
+
+
+def critical_row(critical: pd.DataFrame, task: str, solver: str) -> pd.Series:
+    """The row of `critical_steps.csv` by the paper's drop; all NaN where there is none."""
+    keys = critical[["task", "train_solver", "measure"]]
+    found = critical[(keys == [task, solver, "drop"]).all(axis=1)]
+    return (found if len(found) else critical.reindex([-1])).iloc[0]
+
+
+def failures(runs: pd.DataFrame) -> str:
+    """How many runs failed or did not train; empty when all trained."""
     counts = {"failed": (~has_score(runs)).sum(), "untrained": runs["untrained"].sum()}
     told = " and ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    return f", {told} of {len(runs)}" if told else ""
+    return told and f"{told} of {len(runs)}"
 
 
-def class_handles() -> list[Line2D]:
-    """One legend entry per class."""
-    return [
-        Line2D([], [], color=color, marker="o", markersize=4, linestyle="", label=f"class {label}")
-        for label, color in enumerate(CLASS_COLORS)
-    ]
+def key_below(figure: Figure, columns: int, title: str | None = None) -> None:
+    """A legend of all that has a label in any panel; its title stands below the axes."""
+    figure.legend(
+        **_labelled(figure.axes), loc="outside lower center", ncols=columns, title=title,
+        title_fontsize=8,
+    )  # fmt: skip
+
+
+def key_of(ax: Axes) -> None:
+    """A legend of all that has a label in a panel, below its axis."""
+    below = ScaledTranslation(0, -KEY_BELOW, ax.get_figure(root=True).dpi_scale_trans)
+    ax.legend(
+        **_labelled([ax]), loc="upper left", bbox_to_anchor=(0, 0), borderaxespad=0,
+        bbox_transform=ax.transAxes + below,
+    )  # fmt: skip
+
+
+def _labelled(axes: Iterable[Axes]) -> dict[str, list[Any]]:
+    """What has a label, each label once."""
+    named: dict[str, Artist] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+    return {"handles": [*named.values()], "labels": [*named]}
+
+
+def name_beside(
+    ax: Axes, text: str, place: tuple[Any, Any], offset: tuple[float, float], **style: Any
+) -> None:
+    """Write beside a line, on a halo, what it is: `offset` in points from a place in the data."""
+    ax.annotate(
+        text, place, offset, textcoords="offset points", fontsize=7, zorder=7,
+        path_effects=[withStroke(linewidth=2, foreground=mpl.rcParams["axes.facecolor"])], **style,
+    )  # fmt: skip
 
 
 def steps_axis(ax: Axes, label: str) -> None:
     """A logarithmic axis of numbers of steps, with the numbers written out."""
     ax.set_xscale("log", base=2)
-    ax.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    whole = mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}" if value >= 1 else "")
+    ax.xaxis.set_major_formatter(whole)
     ax.set_xlabel(label)
 
 
