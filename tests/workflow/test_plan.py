@@ -21,6 +21,7 @@ DEFAULT = {
     "trace": 2,
     "trajectories": 1,
     "regions": 1,
+    "animation": 1,
     "fan": 1,
     "accuracy": 2,
     "criteria": 1,

@@ -34,8 +34,9 @@ def test_a_finished_study_has_all_tables(finished):
     assert all(text.count(b"\n") > 1 for text in tables.values())
 
 
-def test_a_finished_study_has_all_figures_as_pdf_and_png(finished):
+def test_a_finished_study_has_all_figures_as_pdf_and_png_and_an_animation(finished):
     figures = finished.contents("figures")
+    assert figures.pop("figures/animation.gif").startswith(b"GIF89a")
     assert figures.keys() == {
         f"figures/{name}.{suffix}" for name in FIGURES for suffix in ("pdf", "png")
     }
@@ -59,7 +60,7 @@ def test_a_finished_study_has_a_log_of_every_job(finished):
         *(f"logs/{rule}/{cell}.log" for rule, cells in jobs.items() for cell in cells),
         *traces,
         *single,
-        *(f"logs/figures/{name}.log" for name in FIGURES),
+        *(f"logs/figures/{name}.log" for name in (*FIGURES, "animation")),
     }
 
 
@@ -89,6 +90,7 @@ def test_two_runs_from_scratch_on_different_cores_give_the_same_bytes(fresh, fin
         "trace": 2,
         "trajectories": 1,
         "regions": 1,
+        "animation": 1,
         "fan": 1,
         "accuracy": 2,
         "criteria": 1,

@@ -55,6 +55,7 @@ use rule fan as accuracy with:
     input:
         rules.tabulate.output.evaluations,
         rules.tabulate.output.drops,
+        rules.tabulate.output.critical,
     output:
         pdf=report(
             f"{RESULTS}/figures/figure4_accuracy_{{task}}.pdf",
@@ -75,6 +76,7 @@ use rule fan as accuracy with:
 
 use rule fan as adaptation with:
     input:
+        rules.tabulate.output.critical,
         lambda wildcards: expand(
             [rules.adapt.output.probes, rules.adapt.output.checks],
             cell=[cell.path for cell in ADAPTED[wildcards.adapted]],
@@ -91,7 +93,7 @@ use rule fan as adaptation with:
     localrule: True
     params:
         figure="adaptation",
-        spec=lambda w: canonical(specs.adaptation_spec(ADAPTED[w.adapted])),
+        spec=lambda w: canonical(specs.adaptation_spec(STUDY, ADAPTED[w.adapted])),
         code=code_hash("reporting.figures.adaptation"),
 
 
@@ -222,7 +224,26 @@ if FLOW:
             spec=canonical(specs.flow_spec(STUDY)),
             code=code_hash("reporting.figures.regions"),
 
+    use rule fan as animation with:
+        input:
+            fine=rules.trajectories.input.fine,
+            coarse=rules.trajectories.input.coarse,
+        output:
+            gif=report(
+                f"{RESULTS}/figures/animation.gif",
+                caption="../report/animation.rst",
+                category="Figures",
+            ),
+        log:
+            f"{RESULTS}/logs/figures/animation.log",
+        localrule: True
+        params:
+            figure="animation",
+            spec=canonical(specs.flow_spec(STUDY)),
+            code=code_hash("reporting.figures.animation"),
+
 
 rule figures:
     input:
         expand(FIGURE, name=NAMES),
+        rules.animation.output if FLOW else [],

@@ -6,7 +6,7 @@ from plain import PlainClassifier
 
 from solverproof.datasets.spheres import spheres
 from solverproof.evaluation.specifications import TraceSpec
-from solverproof.evaluation.tracing import POINTS_PER_CLASS, RESOLUTION, trace
+from solverproof.evaluation.tracing import DRAWN_STEPS, HALF, POINTS_PER_CLASS, RESOLUTION, trace
 from solverproof.models.losses import NO_CLASS
 
 SEEDS = [5, 6]
@@ -37,28 +37,41 @@ def traced(data, parameters):
     return trace(TraceSpec.from_json(SPEC), data, parameters)
 
 
-@pytest.mark.parametrize(("name", "steps"), [("ends", 4), ("ends_half", 8)])
-def test_end_points_are_those_of_the_seed_at_the_step_and_at_half_of_it(
-    name, steps, traced, data, plain
+@pytest.mark.parametrize(("place", "steps"), [(0, 4), (1, 6), (HALF, 8)])
+def test_end_points_are_those_of_the_seed_at_the_training_step_and_at_finer_ones(
+    place, steps, traced, data, plain
 ):
+    x = torch.from_numpy(data["test_x"])
     with torch.no_grad():
-        expected = plain.final_state(torch.from_numpy(data["test_x"]), "midpoint", steps)[:, 0]
-    np.testing.assert_allclose(traced[name], expected, rtol=1e-5, atol=1e-6)
+        expected = plain.final_state(x, "midpoint", steps)[:, 0]
+        classes = plain.head(expected).argmax(1)
+    assert traced["steps"][place] == steps
+    np.testing.assert_allclose(traced["ends"][place], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(traced["predicted"][place], classes)
+    np.testing.assert_array_equal(traced["starts"], data["test_x"][:, 0])
     np.testing.assert_array_equal(traced["labels"], data["test_y"])
 
 
-def test_trajectories_lead_from_samples_of_every_class_to_their_end_points(traced, data):
-    paths, labels = traced["trajectories"], traced["trajectory_labels"]
-    assert paths.shape == (5, 2 * POINTS_PER_CLASS, 2)
-    assert np.bincount(labels).tolist() == [POINTS_PER_CLASS, POINTS_PER_CLASS]
-    for path, label in zip(paths.transpose(1, 0, 2), labels, strict=True):
-        (sample,) = np.flatnonzero((data["test_x"][:, 0] == path[0]).all(axis=1))
-        assert data["test_y"][sample] == label
-        np.testing.assert_allclose(path[-1], traced["ends"][sample], rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize(("place", "states"), [(0, 5), (-1, 33)])
+def test_trajectories_lead_from_samples_of_every_class_to_their_end_points(place, states, traced):
+    shown = traced["shown"]
+    paths = traced[f"trajectories_{range(len(traced['steps']))[place]}"]
+    assert paths.shape == (states, 2 * POINTS_PER_CLASS, 2)
+    assert np.bincount(traced["labels"][shown]).tolist() == [POINTS_PER_CLASS, POINTS_PER_CLASS]
+    np.testing.assert_array_equal(paths[0], traced["starts"][shown])
+    np.testing.assert_allclose(paths[-1], traced["ends"][place][shown], rtol=1e-5, atol=1e-6)
 
 
-def test_the_box_holds_all_end_points_with_a_margin(traced):
-    ends = np.concatenate([traced["ends"], traced["ends_half"]])
+def test_trajectories_of_many_steps_keep_a_few_states_and_both_ends(data, parameters):
+    many = {**SPEC, "setting": {"solver": "midpoint", "steps": 100}}
+    traced = trace(TraceSpec.from_json(many), data, parameters)
+    assert len(traced["trajectories_0"]) == DRAWN_STEPS + 1
+    ends = traced["ends"][0][traced["shown"]]
+    np.testing.assert_allclose(traced["trajectories_0"][-1], ends, rtol=1e-5, atol=1e-6)
+
+
+def test_the_box_holds_the_end_points_of_figure_2_with_a_margin(traced):
+    ends = np.concatenate(traced["ends"][[0, HALF]])
     x_min, x_max, y_min, y_max = traced["box"]
     low, high = ends.min(axis=0), ends.max(axis=0)
     np.testing.assert_allclose([x_min, y_min], low - 0.08 * (high - low), rtol=1e-5)
@@ -102,5 +115,5 @@ def test_the_box_leaves_out_outputs_that_are_not_finite(data, parameters):
     }
     far["test_y"] = np.append(data["test_y"], 0)
     traced = trace(TraceSpec.from_json(SPEC), far, parameters)
-    assert not np.isfinite(traced["ends"][-1]).all()
+    assert not np.isfinite(traced["ends"][0][-1]).all()
     np.testing.assert_allclose(traced["box"], near["box"], rtol=1e-5)

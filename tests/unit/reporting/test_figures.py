@@ -6,14 +6,25 @@ import pytest
 from defined import written_table
 
 from solverproof.evaluation.rows import Evaluation, Run
-from solverproof.files import columns, write_arrays, write_table
+from solverproof.files import columns, read_arrays, write_arrays
 from solverproof.ode.solvers import SOLVERS
-from solverproof.reporting.figures import accuracy, adaptation, collapse, cost, growth, regions
+from solverproof.reporting.figures import (
+    accuracy,
+    adaptation,
+    animation,
+    collapse,
+    cost,
+    growth,
+    regions,
+    trajectories,
+)
 from solverproof.reporting.figures.drawing import draw
-from solverproof.reporting.figures.style import styled
+from solverproof.reporting.figures.style import STYLES, style_of, styled
+from solverproof.reporting.published import BRACKETS
 from solverproof.reporting.specifications import (
     AccuracySpec,
     AdaptationSpec,
+    CollapseSpec,
     CostSpec,
     FlowSpec,
     NoSpec,
@@ -23,7 +34,13 @@ from solverproof.training.controllers.probing import Probe
 
 TRAINED = {"euler": [2, 4], "rk4": [4], "dopri5": [0.1, 0.01]}
 ACCURACY = {"task": "toy", "solvers": ["euler", "rk4", "dopri5"], "chance": 0.5}
-FLOW = {"task": "toy", "solver": "euler", "fine": 4, "coarse": 2}
+FLOW = {"task": "toy", "solver": "euler", "fine": 4, "coarse": 2, "chance": 0.5}
+CRITICAL = {
+    "task": "toy", "train_solver": "euler", "measure": "drop",
+    "invalid_steps": 2, "valid_steps": 4, "invalid_tolerance": math.nan,
+    "valid_tolerance": math.nan, "critical_steps": 3, "critical_steps_low": 2.5,
+    "critical_steps_high": math.inf,
+}  # fmt: skip
 
 
 def evaluations(path, trained, accuracy=0.5):
@@ -51,16 +68,27 @@ def drops_beside(evaluations, untrained=()):
     return evaluations.with_name("drops.csv")
 
 
-def trace(path, spoilt=0):
+def critical_steps(path, *rows):
+    pd.DataFrame([CRITICAL | row for row in rows], columns=list(CRITICAL)).to_csv(path, index=False)
+    return path
+
+
+def trace(path, spoilt=0, train_steps=2):
     """A trace of twelve samples, the first of which end in numbers that are not finite."""
     ends = np.random.default_rng(0).normal(size=(12, 2)).astype(np.float32)
     ends[:spoilt] = (math.nan, -math.inf)
+    starts, labels = np.zeros_like(ends), np.arange(12) % 2
+    predicted = labels.copy()
+    predicted[:3] = 1 - labels[:3]
     arrays = {
-        "trajectories": np.stack([np.zeros_like(ends), ends]),
-        "trajectory_labels": np.arange(12) % 2,
-        "ends": ends,
-        "ends_half": ends + 1,
-        "labels": np.arange(12) % 2,
+        "steps": train_steps * np.array([1, 2]),
+        "starts": starts,
+        "ends": np.stack([ends, ends + 1]),
+        "predicted": np.stack([labels, predicted]),
+        "labels": labels,
+        "trajectories_0": np.stack([starts, ends]),
+        "trajectories_1": np.stack([starts, ends, ends + 1]),
+        "shown": np.arange(12),
         "regions": np.arange(4).reshape(2, 2) % 3 - 1,
         "box": np.array([-2.0, 2.0, -2.0, 2.0]),
     }
@@ -92,41 +120,115 @@ def test_regions_of_a_sound_model_carry_no_note(tmp_path):
     )
 
 
+def test_outputs_on_their_regions_say_how_many_are_right(tmp_path):
+    spec = FlowSpec.from_json(FLOW)
+    training, half = figure_of(regions, spec, trace(tmp_path / "trace.safetensors")).axes
+    assert training.get_title(loc="left").endswith("(as in training): 100 % right")
+    assert half.get_title(loc="left").endswith("(half the training step): 75 % right")
+
+
 @pytest.mark.parametrize("spoilt", [0, 1, 12])
 @pytest.mark.parametrize("accuracy", [0.5, math.nan])
 def test_every_figure_of_a_study_is_drawn_whatever_failed(tmp_path, accuracy, spoilt):
     table = evaluations(tmp_path / "evaluations.csv", TRAINED, accuracy)
+    drops, critical = drops_beside(table), critical_steps(tmp_path / "critical_steps.csv")
     traced = trace(tmp_path / "trace.safetensors", spoilt)
     for name, spec, inputs in (
-        ("trajectories", FLOW, [traced, traced, table, drops_beside(table)]),
+        ("trajectories", FLOW, [traced, traced, table, drops]),
         ("regions", FLOW, [traced]),
-        ("accuracy", ACCURACY, [table, drops_beside(table)]),
+        ("accuracy", ACCURACY, [table, drops, critical]),
     ):
         draw(name, spec, inputs, [tmp_path / f"{name}.png"])
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    draw("animation", FLOW, [traced, traced], [tmp_path / "animation.gif"])
+    assert (tmp_path / "animation.gif").read_bytes().startswith(b"GIF89a")
 
 
-def accuracy_figure(table, untrained=(), solvers=("euler",)):
+def test_no_two_solvers_share_a_colour_or_a_marker():
+    for looks in ({style.color for style in STYLES.values()}, {s.marker for s in STYLES.values()}):
+        assert len(looks) == len(STYLES)
+    own = style_of("mine")
+    assert own.color not in {style.color for style in STYLES.values()}
+    assert own.marker not in {style.marker for style in STYLES.values()}
+
+
+def test_both_models_are_seen_in_one_frame_which_tells_what_leaves_it(tmp_path):
+    table = evaluations(tmp_path / "evaluations.csv", {"euler": [2, 4]})
+    near, far = trace(tmp_path / "near.safetensors"), tmp_path / "far.safetensors"
+    arrays = read_arrays(near)
+    arrays["trajectories_0"][1, 0] = math.inf
+    write_arrays(far, arrays)
+    spec = FlowSpec.from_json(FLOW)
+    drawn = figure_of(trajectories, spec, near, far, table, drops_beside(table))
+    coarse, fine = drawn.axes[1:3]
+    assert coarse.get_xlim() == fine.get_xlim()
+    assert coarse.get_ylim() == fine.get_ylim()
+    assert [text.get_text() for text in coarse.texts] == ["1 of 12 leave the frame"]
+    assert not fine.texts
+
+
+def test_the_film_counts_the_accuracy_along_while_the_step_shrinks(tmp_path):
+    coarse = trace(tmp_path / "coarse.safetensors")
+    fine = trace(tmp_path / "fine.safetensors", train_steps=4)
+    film = figure_of(animation, FlowSpec.from_json(FLOW), fine, coarse)
+    told = [[ax.get_title() for ax in frame.axes[:2]] for frame in film.frames]
+    assert told == [
+        [f"trained with {n} Euler steps\ntested with {n * finer}: {right} % right" for n in (2, 4)]
+        for finer, right in ((1, "100.0"), (2, "75.0"))
+    ]
+
+
+def accuracy_figure(table, untrained=(), solvers=("euler",), critical=()):
     spec = AccuracySpec.from_json({**ACCURACY, "solvers": list(solvers)})
-    return figure_of(accuracy, spec, table, drops_beside(table, untrained))
+    found = critical_steps(table.with_name("critical_steps.csv"), *critical)
+    return figure_of(accuracy, spec, table, drops_beside(table, untrained), found)
 
 
 @pytest.mark.parametrize(
     ("value", "untrained", "note"),
     [
         (0.5, [], ""),
-        (math.nan, [], ", 4 failed of 4"),
-        (0.5, [(0, 2)], ", 1 untrained of 4"),
+        (math.nan, [], "2 failed\nof 2"),
+        (0.5, [(0, 2)], "1 untrained\nof 2"),
     ],
 )
 def test_figures_count_the_runs_that_failed_or_did_not_train(tmp_path, value, untrained, note):
     table = evaluations(tmp_path / "evaluations.csv", {"euler": [2, 4]}, value)
     drawn = accuracy_figure(table, untrained)
-    assert drawn.axes[0].get_title() == f"trained with Euler{note}"
+    assert note in [text.get_text() for text in drawn.axes[0].texts]
+
+
+def test_a_panel_says_whether_its_setting_is_valid_and_the_row_where_it_becomes_so(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setitem(BRACKETS, ("toy", "euler"), (8, 16))
+    table = evaluations(tmp_path / "evaluations.csv", {"euler": [2, 4]})
+    coarse, fine = accuracy_figure(table, critical=[{}]).axes
+    assert coarse.get_title() == "\n\n$N$ = 2\ninvalid"
+    assert fine.get_title() == "\n\n$N$ = 4\nvalid"
+    assert coarse.get_facecolor() != fine.get_facecolor()
+    heading = "trained with Euler\ncritical steps: 2–4 (the paper's: 8–16)"
+    assert heading in [text.get_text() for text in coarse.texts]
+
+
+def test_no_panel_is_empty_and_no_row_too_long(tmp_path):
+    trained = {"euler": [2**i for i in range(10)], "rk4": [4], "dopri5": [0.1, 0.01]}
+    table = evaluations(tmp_path / "evaluations.csv", trained)
+    drawn = accuracy_figure(table, solvers=trained)
+    assert len(drawn.axes) == 13
+    assert all(ax.lines for ax in drawn.axes)
+    columns = {ax.get_subplotspec().colspan.start for ax in drawn.axes}
+    assert len(columns) == accuracy.WIDEST
+
+
+@pytest.mark.parametrize(("value", "limits"), [(0.99, (40, 100)), (1.0, (40, 100)), (0.1, (0, 50))])
+def test_accuracies_are_drawn_on_half_of_0_to_100_percent_at_least(tmp_path, value, limits):
+    table = evaluations(tmp_path / "evaluations.csv", {"euler": [2]}, value)
+    assert accuracy_figure(table).axes[0].get_ylim() == limits
 
 
 def shown_at(figure, place):
-    """The accuracies that lines have at a test setting."""
+    """The accuracies that lines have at a test setting, as a multiple of that of training."""
     lines = figure.axes[0].lines
     found = [dict(zip(line.get_xdata(), line.get_ydata(), strict=True)) for line in lines]
     return {round(line[place], 6) for line in found if place in line}
@@ -137,8 +239,8 @@ def test_runs_that_did_not_train_are_not_averaged(tmp_path):
     rows = pd.read_csv(table)
     rows.loc[rows["seed"] == 1, "accuracy"] = 0.1
     rows.to_csv(table, index=False)
-    assert shown_at(accuracy_figure(table), 8) == {30}
-    assert shown_at(accuracy_figure(table, [(1, 2)]), 8) == {50}
+    assert shown_at(accuracy_figure(table), 4) == {30}
+    assert shown_at(accuracy_figure(table, [(1, 2)]), 4) == {50}
 
 
 def test_samples_that_are_solved_alone_have_a_line_of_their_own(tmp_path):
@@ -147,7 +249,7 @@ def test_samples_that_are_solved_alone_have_a_line_of_their_own(tmp_path):
     alone = together.assign(control="sample", accuracy=0.25)
     pd.concat([together, alone]).to_csv(table, index=False)
     drawn = accuracy_figure(table, solvers=["dopri5"])
-    assert shown_at(drawn, 0.4) == {25, 50}
+    assert shown_at(drawn, 0.25) == {25, 50}
     dashed = [line for line in drawn.axes[0].lines if line.get_linestyle() == "--"]
     assert [set(line.get_ydata()) for line in dashed] == [{25.0}]
 
@@ -157,15 +259,11 @@ def test_the_flow_stands_beyond_the_finest_test_setting(tmp_path):
     own = pd.read_csv(table)
     flow = own[own["test_steps"] == 2].assign(test_solver="reference", accuracy=0.75)
     pd.concat([own, flow.assign(test_steps=math.nan)]).to_csv(table, index=False)
-    assert shown_at(accuracy_figure(table), 8 * accuracy.BEYOND) == {75}
-
-
-CRITICAL = {
-    "task": "toy", "train_solver": "euler", "measure": "drop",
-    "invalid_steps": 2, "valid_steps": 4, "invalid_tolerance": math.nan,
-    "valid_tolerance": math.nan, "critical_steps": 3, "critical_steps_low": 2.5,
-    "critical_steps_high": math.inf,
-}  # fmt: skip
+    drawn = accuracy_figure(table)
+    (star,) = [line for line in drawn.axes[0].lines if line.get_marker() == "*"]
+    assert star.get_ydata() == [75]
+    assert star.get_xdata()[0] > 4
+    assert drawn.axes[0].get_xticklabels()[-1].get_text() == "ODE"
 
 
 def collapse_figure(tmp_path, accuracies, critical, *, score="accuracy", status="ok"):
@@ -177,14 +275,19 @@ def collapse_figure(tmp_path, accuracies, critical, *, score="accuracy", status=
         for steps, (own, flow) in accuracies.items()
         for seed in (0, 1)
     ]
-    drops, steps = tmp_path / "drops.csv", tmp_path / "critical_steps.csv"
-    pd.DataFrame(rows).to_csv(drops, index=False)
-    pd.DataFrame(
-        [CRITICAL | critical] if critical is not None else [], columns=list(CRITICAL)
-    ).to_csv(steps, index=False)
+    drops = tmp_path / "drops.csv"
+    pd.DataFrame(rows).assign(drop=0.4, disagreement=0.3).to_csv(drops, index=False)
+    found = critical_steps(
+        tmp_path / "critical_steps.csv", *([] if critical is None else [critical])
+    )
     chance = 0.5 if score == "accuracy" else None
-    spec = AccuracySpec(task="toy", solvers=("euler",), chance=chance)
-    return figure_of(collapse, spec, drops, steps)
+    spec = CollapseSpec(task="toy", solvers=("euler",), threshold=0.1, chance=chance)
+    return figure_of(collapse, spec, drops, found)
+
+
+def key(figure):
+    """What the key of the last panel names."""
+    return [text.get_text() for text in figure.axes[-1].get_legend().get_texts()]
 
 
 def test_the_collapse_shows_what_models_reach_with_their_solver_and_as_odes(tmp_path):
@@ -192,37 +295,51 @@ def test_the_collapse_shows_what_models_reach_with_their_solver_and_as_odes(tmp_
     own, flow = drawn.axes[0].lines[:2]
     assert dict(zip(own.get_xdata(), own.get_ydata(), strict=True)) == {2: 90, 4: 80}
     assert flow.get_ydata() == pytest.approx([50, 70])
-    assert {"as an ODE", "critical $N$\n3 (2.5 to open)", "a guess"} <= set(texts(drawn))
-    (stripe,) = [patch for patch in drawn.axes[0].patches if patch.get_x() == 2]
-    assert stripe.get_x() + stripe.get_width() == 4
+    assert {"with the solver it was trained with", "as an ODE", "guess"} <= set(texts(drawn))
+    for ax in drawn.axes:
+        (stripe,) = ax.patches
+        assert (stripe.get_x(), stripe.get_width()) == (2, 2)
+
+
+def test_below_the_collapse_stand_drop_and_disagreement_with_the_drop_that_is_accepted(tmp_path):
+    drawn = collapse_figure(tmp_path, {2: (0.9, 0.5), 4: (0.8, 0.7)}, {})
+    values = {line.get_label(): set(line.get_ydata()) for line in drawn.axes[1].lines}
+    assert values == {
+        "drop under finer solvers": {40.0},
+        "predictions unlike the flow's": {30.0},
+        "drop that is accepted: 10": {10.0},
+    }
+    assert set(values) < set(key(drawn))
+    assert "critical bracket: steps 2–4; estimate 3 (2.5 to open)" in key(drawn)
 
 
 def test_the_published_bracket_is_drawn_where_there_is_one(tmp_path, monkeypatch):
-    monkeypatch.setitem(collapse.PUBLISHED, ("toy", "euler"), (8, 16))
+    monkeypatch.setitem(BRACKETS, ("toy", "euler"), (8, 16))
     drawn = collapse_figure(tmp_path, {2: (0.9, 0.5), 16: (0.8, 0.7)}, {})
-    assert "paper" in texts(drawn)
-    assert [patch.get_width() for patch in drawn.axes[0].patches if patch.get_hatch()] == [8]
+    assert "critical bracket of the paper: 8–16" in key(drawn)
+    assert [patch.get_width() for patch in drawn.axes[1].patches if patch.get_hatch()] == [8]
 
 
 @pytest.mark.parametrize(
     ("critical", "told"),
     [
         ({"valid_steps": math.nan, "invalid_steps": 4, "critical_steps": math.nan},
-         "no setting valid (finest: steps 4)"),
+         "critical bracket: no setting valid (finest: steps 4)"),
         ({"invalid_steps": math.nan, "valid_steps": 2, "critical_steps": math.nan},
-         "all valid (coarsest: steps 2)"),
+         "critical bracket: all valid (coarsest: steps 2)"),
     ],
 )  # fmt: skip
 def test_on_which_side_of_all_settings_the_critical_step_lies_is_told(tmp_path, critical, told):
     drawn = collapse_figure(tmp_path, {2: (0.9, 0.5), 4: (0.8, 0.7)}, critical)
-    assert told in texts(drawn)
-    assert not [patch for patch in drawn.axes[0].patches if patch.get_x() == 2]
+    assert told in key(drawn)
+    assert not drawn.axes[0].patches
 
 
 def test_a_study_of_one_setting_or_of_runs_that_did_not_train_is_drawn(tmp_path):
     assert collapse_figure(tmp_path, {4: (0.9, 0.5)}, None).axes[0].lines
     untrained = collapse_figure(tmp_path, {2: (0.9, 0.5)}, None, status="untrained")
-    assert untrained.axes[0].get_title() == "trained with Euler, 2 untrained of 2"
+    title = untrained.axes[0].get_title(loc="left")
+    assert title == "(a) trained with Euler, 2 untrained of 2"
 
 
 def test_of_real_values_errors_collapse_upwards(tmp_path):
@@ -230,6 +347,7 @@ def test_of_real_values_errors_collapse_upwards(tmp_path):
     assert drawn.axes[0].get_yscale() == "log"
     (name,) = [text for text in drawn.axes[0].texts if text.get_text() == "as an ODE"]
     assert name.xy == pytest.approx((2, 0.9))
+    assert len(drawn.axes) == 1
 
 
 def cost_figure(tmp_path, runs, compared, score="accuracy"):
@@ -318,22 +436,39 @@ def test_a_task_without_a_critical_step_is_named_all_the_same(tmp_path):
     assert [text.get_text() for text in ax.texts] == ["none"]
 
 
-def test_a_training_setting_has_one_colour_in_all_panels(tmp_path):
-    table = evaluations(tmp_path / "evaluations.csv", TRAINED)
-    drawn = accuracy_figure(table, solvers=TRAINED)
-    euler, rk4 = (
-        {tuple(line.get_xdata()): line.get_color() for line in ax.lines} for ax in drawn.axes[:2]
+def adaptation_figure(tmp_path, probes, checks, critical=()):
+    spec = AdaptationSpec(task="toy", solver="euler", chance=0.5)
+    paths = []
+    for row_type, rows in ((Probe, probes), (Check, checks)):
+        for seed in (0, 1):
+            paths.append(tmp_path / f"{row_type.__name__}{seed}.csv")
+            written_table(paths[-1], row_type, [row for row in rows if row["seed"] == seed])
+    found = critical_steps(tmp_path / "critical_steps.csv", *critical)
+    return figure_of(adaptation, spec, found, *paths)
+
+
+def test_the_adaptation_is_drawn_beside_the_bracket_of_the_grid(tmp_path):
+    rows = [
+        {"iteration": iteration, "seed": seed, "steps": steps, "step_size": 1 / steps}
+        | {"role": "deployed", "test_solver": "euler", "accuracy": 0.9 - 0.2 * seed}
+        for seed in (0, 1)
+        for iteration, steps in ((10, 4 if seed else 16), (20, 8))
+    ]
+    probes, checks = (
+        [{name: row.get(name) for name in columns(kind)} for row in rows] for kind in (Probe, Check)
     )
-    assert euler[2, 8] != euler[4, 16]
-    assert euler[4, 16] == rk4[4, 16]
+    drawn = adaptation_figure(tmp_path, probes, checks, [{}])
+    scores, sizes = drawn.axes
+    assert scores.get_title(loc="left") == "(a) accuracy, 2 seeds"
+    assert scores.lines[0].get_ydata() == pytest.approx([80, 80])
+    means = next(line for line in sizes.lines if line.get_label() == "geometric mean")
+    assert means.get_ydata() == pytest.approx([8, 8])
+    assert "critical bracket of the grid: steps 2–4" in key(drawn)
 
 
 def test_the_adaptation_of_seeds_that_all_failed_at_once_is_drawn_empty(tmp_path):
-    probes, checks = tmp_path / "probes.csv", tmp_path / "checks.csv"
-    write_table(probes, Probe, [])
-    write_table(checks, Check, [])
-    drawn = figure_of(adaptation, AdaptationSpec("euler"), probes, checks)
-    assert "no seed" in drawn.axes[1].get_title(loc="left")
+    drawn = adaptation_figure(tmp_path, [], [])
+    assert "no seed" in drawn.axes[0].get_title(loc="left")
 
 
 def test_the_same_figure_gives_the_same_bytes(tmp_path):

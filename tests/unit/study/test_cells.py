@@ -471,7 +471,8 @@ def test_the_flow_names_the_two_cells_that_hold_its_seed(study):
     chosen = config.flow
     assert chosen.fine.path == "sphere2/euler/steps-128/seeds-5-9"
     assert chosen.coarse.path == "sphere2/euler/steps-2/seeds-5-9"
-    assert flow_spec(config) == FlowSpec(task="sphere2", solver="euler", fine=128, coarse=2)
+    named = {"task": "sphere2", "solver": "euler", "fine": 128, "coarse": 2}
+    assert flow_spec(config) == FlowSpec(**named, chance=0.5)
     trace = trace_spec(chosen.fine, chosen.seed)
     assert trace.model == config.tasks["sphere2"].model
     assert (trace.setting.label, trace.index) == ("steps-128", 2)

@@ -10,16 +10,20 @@ from solverproof.evaluation.specifications import TraceSpec
 from solverproof.models.fields import Parameters
 from solverproof.models.losses import predicted
 from solverproof.models.neural_ode import NeuralODE, neural_ode, select_seed
+from solverproof.ode.solvers import Setting
 
 POINTS_PER_CLASS = 20
 RESOLUTION = 300
+FINER = [1 + i / 2 for i in range(15)]  # test steps as multiples of the training steps
+HALF = FINER.index(2)  # at half the training step size
+DRAWN_STEPS = 64  # of a trajectory; more could not be told apart
 
 
 @torch.no_grad()
 def trace(
     spec: TraceSpec, data: Mapping[str, np.ndarray], parameters: Parameters
 ) -> dict[str, np.ndarray]:
-    """Trajectories, end points and decision regions of one seed.
+    """Trajectories, end points and decision regions of one seed under ever finer steps.
 
     Args:
         spec: which seed of which model.
@@ -27,35 +31,46 @@ def trace(
         parameters: stacked parameters of the seed's block.
 
     Returns:
-        `trajectories` (steps + 1, points, 2) with `trajectory_labels`, computed with the training
-        solver and steps; `ends` (samples, 2) at the training steps and `ends_half` at half the
-        step size, with `labels`; `regions` (rows, columns), the head's class at each point of a
-        grid over `box` (x_min, x_max, y_min, y_max), or `NO_CLASS` where its outputs are not
-        finite, as for a run that diverged.
+        With the training solver and each number of test `steps` (settings,), from that of training
+        on: `ends` (settings, samples, 2) and `predicted` (settings, samples), classes, beside
+        `starts` (samples, 2) and `labels`; `trajectories_0`, `trajectories_1`, ..., one per
+        setting, (states, points, 2), at most `DRAWN_STEPS` states after the first, of the samples
+        `shown` (points,). `regions` (rows, columns) is the head's class at each point of a grid
+        over `box` (x_min, x_max, y_min, y_max), which holds the ends at the training step and at
+        half of it. Classes are `NO_CLASS` where outputs are not finite, as for a run that diverged.
     """
     own, train = select_seed(parameters, spec.index), spec.setting
-    x, labels = torch.from_numpy(data["test_x"]), data["test_y"]
-    model = neural_ode(spec.model, tuple(x.shape[1:]))
+    x, labels = torch.from_numpy(data["test_x"]).unsqueeze(0), data["test_y"]
+    model = neural_ode(spec.model, tuple(x.shape[2:]))
     # As many points of each class, or the larger one would hide the other. Sorted back into the
     # order of the data, which mixes the classes, so that neither is drawn above the other.
     shown = np.sort(
         np.concatenate([np.flatnonzero(labels == c)[:POINTS_PER_CLASS] for c in np.unique(labels)])
     )
-    paths = model.trajectory(own, x[shown].unsqueeze(0), train)
-    ends, ends_half = (
-        model(own, x.unsqueeze(0), s).state.reshape(-1, 2) for s in (train, train.at_ratio(0.5))
-    )
+    assert train.steps is not None, "the configuration names numbers of steps"
+    settings = [Setting(train.solver, steps=round(finer * train.steps)) for finer in FINER]
+    passes = [model(own, x, setting) for setting in settings]
+    paths = [model.trajectory(own, x[:, shown], setting) for setting in settings]
+    ends = torch.stack([solved.state.reshape(-1, 2) for solved in passes])
     # One box for both, so that the two panels of figure 2 can be compared.
-    box = _box(torch.cat([ends, ends_half]))
+    box = _box(ends[[0, HALF]].flatten(0, 1))
     return {
-        "trajectories": paths.reshape(len(paths), -1, 2).numpy(),
-        "trajectory_labels": labels[shown],
+        "steps": np.array([setting.steps for setting in settings]),
+        "starts": model.start(own, x).reshape(-1, 2).numpy(),
         "ends": ends.numpy(),
-        "ends_half": ends_half.numpy(),
+        "predicted": torch.cat([predicted(solved.outputs) for solved in passes]).numpy(),
         "labels": labels,
+        **{f"trajectories_{i}": _thinned(path) for i, path in enumerate(paths)},
+        "shown": shown,
         "regions": _regions(model, own, box),
         "box": np.array(box),
     }
+
+
+def _thinned(path: Tensor) -> np.ndarray:
+    last = len(path) - 1
+    drawn = torch.linspace(0, last, min(last, DRAWN_STEPS) + 1).round().long()
+    return path[drawn].reshape(len(drawn), -1, 2).numpy()
 
 
 def _box(points: Tensor) -> tuple[float, float, float, float]:

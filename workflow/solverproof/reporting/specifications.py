@@ -60,18 +60,20 @@ class CollapseSpec(Specification):
 
 @dataclass(frozen=True, kw_only=True)
 class FlowSpec(Specification):
-    """Figures 1 and 2.
+    """Figures 1 and 2 and the animation.
 
     Attributes:
         task: name of the task.
         solver: name of the training solver.
         fine, coarse: numbers of training steps.
+        chance: the accuracy of a guess.
     """
 
     task: str
     solver: str
     fine: int
     coarse: int
+    chance: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,9 +142,12 @@ def _chance(study: Study, name: str) -> float | None:
 
 
 def flow_spec(study: Study) -> FlowSpec:
-    """What figures 1 and 2 state about their models."""
+    """What figures 1 and 2 and the animation state about their models."""
     flow = study.config["figures"]["flow"]
-    return FlowSpec(**{key: flow[key] for key in ("task", "solver", "fine", "coarse")})
+    named = {key: flow[key] for key in ("task", "solver", "fine", "coarse")}
+    chance = _chance(study, flow["task"])
+    assert chance is not None, "configurations with real values here are refused"
+    return FlowSpec(**named, chance=chance)
 
 
 def accuracy_spec(study: Study, task: str) -> AccuracySpec:

@@ -20,8 +20,8 @@ from solverproof.reporting.figures.style import (
     critical_row,
     failures,
     guess_line,
-    key_below,
     ink,
+    key_below,
     mark_training,
     mean_line,
     read_evaluations,
@@ -82,8 +82,9 @@ def figure(spec: AccuracySpec, evaluations: Path, drops: Path, critical_steps: P
         for ax in free:
             ax.remove()
         score_axis(panels[0], table["score"], spec.chance)
-    # On the right of a last column there is nothing that its name could hide.
-    guess_line(sorted(fig.axes, key=lambda ax: ax.get_subplotspec().colspan.stop), spec.chance)
+    # Beyond the last column there is nothing that the name of the line could hide.
+    last = list(axes[:, -1])
+    guess_line(sorted(fig.axes, key=lambda ax: ax in last), spec.chance)
     key_below(fig, 3, "number of test steps / of training steps, or training / test tolerance")
     return fig
 
@@ -152,7 +153,7 @@ def _panel(ax: Axes, runs: pd.DataFrame, solver: str) -> None:
     runs = runs[~runs["untrained"]]
     tests = runs[runs["test_solver"] != REFERENCE]
     for (name, alone), tested in tests.groupby(["test_solver", tests["control"] == SAMPLE]):
-        style = style_of(name)
+        style = style_of(str(name))
         means = mean_line(
             ax, tested, "finer", "score", color=style.color, marker=style.marker,
             **ALONE if alone else {},
@@ -166,7 +167,15 @@ def _places(ax: Axes, runs: pd.DataFrame, finer: pd.Series) -> None:
     """The axis of all panels of a group, with a place for the flow on the right."""
     beyond = finer.max() * (finer.max() / finer.min()) ** BEYOND
     flow = runs.loc[(runs["test_solver"] == REFERENCE) & ~runs["untrained"], "score"]
-    ax.plot(beyond, flow.mean(), "*", color=ink(), markersize=6, clip_on=False, label="as an ODE: the flow")
+    ax.plot(
+        beyond,
+        flow.mean(),
+        "*",
+        color=ink(),
+        markersize=6,
+        clip_on=False,
+        label="as an ODE: the flow",
+    )
     ax.set_xscale("log")
     ax.set_xlim(finer.min() / 1.3, 1.3 * beyond)
     ax.set_xticks([1, finer.max(), beyond], ["1", f"{finer.max():g}", "ODE"])

@@ -11,7 +11,6 @@ from matplotlib.ticker import StrMethodFormatter
 
 from solverproof.evaluation.scores import has_score
 from solverproof.reporting.figures.style import (
-    FAINT,
     PAGE,
     SHADE,
     critical_row,
@@ -46,13 +45,15 @@ def figure(spec: AdaptationSpec, critical: Path, *inputs: Path) -> Figure:
     probes, checks = with_score(_read(inputs[:half])), _read(inputs[half:])
     fig = Figure(figsize=(PAGE, 3.3))
     scores, sizes = fig.subplots(1, 2, sharex=True)
-    scores.set_title(f"accuracy, {_trained(probes, half)}" if spec.chance else _trained(probes, half))
+    scores.set_title(
+        f"accuracy, {_trained(probes, half)}" if spec.chance else _trained(probes, half)
+    )
     _scores(scores, probes, spec)
     _sizes(sizes, checks, spec)
     _grid(sizes, critical_row(pd.read_csv(critical), spec.task, spec.solver))
     for ax in (scores, sizes):
         ax.set_xlabel("iteration of training")
-        key_of(ax)
+        key_of(ax, fig)
     label_panels([scores, sizes])
     return fig
 
@@ -67,7 +68,9 @@ def _trained(probes: pd.DataFrame, seeds: int) -> str:
     trained = last.loc[has_score(last), "seed"].nunique()
     if not len(probes):
         return "no seed was trained far enough"
-    return f"{seeds} seeds" if trained == seeds else f"{trained} of {seeds} seeds, the others failed"
+    return (
+        f"{seeds} seeds" if trained == seeds else f"{trained} of {seeds} seeds, the others failed"
+    )
 
 
 def _scores(ax: Axes, probes: pd.DataFrame, spec: AdaptationSpec) -> None:

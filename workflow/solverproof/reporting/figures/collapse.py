@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from solverproof.evaluation.rows import UNTRAINED
-from solverproof.evaluation.scores import score_of
 from solverproof.reporting.figures.style import (
     FAINT,
     PAGE,
@@ -64,7 +63,7 @@ def figure(spec: CollapseSpec, drops: Path, critical: Path) -> Figure:
         for ax in column:
             _bracket(ax, critical_row(found, spec.task, solver))
         _published(column[-1], BRACKETS.get((spec.task, solver)))
-        key_of(column[-1])
+        key_of(column[-1], fig)
         settings = own["train_steps"]
         column[-1].set_xlim(settings.min() / ROOM, settings.max() * ROOM)
         steps_axis(column[-1], "number of training steps $N$")

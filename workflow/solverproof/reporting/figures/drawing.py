@@ -18,6 +18,7 @@ from solverproof.specifications import Specification
 # By module. It has a function `figure(spec, *inputs)`, whose specification is of this class.
 FIGURES: Mapping[str, type[Specification]] = {
     "trajectories": FlowSpec,
+    "animation": FlowSpec,
     "regions": FlowSpec,
     "fan": NoSpec,
     "accuracy": AccuracySpec,

@@ -1,10 +1,8 @@
-"""Figure 3: Lady Windermere's fan, XOR points separated by numerical error, and the data set."""
+"""Figure 3: Lady Windermere's fan, XOR points that only numerical error separates."""
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from solverproof.datasets.spheres import spheres
 from solverproof.reporting.figures.lady_windermere import (
     COARSE_STEP,
     FAN,
@@ -14,48 +12,34 @@ from solverproof.reporting.figures.lady_windermere import (
     euler_trajectories,
     linearly_separable,
 )
-from solverproof.reporting.figures.style import CLASS_COLORS, PAGE, class_handles, label_panels
+from solverproof.reporting.figures.style import CLASS_COLORS, PAGE, ink, key_below, label_panels
 from solverproof.reporting.specifications import NoSpec
-
-SHOWN = 600  # points of the data set; more would hide each other
 
 
 def figure(_: NoSpec) -> Figure:
-    """End points by Euler with a coarse (a) and a fine step (b), and concentric spheres (c)."""
-    fig = Figure(figsize=(PAGE, 2.7))
-    axes = fig.subplots(1, 3)
+    """Trajectories of the XOR points by Euler with a coarse (a) and a fine step (b)."""
+    fig = Figure(figsize=(0.75 * PAGE, 4.6))
+    axes = fig.subplots(2, 1, sharex=True, sharey=True)
     _fan(axes[0], COARSE_STEP, "$h = 10^{-2.5}$")
     _fan(axes[1], FINE_STEP, "$h = 10^{-3.5}$")
-    _data(axes[2])
-    fig.legend(handles=class_handles(), loc="outside lower center", ncols=2)
+    axes[1].set_xlabel("$z_2$")
+    fig.suptitle("Lady Windermere's fan: the error of every step is carried along", fontsize=8)
+    key_below(fig, 2)
     label_panels(axes)
     return fig
 
 
 def _fan(ax: Axes, step_size: float, name: str) -> None:
-    paths = euler_trajectories(FAN, XOR_POINTS, step_size)
+    """The plane on its side, as wide as it is high in the paper."""
+    paths = euler_trajectories(FAN, XOR_POINTS, step_size)[..., ::-1]
     for path, label in zip(paths.transpose(1, 0, 2), XOR_LABELS, strict=True):
         ax.plot(*path.T, color=CLASS_COLORS[label], linewidth=0.35, alpha=0.55)
-        ax.plot(*path[0], "o", color=CLASS_COLORS[label], markersize=4, fillstyle="none", zorder=4)
     for label, color in enumerate(CLASS_COLORS):
-        ends = paths[-1][label == XOR_LABELS]
-        ax.plot(
-            *ends.T,
-            "o-",
-            color=color,
-            markersize=4,
-            linewidth=1.6,
-            markeredgecolor="black",
-            zorder=5,
-        )
-    verdict = "separable" if linearly_separable(paths[-1], XOR_LABELS) else "not separable"
-    ax.set(title=f"{name}: {verdict}", xlabel="$z_1$", ylabel="$z_2$")
-
-
-def _data(ax: Axes) -> None:
-    data = spheres(dimension=2, train=SHOWN, test=4, seed=0)
-    points, labels = data["train_x"][:, 0], data["train_y"]
-    for label, color in enumerate(CLASS_COLORS):
-        ax.plot(*points[np.flatnonzero(labels == label)].T, ".", color=color, markersize=2)
-    ax.set(title="concentric spheres", xlabel="$z_1$", ylabel="$z_2$")
-    ax.set_aspect("equal", adjustable="datalim")
+        of_class, points = label == XOR_LABELS, ("(0, 0) and (1, 1)", "(0, 1) and (1, 0)")[label]
+        ax.plot(*paths[0][of_class].T, "o", color=color, markersize=5, fillstyle="none", zorder=4,
+                label=f"XOR, class {label}: {points}")  # fmt: skip
+        ax.plot(*paths[-1][of_class].T, "o-", color=color, markersize=5, linewidth=1.6, zorder=5,
+                markeredgecolor=ink(), label=f"where class {label} ends, joined")  # fmt: skip
+    separable = linearly_separable(paths[-1], XOR_LABELS)
+    verdict = "a line divides the classes" if separable else "the joins cross, no line divides them"
+    ax.set(title=f"Euler, {name}: {verdict}", ylabel="$z_1$", aspect="equal")

@@ -14,9 +14,9 @@ import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import ScaledTranslation
+from PIL import Image
 
 from solverproof.auditing.intervals import mean_interval
 from solverproof.evaluation.rows import UNTRAINED
@@ -24,6 +24,7 @@ from solverproof.evaluation.scores import GUESS_ERROR, has_score, score_of
 from solverproof.files import write_atomically
 
 PAGE = 6.8  # width in inches
+GIF_COLORS = 128
 KEY_BELOW = 0.45  # inches from an axis, with ticks and a label, to its key
 
 
@@ -110,17 +111,42 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, out: Sequence[Path]) -> None:
-    """Save a figure to each file atomically; the same figure gives the same bytes."""
+class Film(NamedTuple):
+    """Figures of one size that follow each other, and for how many seconds each is shown."""
+
+    frames: Sequence[Figure]
+    seconds: Sequence[float]
+
+
+def save(drawn: Figure | Film, out: Sequence[Path]) -> None:
+    """Save a figure or a film to each file atomically; the same gives the same bytes."""
     # The date and the version of matplotlib would make the bytes of equal figures differ.
     undated: dict[str, dict[str, Any]] = {
         ".pdf": {"CreationDate": None},
         ".png": {"Software": None},
     }
     for path in out:
-        drawn = BytesIO()
-        figure.savefig(drawn, format=path.suffix[1:], metadata=undated[path.suffix])
-        write_atomically(path, drawn.getvalue())
+        content = BytesIO()
+        if isinstance(drawn, Film):
+            _write_gif(drawn, content)
+        else:
+            drawn.savefig(content, format=path.suffix[1:], metadata=undated[path.suffix])
+        write_atomically(path, content.getvalue())
+
+
+def _write_gif(film: Film, out: BytesIO) -> None:
+    images = []
+    for frame in film.frames:
+        frame.savefig(drawn := BytesIO(), format="png", dpi="figure")
+        images.append(Image.open(drawn).convert("RGB"))
+    # One palette, or colours would flicker.
+    first = images[0].quantize(GIF_COLORS)
+    others = [image.quantize(palette=first, dither=Image.Dither.NONE) for image in images[1:]]
+    milliseconds = [round(1000 * seconds) for seconds in film.seconds]
+    first.save(
+        out, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0,
+        optimize=True,
+    )  # fmt: skip
 
 
 def label_panels(axes: Iterable[Axes]) -> None:
@@ -175,6 +201,8 @@ def mean_line(ax: Axes, runs: pd.DataFrame, place: str, column: str, **style: An
         The means, by place.
     """
     by_place = runs.pivot_table(column, index="seed", columns=place)
+    if by_place.empty:
+        return pd.Series(dtype=float)
     means, (low, high) = by_place.mean(), mean_interval(by_place)
     scale = SCALES[score_of(runs)]
     # Student's interval does not know that accuracies lie between 0 and 100 %.
@@ -198,7 +226,7 @@ def ink() -> str:
     return str(mpl.rcParams["text.color"])
 
 
-def score_axis(ax: Axes, scores: Sequence[float], chance: float | None) -> None:
+def score_axis(ax: Axes, scores: Iterable[float], chance: float | None) -> None:
     """Limits of an axis of scores, which hold a guess and half of 100 %; errors are logarithmic."""
     if chance is None:
         ax.set_yscale("log")  # errors of models that collapse are not bounded
@@ -244,9 +272,11 @@ def key_below(figure: Figure, columns: int, title: str | None = None) -> None:
     )  # fmt: skip
 
 
-def key_of(ax: Axes) -> None:
-    """A legend of all that has a label in a panel, below its axis."""
-    below = ScaledTranslation(0, -KEY_BELOW, ax.get_figure(root=True).dpi_scale_trans)
+def key_of(ax: Axes, figure: Figure) -> None:
+    """A legend of what has a label in a panel, if anything has, below its axis."""
+    if not ax.get_legend_handles_labels()[1]:
+        return
+    below = ScaledTranslation(0, -KEY_BELOW, figure.dpi_scale_trans)
     ax.legend(
         **_labelled([ax]), loc="upper left", bbox_to_anchor=(0, 0), borderaxespad=0,
         bbox_transform=ax.transAxes + below,
@@ -277,11 +307,4 @@ def steps_axis(ax: Axes, label: str) -> None:
     ax.set_xscale("log", base=2)
     whole = mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}" if value >= 1 else "")
     ax.xaxis.set_major_formatter(whole)
-    ax.set_xlabel(label)
-
-
-def tolerance_axis(ax: Axes, label: str) -> None:
-    """A logarithmic axis of tolerances, coarse to fine from left to right, as steps are."""
-    ax.set_xscale("log")
-    ax.invert_xaxis()
     ax.set_xlabel(label)

@@ -2,31 +2,40 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from solverproof.files import read_arrays
 from solverproof.reporting.figures.style import (
     CLASS_COLORS,
+    FAINT,
     PAGE,
-    class_handles,
-    count_failures,
-    errorbars,
+    failures,
+    guess_line,
+    ink,
+    key_below,
     label_panels,
+    mark_training,
+    mean_line,
+    name_beside,
     read_evaluations,
+    score_axis,
     steps_axis,
     style_of,
     with_score,
 )
 from solverproof.reporting.specifications import FlowSpec
 
+LINEAR = 3.0  # decades of the logarithmic part that are as wide as half of the linear part
+FARTHEST = 1e4  # times the inputs, that are shown
+
 
 def figure(spec: FlowSpec, fine: Path, coarse: Path, evaluations: Path, drops: Path) -> Figure:
-    """Trajectories (a, b) and accuracy against test steps with the training solver (c, d).
+    """The task (a), trajectories of both models (b, c), their accuracy against test steps (d).
 
     Args:
         spec: which models they are.
@@ -35,79 +44,102 @@ def figure(spec: FlowSpec, fine: Path, coarse: Path, evaluations: Path, drops: P
         evaluations: the study's `evaluations.csv`.
         drops: its `drops.csv`.
     """
+    traces = [read_arrays(path) for path in (coarse, fine)]
+    solver = style_of(spec.solver).name
+    fig = Figure(figsize=(PAGE, 6.2))
+    axes = fig.subplots(2, 2)
+    data, *planes, tests = axes.flat
+    scatter(data, traces[0]["starts"], traces[0]["labels"])
+    data.set_title(f"the task: {spec.task}")
+    frame = frame_of(traces[0]["starts"], *[trace["trajectories_0"] for trace in traces])
+    for ax, trace in zip(planes, traces, strict=True):
+        draw_paths(ax, trace, 0)
+        look_at(ax, frame, trace["trajectories_0"])
+        ax.set_title(f"trained with {solver}, $N$ = {trace['steps'][0]}")
     table = read_evaluations(evaluations, drops)
     own = table[(table["task"] == spec.task) & (table["train_solver"] == spec.solver)]
     own = with_score(own[(own["test_solver"] == spec.solver) & own["controller"].isna()])
-    fig = Figure(figsize=(PAGE, 5.6))
-    axes = fig.subplots(2, 2, height_ratios=(3, 2))
-    for column, (trace, steps) in enumerate(((fine, spec.fine), (coarse, spec.coarse))):
-        title = f"trained with {style_of(spec.solver).name}, $N$ = {steps}"
-        _trajectories(axes[0, column], read_arrays(trace), title)
-        _accuracy(axes[1, column], own[own["train_steps"] == steps], spec.solver, steps)
-    axes[1, 0].sharey(axes[1, 1])
-    fig.legend(handles=_handles(spec.solver), loc="outside lower center", ncols=5)
+    _accuracy(tests, own, spec)
+    key_below(fig, 3)
     label_panels(axes.flat)
     return fig
 
 
-def _trajectories(ax: Axes, trace: Mapping[str, np.ndarray], title: str) -> None:
-    few = len(trace["trajectories"]) < 10
-    for path, label in zip(
-        trace["trajectories"].transpose(1, 0, 2), trace["trajectory_labels"], strict=True
-    ):
-        color = CLASS_COLORS[label]
+def scatter(ax: Axes, points: np.ndarray, labels: np.ndarray) -> None:
+    """Points of each class, shape (points, 2)."""
+    for label, color in enumerate(CLASS_COLORS):
+        ax.plot(*points[labels == label].T, ".", color=color, markersize=2.5)
+    ax.set(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+
+
+def draw_paths(ax: Axes, trace: Mapping[str, np.ndarray], setting: int) -> None:
+    """The trajectories of a trace at one of its settings; crosses are of a wrong class."""
+    paths, shown = trace[f"trajectories_{setting}"], trace["shown"]
+    labels = trace["labels"][shown]
+    few = len(paths) < 10  # so that each step can be seen
+    for path, label in zip(paths.transpose(1, 0, 2), labels, strict=True):
+        color, name = CLASS_COLORS[label], f"class {label}"
         ax.plot(
-            *path.T,
-            color=color,
-            linewidth=0.6,
-            marker="." if few else "",
-            markersize=2.5,
-            alpha=0.7,
-        )
-        ax.plot(*path[0], "o", color=color, markersize=3, fillstyle="none", markeredgewidth=0.6)
-        ax.plot(*path[-1], "o", color=color, markersize=3)
-    _look_at_most(ax, trace["trajectories"].reshape(-1, 2))
-    ax.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
+            *path.T, color=color, linewidth=0.6, alpha=0.7, marker="." if few else "",
+            markersize=2.5, markevery=slice(1, -1),
+        )  # fmt: skip
+        ax.plot(*path[0], "o", color=color, markersize=3, fillstyle="none", markeredgewidth=0.6,
+                label=f"input of {name}")  # fmt: skip
+        ax.plot(*path[-1], "o", color=color, markersize=3.5, label=f"output of {name}")
+    wrong = paths[-1][trace["predicted"][setting][shown] != labels]
+    ax.plot(*wrong.T, "x", color=ink(), markersize=6, label="predicted wrong", zorder=5)
+    ax.set(aspect="equal", xlabel="$z_1$, logarithmic beyond inputs", ylabel="$z_2$, likewise")
 
 
-def _look_at_most(ax: Axes, states: np.ndarray) -> None:
-    """Set limits around nine tenths of the states.
+class Frame(NamedTuple):
+    """A square around the origin, linear where the inputs are and logarithmic beyond."""
 
-    A model may move a few points a thousand times as far as the others.
+    linear: float
+    end: float
+
+
+def frame_of(starts: np.ndarray, *paths: np.ndarray) -> Frame:
+    """The frame of inputs and trajectories.
+
+    A model may move some points a thousand times as far as others; beyond ten thousand times the
+    inputs they are left out.
     """
-    finite = states[np.isfinite(states).all(axis=1)]
-    if len(finite):
-        (left, bottom), (right, top) = np.percentile(finite, [5, 95], axis=0)
-        ax.set(xlim=_widened(left, right), ylim=_widened(bottom, top))
+    linear = float(np.abs(starts[np.isfinite(starts)]).max(initial=0)) or 1.0
+    sizes = np.abs(np.concatenate([part.ravel() for part in paths])).astype(float)
+    end = sizes[np.isfinite(sizes)].max(initial=linear)
+    return Frame(linear, 1.5 * min(end, FARTHEST * linear))
 
 
-def _widened(low: float, high: float) -> tuple[float, float]:
-    margin = 0.3 * (high - low) or 1.0
-    return low - margin, high + margin
+def look_at(ax: Axes, frame: Frame, paths: np.ndarray) -> None:
+    """Set scales and limits, and tell how many trajectories leave them."""
+    decades = [10.0**power for power in range(0, 9, 2) if frame.linear < 10**power < frame.end]
+    ticks = [*(-decade for decade in reversed(decades)), 0, *decades]
+    scale = {"linthresh": frame.linear, "linscale": LINEAR}
+    ax.set_xscale("symlog", **scale)
+    ax.set_yscale("symlog", **scale)
+    ax.set(xlim=(-frame.end, frame.end), ylim=(-frame.end, frame.end))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+        axis.set_ticks([], minor=True)
+    if outside := int((~(np.abs(paths) <= frame.end).all(axis=(0, 2))).sum()):
+        told = f"{outside} of {paths.shape[1]} leave the frame"
+        ax.text(0.5, 0.02, told, transform=ax.transAxes, ha="center", fontsize=7, color=FAINT)
 
 
-def _accuracy(ax: Axes, runs: pd.DataFrame, solver: str, train_steps: int) -> None:
-    marker, shown = style_of(solver).marker, runs[~runs["untrained"]]
-    errorbars(ax, shown, "test_steps", color="0.5", marker=marker, markersize=4)
-    own = runs[runs["test_steps"] == train_steps]
-    mean = own[~own["untrained"]]["score"].mean()
-    ax.plot(train_steps, mean, marker, color="black", markersize=6, zorder=5)
-    steps_axis(ax, f"number of {style_of(solver).name} test steps $N$")
-    ax.set(title=f"mean over seeds{count_failures(own)}", ylabel="test accuracy (%)")
-
-
-def _handles(solver: str) -> list[Line2D]:
-    start = Line2D(
-        [], [], color="0.5", marker="o", markersize=4, fillstyle="none", linestyle="", label="input"
-    )
-    end = Line2D([], [], color="0.5", marker="o", markersize=4, linestyle="", label="output")
-    training = Line2D(
-        [],
-        [],
-        color="black",
-        marker=style_of(solver).marker,
-        markersize=6,
-        linestyle="",
-        label="training setting",
-    )
-    return [*class_handles(), start, end, training]
+def _accuracy(ax: Axes, runs: pd.DataFrame, spec: FlowSpec) -> None:
+    style = style_of(spec.solver)
+    for steps in (spec.coarse, spec.fine):
+        shown = runs[runs["train_steps"] == steps]
+        means = mean_line(
+            ax, shown[~shown["untrained"]], "test_steps", "score", color=style.color,
+            marker=style.marker,
+        )  # fmt: skip
+        told = failures(shown[shown["test_steps"] == steps])
+        if steps in means:
+            mark_training(ax, steps, means[steps])
+            name = f"trained with $N$ = {steps}\n{told}".strip()
+            name_beside(ax, name, (steps, means[steps]), (0, -8), va="top", color=style.color)
+    steps_axis(ax, f"number of {style.name} test steps $N$")
+    score_axis(ax, runs["score"], spec.chance)
+    guess_line([ax], spec.chance)
+    ax.set_title("tested with other steps")
