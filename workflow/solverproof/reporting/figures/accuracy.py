@@ -32,7 +32,7 @@ from solverproof.reporting.figures.style import (
 from solverproof.reporting.published import BRACKETS
 from solverproof.reporting.specifications import AccuracySpec
 
-WIDEST = 8  # panels in a row
+NARROWEST, WIDEST = 6, 8  # panels in a row
 BEYOND = 0.4  # of the extent of the test settings, from the finest to where the flow is drawn
 ALONE = {"linestyle": "--", "fillstyle": "none"}
 TITLES = {"steps": "$N$ = {:g}", "tolerance": "tol. {:g}"}
@@ -68,23 +68,21 @@ def figure(spec: AccuracySpec, evaluations: Path, drops: Path, critical_steps: P
     table = read_evaluations(evaluations, drops)
     table = with_score(table[(table["task"] == spec.task) & table["controller"].isna()])
     rows, found = list(_rows(spec, table)), pd.read_csv(critical_steps)
-    columns = max(sum(map(_width, row)) for row in rows)
-    fig = Figure(figsize=(min(PAGE, 1.7 + 0.85 * columns), 1.6 * len(rows) + 0.8))
+    columns = max(NARROWEST, *(sum(map(_width, row)) for row in rows))
+    fig = Figure(figsize=(PAGE, 1.7 * len(rows) + 0.8))
     axes = fig.subplots(len(rows), columns, sharey=True, squeeze=False)
     for row, panels in zip(rows, axes, strict=True):
         free = iter(panels)
         for group in row:
             own = table[table["train_solver"] == group.solver]
             critical = critical_row(found, spec.task, group.solver)
-            _group(list(islice(free, len(group.settings))), own, group, critical, spec)
-            for ax in islice(free, _width(group) - len(group.settings)):
-                ax.remove()
-        for ax in free:
-            ax.remove()
+            _group(list(islice(free, _width(group))), own, group, critical, spec.task)
         score_axis(panels[0], table["score"], spec.chance)
+    column = {ax: i % columns for i, ax in enumerate(axes.flat)}
+    for ax in [ax for ax in column if not ax.lines]:
+        ax.remove()
     # Beyond the last column there is nothing that the name of the line could hide.
-    last = list(axes[:, -1])
-    guess_line(sorted(fig.axes, key=lambda ax: ax in last), spec.chance)
+    guess_line(sorted(fig.axes, key=lambda ax: column[ax]), spec.chance)
     key_below(fig, 3, "number of test steps / of training steps, or training / test tolerance")
     return fig
 
@@ -113,14 +111,14 @@ def _width(group: Group) -> int:
 
 
 def _group(
-    axes: Sequence[Axes], runs: pd.DataFrame, group: Group, critical: pd.Series, spec: AccuracySpec
+    axes: Sequence[Axes], runs: pd.DataFrame, group: Group, critical: pd.Series, task: str
 ) -> None:
-    """The panels of one group; `critical` is the solver's row of critical settings."""
+    """The panels of one group, the first of `axes`, given the solver's critical settings."""
     solver, measure, settings = group
     train, test = runs[f"train_{measure}"], runs[f"test_{measure}"]
     runs = runs.assign(finer=test / train if measure == "steps" else train / test)
     valid = critical[f"valid_{measure}"]
-    for ax, setting in zip(axes, settings, strict=True):
+    for ax, setting in zip(axes, settings, strict=False):
         here = runs[train == setting]
         _panel(ax, here, solver)
         _places(ax, here, runs["finer"])
@@ -128,12 +126,12 @@ def _group(
         if not is_valid:
             ax.set_facecolor(to_rgba(SHADE["color"], SHADE["alpha"]))
         own = here[(here["test_solver"] == solver) & (here["finer"] == 1)]
-        told = failures(own[own["control"] != SAMPLE]).replace(" of", "\nof")
-        ax.text(0.5, 0.03, told, transform=ax.transAxes, ha="center", fontsize=6.5, color=FAINT)
+        told = failures(own[own["control"] != SAMPLE]).replace(" and ", "\nand ")
+        ax.set_xlabel(told, color=FAINT, fontsize=7)
         # The empty lines are where the heading of the group stands.
         ax.set_title(f"\n\n{TITLES[measure].format(setting)}\n{'valid' if is_valid else 'invalid'}")
     axes[0].annotate(
-        _heading(group, critical, spec.task), (0, 1), (0, 23), xycoords="axes fraction",
+        _heading(group, critical, task), (0, 1), (0, 23), xycoords="axes fraction",
         textcoords="offset points", va="bottom", in_layout=False,
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Figure 7: with the solver it was trained with, and as an ODE; the critical step between."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +29,7 @@ from solverproof.reporting.in_words import bracket_text, critical_text
 from solverproof.reporting.published import BRACKETS
 from solverproof.reporting.specifications import CollapseSpec
 
+CLOSE = 12  # in percent: lines whose names would hide each other
 ROOM = 1.3  # factor from the outermost settings to the edge of a panel
 
 
@@ -78,7 +80,7 @@ def figure(spec: CollapseSpec, drops: Path, critical: Path) -> Figure:
 
 def _scores(ax: Axes, runs: pd.DataFrame, solver: str) -> None:
     """The score with the training solver, and as an ODE; the two are named where they begin."""
-    style, trained = style_of(solver), runs[~runs["untrained"]]
+    style, trained, below = style_of(solver), runs[~runs["untrained"]], math.inf
     lines = {
         "with the solver it was trained with": ("score", ink(), "o"),
         "as an ODE": ("flow", style.color, style.marker),
@@ -87,7 +89,10 @@ def _scores(ax: Axes, runs: pd.DataFrame, solver: str) -> None:
         means = mean_line(ax, trained, "train_steps", column, color=color, marker=marker).dropna()
         if len(means):
             begin = (means.index[0], means.iloc[0])
-            name_beside(ax, name, begin, (0, -5), va="top", color=color)
+            # Where both lines begin at one place the names stand below each other.
+            down = 14 if abs(below - begin[1]) < CLOSE else 5
+            name_beside(ax, name, begin, (0, -down), va="top", color=color)
+            below = begin[1]
 
 
 def _losses(ax: Axes, runs: pd.DataFrame, solver: str, threshold: float) -> None:

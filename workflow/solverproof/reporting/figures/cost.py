@@ -8,18 +8,24 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from solverproof.auditing.intervals import mean_interval
 from solverproof.evaluation.scores import score_of
 from solverproof.evaluation.validity import has_trained
 from solverproof.ode.solvers import by_name
-from solverproof.reporting.figures.style import PAGE, SCALES, label_panels, steps_axis, style_of
+from solverproof.reporting.figures.style import (
+    FAINT,
+    PAGE,
+    SCALES,
+    key_below,
+    label_panels,
+    name_beside,
+    steps_axis,
+    style_of,
+)
 from solverproof.reporting.specifications import CostSpec
 
 FIXED = "fixed step"
-HALO = [withStroke(linewidth=2, foreground="white")]
 ENDS = ("_low", "_high")
 LEAST = 0.1  # per cent of predictions; below it the axis is linear, so that none at all has a place
 ACCEPTED = 1.0  # per cent of predictions that the audit accepts
@@ -50,17 +56,15 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
     for ax in axes:
         steps_axis(ax, "evaluations per training iteration")
     unlike.set_yscale("symlog", linthresh=LEAST)
-    unlike.axhline(ACCEPTED, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
-    unlike.annotate(
-        "accepted by an audit", (0.02, ACCEPTED), (0, -2), textcoords="offset points", va="top",
-        xycoords=("axes fraction", "data"), fontsize=6.5, color="0.5", path_effects=HALO,
-    )  # fmt: skip
+    unlike.axhline(
+        ACCEPTED, color=FAINT, linewidth=0.8, linestyle=":", zorder=0, label="accepted by an audit"
+    )
     for (solver, way), rows in ways.groupby(["solver", "way"], sort=False):
         look = _look(str(solver), fixed=way == FIXED)
         ordered = rows.sort_values("nfe")
         _points(unlike, ordered, "unlike", 100, (0, 100), **look)
         _points(flow, ordered, "score", factor, (scale.low, scale.high), **look)
-        deployed.plot(ordered["nfe"], ordered["deployed"], **look)
+        deployed.plot(ordered["nfe"], ordered["deployed"], **look, label=style_of(str(solver)).name)
         _name(deployed, ordered, str(way), look["color"])
     unlike.set(title="predictions unlike the flow's", ylabel="share (%)")
     flow.set(title="as an ODE", ylabel=scale.label)
@@ -69,9 +73,7 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
     for ax in (unlike, deployed):
         ax.yaxis.set_major_formatter("{x:g}")
     label_panels(axes)
-    solvers = [style_of(solver) for solver in dict.fromkeys(ways["solver"])]
-    handles = [Line2D([], [], color=s.color, marker=s.marker, label=s.name) for s in solvers]
-    fig.legend(handles=handles, loc="outside lower center", ncols=9)
+    key_below(fig, 9)
     return fig
 
 
@@ -146,8 +148,6 @@ def _points(
 def _name(ax: Axes, rows: pd.DataFrame, way: str, color: str) -> None:
     """What points are, beside the dearest of them: to its left, where nothing is cut off."""
     last = rows.iloc[-1]
-    ax.annotate(
-        way, (last["nfe"], last["deployed"]), (-5, 0), textcoords="offset points", va="center",
-        ha="right", fontsize=6.5, color=color,
-        path_effects=HALO,
-    )  # fmt: skip
+    name_beside(
+        ax, way, (last["nfe"], last["deployed"]), (-5, 0), va="center", ha="right", color=color
+    )

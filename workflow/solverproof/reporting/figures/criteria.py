@@ -8,10 +8,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from solverproof.evaluation.audit_rows import VERDICTS
-from solverproof.reporting.figures.style import PAGE, label_panels, steps_axis, style_of
+from solverproof.reporting.figures.style import PAGE, key_below, label_panels, steps_axis, style_of
 from solverproof.reporting.specifications import NoSpec
 
 CRITERIA = {
@@ -52,8 +51,7 @@ def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
             ax.set_yticklabels([])
     if len(tasks) > 1:
         label_panels(axes[0])
-    solvers = list(dict.fromkeys(found["train_solver"]))
-    fig.legend(handles=[_handle(name) for name in solvers], loc="outside lower center", ncols=9)
+    key_below(fig, 5)
     return fig
 
 
@@ -94,19 +92,17 @@ def _critical(
     # Both may lie beyond the same end; the line then leads there from the outermost setting.
     low, high = min(low, settings[-1]), max(high, settings[0])
     ends = [low if low > 0 else first, high if math.isfinite(high) else last]
-    ax.plot(ends, [place, place], color=style.color, linewidth=1.2)
+    ax.plot(ends, [place, place], color=style.color, linewidth=1.2, label="95 % interval")
     for end, arrow in zip(ends, "<>", strict=True):
         if end in (first, last):
-            ax.plot(end, place, arrow, color=style.color, markersize=5, clip_on=False, zorder=4)
-    ax.plot(settings, [place] * len(settings), "|", color=style.color, markersize=3, alpha=0.4)
-    ax.plot(estimate, place, style.marker, color=style.color, markersize=5, zorder=5)
+            ax.plot(end, place, arrow, color=style.color, markersize=5, clip_on=False, zorder=4,
+                    label="beyond the settings")  # fmt: skip
+    ax.plot(settings, [place] * len(settings), "|", color=style.color, markersize=4, alpha=0.5,
+            label="settings that were run")  # fmt: skip
+    ax.plot(estimate, place, style.marker, color=style.color, markersize=5, zorder=5,
+            label=style.name)  # fmt: skip
     met = [int(row[f"met_{verdict.lower()}"]) for verdict in VERDICTS]
     ax.annotate(
         f"{row['met_fail']} of {sum(met)}", (1.04, place), va="center", fontsize=6,
         xycoords=("axes fraction", "data"), color=style.color,
     )  # fmt: skip
-
-
-def _handle(solver: str) -> Line2D:
-    style = style_of(solver)
-    return Line2D([], [], color=style.color, marker=style.marker, markersize=5, label=style.name)
