@@ -34,6 +34,7 @@ from solverproof.reporting.specifications import AccuracySpec
 
 NARROWEST, WIDEST = 6, 8  # panels in a row
 BEYOND = 0.4  # of the extent of the test settings, from the finest to where the flow is drawn
+VALID, INVALID = "valid", "invalid"
 ALONE = {"linestyle": "--", "fillstyle": "none"}
 TITLES = {"steps": "$N$ = {:g}", "tolerance": "tol. {:g}"}
 
@@ -117,23 +118,31 @@ def _group(
     solver, measure, settings = group
     train, test = runs[f"train_{measure}"], runs[f"test_{measure}"]
     runs = runs.assign(finer=test / train if measure == "steps" else train / test)
-    valid = critical[f"valid_{measure}"]
     for ax, setting in zip(axes, settings, strict=False):
         here = runs[train == setting]
         _panel(ax, here, solver)
-        _places(ax, here, runs["finer"])
-        is_valid = setting >= valid if measure == "steps" else setting <= valid
-        if not is_valid:
+        _places(ax, here, runs["finer"].fillna(1))  # nothing was counted where solvers gave up
+        verdict = _verdict(group, setting, critical)
+        if verdict == INVALID:
             ax.set_facecolor(to_rgba(SHADE["color"], SHADE["alpha"]))
         own = here[(here["test_solver"] == solver) & (here["finer"] == 1)]
         told = failures(own[own["control"] != SAMPLE]).replace(" and ", "\nand ")
         ax.set_xlabel(told, color=FAINT, fontsize=7)
         # The empty lines are where the heading of the group stands.
-        ax.set_title(f"\n\n{TITLES[measure].format(setting)}\n{'valid' if is_valid else 'invalid'}")
+        ax.set_title(f"\n\n{TITLES[measure].format(setting)}\n{verdict}")
     axes[0].annotate(
         _heading(group, critical, task), (0, 1), (0, 23), xycoords="axes fraction",
         textcoords="offset points", va="bottom", in_layout=False,
     )  # fmt: skip
+
+
+def _verdict(group: Group, setting: float, critical: pd.Series) -> str:
+    """Whether models of a setting are valid; nothing where none of the solver's can be judged."""
+    invalid, valid = (critical[f"{end}_{group.measure}"] for end in ("invalid", "valid"))
+    if pd.isna(invalid) and pd.isna(valid):
+        return ""
+    is_valid = setting >= valid if group.measure == "steps" else setting <= valid
+    return VALID if is_valid else INVALID
 
 
 def _heading(group: Group, critical: pd.Series, task: str) -> str:
@@ -163,17 +172,12 @@ def _panel(ax: Axes, runs: pd.DataFrame, solver: str) -> None:
 
 def _places(ax: Axes, runs: pd.DataFrame, finer: pd.Series) -> None:
     """The axis of all panels of a group, with a place for the flow on the right."""
-    beyond = finer.max() * (finer.max() / finer.min()) ** BEYOND
+    beyond = finer.max() * max(2.0, (finer.max() / finer.min()) ** BEYOND)
     flow = runs.loc[(runs["test_solver"] == REFERENCE) & ~runs["untrained"], "score"]
     ax.plot(
-        beyond,
-        flow.mean(),
-        "*",
-        color=ink(),
-        markersize=6,
-        clip_on=False,
+        beyond, flow.mean(), "*", color=ink(), markersize=6, clip_on=False,
         label="as an ODE: the flow",
-    )
+    )  # fmt: skip
     ax.set_xscale("log")
     ax.set_xlim(finer.min() / 1.3, 1.3 * beyond)
     ax.set_xticks([1, finer.max(), beyond], ["1", f"{finer.max():g}", "ODE"])
