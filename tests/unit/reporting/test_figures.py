@@ -20,7 +20,7 @@ from solverproof.reporting.figures import (
 )
 from solverproof.reporting.figures.drawing import draw
 from solverproof.reporting.figures.style import STYLES, style_of, styled
-from solverproof.reporting.published import BRACKETS
+from solverproof.reporting.published import BRACKETS, TABLE
 from solverproof.reporting.specifications import (
     AccuracySpec,
     AdaptationSpec,
@@ -295,7 +295,7 @@ def test_the_collapse_shows_what_models_reach_with_their_solver_and_as_odes(tmp_
     own, flow = drawn.axes[0].lines[:2]
     assert dict(zip(own.get_xdata(), own.get_ydata(), strict=True)) == {2: 90, 4: 80}
     assert flow.get_ydata() == pytest.approx([50, 70])
-    assert {"with the solver it was trained with", "as an ODE", "guess"} <= set(texts(drawn))
+    assert {"with its own solver", "as an ODE", "guess"} <= set(texts(drawn))
     for ax in drawn.axes:
         (stripe,) = ax.patches
         assert (stripe.get_x(), stripe.get_width()) == (2, 2)
@@ -436,8 +436,8 @@ def test_a_task_without_a_critical_step_is_named_all_the_same(tmp_path):
     assert [text.get_text() for text in ax.texts] == ["none"]
 
 
-def adaptation_figure(tmp_path, probes, checks, critical=()):
-    spec = AdaptationSpec(task="toy", solver="euler", chance=0.5)
+def adaptation_figure(tmp_path, probes, checks, critical=(), published=None):
+    spec = AdaptationSpec(task="toy", solver="euler", chance=0.5, published=published)
     paths = []
     for row_type, rows in ((Probe, probes), (Check, checks)):
         for seed in (0, 1):
@@ -447,7 +447,11 @@ def adaptation_figure(tmp_path, probes, checks, critical=()):
     return figure_of(adaptation, spec, found, *paths)
 
 
-def test_the_adaptation_is_drawn_beside_the_bracket_of_the_grid(tmp_path):
+@pytest.mark.parametrize("published", ["adaptation", None])
+def test_the_adaptation_is_drawn_beside_the_bracket_of_the_grid_and_what_is_published(
+    tmp_path, monkeypatch, published
+):
+    monkeypatch.setitem(TABLE, ("toy", "euler"), {"adaptation": ("100.5", "")})
     rows = [
         {"iteration": iteration, "seed": seed, "steps": steps, "step_size": 1 / steps}
         | {"role": "deployed", "test_solver": "euler", "accuracy": 0.9 - 0.2 * seed}
@@ -457,13 +461,14 @@ def test_the_adaptation_is_drawn_beside_the_bracket_of_the_grid(tmp_path):
     probes, checks = (
         [{name: row.get(name) for name in columns(kind)} for row in rows] for kind in (Probe, Check)
     )
-    drawn = adaptation_figure(tmp_path, probes, checks, [{}])
+    drawn = adaptation_figure(tmp_path, probes, checks, [{}], published)
     scores, sizes = drawn.axes
     assert scores.get_title(loc="left") == "(a) accuracy, 2 seeds"
     assert scores.lines[0].get_ydata() == pytest.approx([80, 80])
     means = next(line for line in sizes.lines if line.get_label() == "geometric mean")
     assert means.get_ydata() == pytest.approx([8, 8])
     assert "critical bracket of the grid: steps 2–4" in key(drawn)
+    assert ("mean over training in the paper: 100.5" in key(drawn)) == (published is not None)
 
 
 def test_the_adaptation_of_seeds_that_all_failed_at_once_is_drawn_empty(tmp_path):

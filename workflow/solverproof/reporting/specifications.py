@@ -84,11 +84,13 @@ class AdaptationSpec(Specification):
         task: name of the task.
         solver: name of the training solver.
         chance: the accuracy of a guess; None of real values.
+        published: the row of the paper's table to compare it with; None if there is none.
     """
 
     task: str
     solver: str
     chance: float | None = None
+    published: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

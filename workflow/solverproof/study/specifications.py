@@ -185,8 +185,13 @@ def cost_spec(study: Study, task: str) -> CostSpec:
 
 def adaptation_spec(study: Study, cells: Sequence[Cell]) -> AdaptationSpec:
     """What defines figure 5 of an adapted run, given the cells of its seeds."""
-    task = cells[0].task.name
-    return AdaptationSpec(task=task, solver=cells[0].solver.name, chance=_chance(study, task))
+    first = cells[0]
+    return AdaptationSpec(
+        task=first.task.name,
+        solver=first.solver.name,
+        chance=_chance(study, first.task.name),
+        published=first.controller.published() if first.controller else None,
+    )
 
 
 def _own_solvers(study: Study) -> tuple[Solver, ...]:

@@ -68,9 +68,7 @@ def _trained(probes: pd.DataFrame, seeds: int) -> str:
     trained = last.loc[has_score(last), "seed"].nunique()
     if not len(probes):
         return "no seed was trained far enough"
-    return (
-        f"{seeds} seeds" if trained == seeds else f"{trained} of {seeds} seeds, the others failed"
-    )
+    return f"{seeds} seeds" + (f", {seeds - trained} failed" if trained < seeds else "")
 
 
 def _scores(ax: Axes, probes: pd.DataFrame, spec: AdaptationSpec) -> None:
@@ -113,14 +111,15 @@ def _sizes(ax: Axes, checks: pd.DataFrame, spec: AdaptationSpec) -> None:
     )  # fmt: skip
     mean = np.exp(np.log(sizes).mean(axis=1))
     ax.plot(sizes.index, mean, color=color, linewidth=1.4, label="geometric mean")
-    if published := TABLE.get((spec.task, spec.solver)):
-        steps = float(published["adaptation"][0])
+    published = TABLE.get((spec.task, spec.solver), {}).get(spec.published or "")
+    if published:
+        steps = float(published[0])
         label = f"mean over training in the paper: {steps:g}"
         ax.axhline(steps, color=ink(), linewidth=1, linestyle="--", label=label)
 
 
 def _grid(ax: Axes, row: pd.Series) -> None:
-    """The critical bracket, or on which side of all settings it lies."""
+    """The critical bracket, if there is one."""
     for measure in ("steps", "tolerance"):
         ends = row[[f"invalid_{measure}", f"valid_{measure}"]]
         if ends.notna().all():

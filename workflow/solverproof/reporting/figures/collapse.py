@@ -82,7 +82,7 @@ def _scores(ax: Axes, runs: pd.DataFrame, solver: str) -> None:
     """The score with the training solver, and as an ODE; the two are named where they begin."""
     style, trained, below = style_of(solver), runs[~runs["untrained"]], math.inf
     lines = {
-        "with the solver it was trained with": ("score", ink(), "o"),
+        "with its own solver": ("score", ink(), "o"),
         "as an ODE": ("flow", style.color, style.marker),
     }
     for name, (column, color, marker) in lines.items():
