@@ -17,6 +17,7 @@ from solverproof.specifications import canonical
 from solverproof.study import resources as needs
 from solverproof.study import specifications as specs
 from solverproof.study import wildcards
+from solverproof.study.captions import captions
 from solverproof.study.cells import Study
 from solverproof.study.config import load, read
 from solverproof.study.fingerprint import code_hash

@@ -49,6 +49,26 @@ use rule evaluate as audit with:
         code=of_cell(specs.audit_code),
 
 
+EXPLORED = [cell.path for cell in specs.explored(STUDY)]
+
+
+use rule evaluate as explore with:
+    input:
+        data=of_cell(specs.data_path(RESULTS)),
+        weights=rules.train.output.weights,
+        run=rules.train.output.run,
+    output:
+        out=f"{RESULTS}/explorations/{{cell}}.safetensors",
+    log:
+        f"{RESULTS}/logs/explore/{{cell}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/explore/{{cell}}.tsv"
+    params:
+        verb="explore",
+        spec=of_cell(specs.evaluation_spec, canonical),
+        code=of_cell(specs.explore_code),
+
+
 use rule evaluate as trace with:
     input:
         data=of_cell(specs.data_path(RESULTS)),

@@ -165,6 +165,18 @@ def trace(args: argparse.Namespace) -> None:
     write_arrays(args.out, trace_flow(spec, read_arrays(args.data), _tensors(args.weights)))
 
 
+def explore(args: argparse.Namespace) -> None:
+    """Compute trajectories of one cell under its test settings, for the explorer of the page."""
+    from solverproof.evaluation.exploring import explore as explore_block
+    from solverproof.evaluation.specifications import EvaluationSpec
+    from solverproof.files import read_arrays, read_json, write_arrays
+
+    _set_up_torch()
+    spec = EvaluationSpec.from_json(args.spec)
+    data, weights, run = read_arrays(args.data), _tensors(args.weights), read_json(args.run)
+    write_arrays(args.out, explore_block(spec, data, weights, run))
+
+
 def tabulate(args: argparse.Namespace) -> None:
     """Gather all evaluations into the tables of the study."""
     from solverproof.reporting.specifications import TablesSpec
@@ -195,6 +207,17 @@ def plot(args: argparse.Namespace) -> None:
     from solverproof.reporting.figures.drawing import draw
 
     draw(args.figure, args.spec, args.inputs, args.out)
+
+
+def report(args: argparse.Namespace) -> None:
+    """Write the page of a study: one HTML file with all that it found."""
+    from solverproof.checksums import verify
+    from solverproof.reporting.specifications import PageSpec
+    from solverproof.reporting.study_page.write import write
+
+    verify(run.with_name("history.csv") for run in args.runs)
+    spec = PageSpec.from_json(args.spec)
+    write(spec, args.tabulated, args.runs, args.figures, args.explorations, args.out)
 
 
 def check(args: argparse.Namespace) -> None:
@@ -375,6 +398,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     stage(evaluate, reads=["data", "weights", "run"], writes=["out", "references"])
     stage(examine, reads=["data", "weights", "run", "references"], writes=["out"])
     stage(trace, reads=["data", "weights"], writes=["out"])
+    stage(explore, reads=["data", "weights", "run"], writes=["out"])
     stage(tabulate, reads=["evaluations..."], tables=TABULATED)
     stage(gather, reads=["drops", "audits..."], tables=GATHERED)
     stage(comparison, reads=["drops", "critical", "runs...", "checks..."], tables=COMPARED)
@@ -383,6 +407,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     figure.add_argument("--inputs", type=Path, nargs="*", default=[])
     figure.add_argument("--out", type=Path, nargs="+", required=True)
     figure.set_defaults(reads=["inputs"])
+    page = stage(report, reads=["tabulated...", "runs..."])
+    for some in ("figures", "explorations"):
+        page.add_argument(f"--{some}", type=Path, nargs="*", default=[])
+    page.add_argument("--out", type=Path, required=True)
+    page.set_defaults(reads=["tabulated", "runs", "explorations"])
     verb(check).add_argument(
         "files", type=Path, nargs="+", help="YAML files, later ones over earlier ones"
     )

@@ -12,7 +12,9 @@ from pathlib import Path
 from solverproof.errors import InputError
 from solverproof.files import sha256_of, write_text
 
-FOLDERS = {"data", "models", "evaluations", "references", "audits", "traces", "tables"}
+FOLDERS = {
+    "data", "models", "evaluations", "references", "audits", "traces", "explorations", "tables",
+}  # fmt: skip
 
 
 def record(paths: Iterable[Path]) -> None:

@@ -111,3 +111,18 @@ class CostSpec(Specification):
 @dataclass(frozen=True)
 class NoSpec(Specification):
     """A figure that nothing in the configuration defines."""
+
+
+@dataclass(frozen=True)
+class PageSpec(Specification):
+    """The page of a study.
+
+    Attributes:
+        tables: what defines its tables.
+        jobs: the number of jobs, by rule.
+        captions: of figures and tables, by the name of the file without its suffix.
+    """
+
+    tables: TablesSpec
+    jobs: Mapping[str, int]
+    captions: Mapping[str, str]

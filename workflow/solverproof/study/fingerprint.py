@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +32,20 @@ def code_hash(*modules: str) -> str:
     digest = hashlib.sha256()
     for name in sorted(_closure(modules)):
         digest.update(f"{name}:{_code(name)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def files_hash(folders: Sequence[str], *suffixes: str) -> str:
+    """Hash of the files of this package that are not Python's, as `code_hash` does not see them.
+
+    Args:
+        folders: below `solverproof`, such as "reporting/html".
+        suffixes: of the files, without the dot.
+    """
+    digest = hashlib.sha256()
+    for path in (p for folder in folders for p in sorted((ROOT / folder).iterdir())):
+        if path.suffix[1:] in suffixes:
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 

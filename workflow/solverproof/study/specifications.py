@@ -1,6 +1,7 @@
 """What defines the result of each job: its specification, and the code behind it."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -14,16 +15,18 @@ from solverproof.reporting.specifications import (
     CollapseSpec,
     CostSpec,
     FlowSpec,
+    PageSpec,
     TablesSpec,
 )
 from solverproof.specifications import Specification
 from solverproof.study.cells import Cell, Study, Task
-from solverproof.study.fingerprint import code_hash
+from solverproof.study.fingerprint import code_hash, files_hash
+from solverproof.study.workload import state_shape
 from solverproof.training.specifications import ControlledTraining, SettingTraining, Training
 
 TRAIN, ADAPT = ("training.loop",), ("training.loop", "training.controllers.probing")
 EVALUATE, TRACE = ("evaluation.cross_solver",), ("evaluation.tracing",)
-AUDIT = ("evaluation.audits",)
+AUDIT, EXPLORE = ("evaluation.audits",), ("evaluation.exploring",)
 
 
 def code_of(spec: Specification, *modules: str) -> str:
@@ -121,6 +124,37 @@ def trace_spec(cell: Cell, seed: int) -> TraceSpec:
 def trace_code(cell: Cell) -> str:
     """The code behind the trace of a cell that has a setting."""
     return code_of(trace_spec(cell, cell.seeds[0]), *TRACE)
+
+
+def explored(study: Study) -> list[Cell]:
+    """The cells whose trajectories are on the page: those of the first seed, with a state in 2-d.
+
+    They are specified as their evaluations are.
+    """
+    first = min((seed for cell in study.cells for seed in cell.seeds), default=0)
+    return [c for c in study.cells if first in c.seeds and math.prod(state_shape(c)) == 2]
+
+
+def explore_code(cell: Cell) -> str:
+    """The code behind what the page shows of a cell's trajectories."""
+    return code_of(evaluation_spec(cell), *EXPLORE)
+
+
+def page_spec(study: Study, jobs: Mapping[str, int], captions: Mapping[str, str]) -> PageSpec:
+    """What defines the page, besides the files it is made from.
+
+    Args:
+        study: the study.
+        jobs: the number of jobs, by rule; rules without any are left out.
+        captions: of figures and tables, by the name of the file without its suffix.
+    """
+    return PageSpec(tables_spec(study), {rule: n for rule, n in jobs.items() if n}, captions)
+
+
+def page_code() -> str:
+    """The code behind the page: that of Python, the style and the scripts."""
+    folders = ("reporting/html", "reporting/study_page")
+    return code_hash("reporting.study_page.write") + files_hash(folders, "css", "html", "js")
 
 
 def tables_spec(study: Study) -> TablesSpec:

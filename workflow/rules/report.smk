@@ -1,0 +1,48 @@
+PAGE = f"{RESULTS}/report.html"
+RULES = {
+    "prepare": len({cell.task.name for cell in STUDY.cells}),
+    "train": len(CELLS) - len(CONTROLLED),
+    "adapt": len(CONTROLLED),
+    "evaluate": len(CELLS),
+    "audit": len(CELLS),
+    "trace": len({FLOW.fine.path, FLOW.coarse.path}) if FLOW else 0,
+    "explore": len(EXPLORED),
+    "tabulate": 1,
+    "gather": 1,
+    "compare": int(bool(CONTROLLED)),
+    "figures": len(NAMES),
+    "report": 1,
+}
+SHOWN = [path for path in rules.tables.input if path.endswith((".csv", ".md"))]
+
+
+rule report:
+    input:
+        tabulated=SHOWN,
+        runs=expand(rules.train.output.run, cell=CELLS),
+        histories=expand(rules.train.output.history, cell=CELLS),
+        figures=[f"{RESULTS}/figures/{name}.png" for name in NAMES],
+        explorations=expand(rules.explore.output.out, cell=EXPLORED),
+    output:
+        PAGE,
+    log:
+        f"{RESULTS}/logs/report.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        spec=canonical(
+            specs.page_spec(
+                STUDY,
+                RULES,
+                captions(
+                    Path(PACKAGE, "report"),
+                    [*NAMES, *(Path(path).stem for path in SHOWN)],
+                ),
+            )
+        ),
+        code=specs.page_code(),
+    shell:
+        "python -m solverproof report --spec={params.spec:q} --tabulated {input.tabulated:q}"
+        " --runs {input.runs:q} --figures {input.figures:q} --explorations {input.explorations:q}"
+        " --out={output:q} > {log:q} 2>&1"

@@ -1,0 +1,130 @@
+"""What a study found, in sentences, each number with its interval."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from solverproof.auditing.intervals import mean_interval
+from solverproof.auditing.reasons import MISSING
+from solverproof.evaluation.scores import score_of
+from solverproof.evaluation.validity import has_trained
+from solverproof.reporting.html.wording import number
+from solverproof.reporting.in_words import critical_text, measured_by, percent
+from solverproof.reporting.study_page.made import Made
+from solverproof.reporting.study_page.markup import link, points, tag, text
+
+VERDICTS = {"PASS": "passes", "FAIL": "fails", "INCONCLUSIVE": "does not decide on"}
+
+
+def claim(made: Made) -> str:
+    """The whole study in one sentence, and a sentence or two for each task and training solver."""
+    sentences = [_sentence(made, *key) for key in _pairs(made.tables["drops"])]
+    return tag("div", tag("p", text(headline(made)), class_="claim")) + points(sentences)
+
+
+def headline(made: Made) -> str:
+    """How many models the audit passes, and how many it does not."""
+    audits, drops = made.tables["audits"], made.tables["drops"]
+    counts = audits["verdict"].value_counts()
+    told = [f"{VERDICTS[name]} {counts[name]}" for name in VERDICTS if name in counts]
+    lost = int((~has_trained(drops)).sum())
+    without = f"; {lost} failed or did not train" if lost else ""
+    models = f"{len(drops):,} model{'s' if len(drops) != 1 else ''}"
+    if not told:
+        return f"Of {models} none could be audited{without}."
+    return f"Of {models} the audit {_listed(told)}{without}."
+
+
+def _listed(parts: list[str]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _pairs(drops: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    yield from drops[["task", "train_solver"]].drop_duplicates().itertuples(index=False)
+
+
+def _sentence(made: Made, task: str, solver: str) -> str:
+    drops = made.tables["drops"]
+    runs = drops[(drops["task"] == task) & (drops["train_solver"] == solver)]
+    parts = [
+        *_extremes(runs[runs["controller"].isna()]),
+        *_bracket(made.tables["critical_steps"], task, solver),
+        *_controllers(runs),
+    ]
+    name = tag("strong", link(f"#cells-{task}-{solver}", f"{task}, {solver}"))
+    return f"{name}: {text(' '.join(parts))}"
+
+
+def _extremes(runs: pd.DataFrame) -> Iterator[str]:
+    """With its solver and as an ODE, at the coarsest and at the finest setting."""
+    trained = runs[has_trained(runs)]
+    if runs.empty:
+        return
+    if trained.empty:
+        yield "No run trained."
+        return
+    measure = "train_steps" if trained["train_steps"].notna().any() else "train_tolerance"
+    values = sorted(trained[measure].unique(), reverse=measure == "train_tolerance")
+    for value in dict.fromkeys((values[0], values[-1])):
+        scores = _scores(trained[trained[measure] == value])
+        yield f"Trained {_setting(measure, value)}, models have {scores}."
+
+
+def _setting(measure: str, value: float) -> str:
+    if measure == "train_tolerance":
+        return f"at tolerance {number(value)}"
+    return f"with {number(value)} step{'s' if value != 1 else ''}"
+
+
+def _scores(runs: pd.DataFrame) -> str:
+    score = score_of(runs)
+    own, flow = _mean(runs[score], score), _mean(runs[f"{score}_reference"], score)
+    return f"{score} {own} with their solver and {flow} as ODEs"
+
+
+def _mean(values: pd.Series, score: str) -> str:
+    """`58.8 % (48.9 to 68.7)`, or an error with its interval; a dash where nothing is known."""
+    (low, high), middle = mean_interval(values), values.mean()
+    if pd.isna(middle):
+        return MISSING
+    if score == "error":
+        return number(middle) + ("" if pd.isna(low) else f" ({number(low)} to {number(high)})")
+    # Student's interval does not know that accuracies lie between 0 and 1.
+    told = "" if pd.isna(low) else f" ({percent(max(low, 0))} to {percent(min(high, 1))})"
+    return f"{percent(middle)} %{told}"
+
+
+def _bracket(critical: pd.DataFrame, task: str, solver: str) -> Iterator[str]:
+    """From which setting on models are valid."""
+    rows = critical[(critical["task"] == task) & (critical["train_solver"] == solver)]
+    for _, row in rows[rows["measure"] == "drop"].iterrows():
+        yield _valid_from(row)
+
+
+def _valid_from(row: pd.Series) -> str:
+    measure = measured_by(row)
+    invalid, valid = row[f"invalid_{measure}"], row[f"valid_{measure}"]
+    if pd.isna(valid):
+        return f"None is valid under finer solvers, not even at {measure} {invalid:g}."
+    if pd.isna(invalid):
+        return f"All are valid under finer solvers, from {measure} {valid:g} on."
+    estimate = critical_text(row)
+    return (
+        f"They are valid under finer solvers from {measure} {valid:g} on and not at {invalid:g}; "
+        f"the critical value is {estimate}."
+    )
+
+
+def _controllers(runs: pd.DataFrame) -> Iterator[str]:
+    for name, group in runs[runs["controller"].notna()].groupby("controller"):
+        trained, valid = group[has_trained(group)], int(group["valid"].sum())
+        scores = f"they have {_scores(trained)}" if len(trained) else "none trained"
+        yield f"With the controller {name} {scores}; {valid} of {len(group)} are valid."
+
+
+def verdict_counts(verdicts: pd.Series) -> dict[str, Any]:
+    """How many models have each verdict, of those that occur."""
+    counts = verdicts.value_counts()
+    return {name: int(counts[name]) for name in VERDICTS if name in counts}
