@@ -12,11 +12,16 @@ TOOLS := .venv/tools-installed
 CLUSTER := .venv/cluster-installed
 FOREIGN := .venv/foreign-installed
 
-.PHONY: figures test test-slow test-foreign test-slurm smoke bench unlock lint format
+.PHONY: figures report test test-slow test-foreign test-slurm smoke bench unlock lint format
 
 figures: $(STUDY)
 	@$(BIN)/python -m solverproof check config/config.yaml $(CONFIG)
 	$(SNAKEMAKE) --configfile config/config.yaml $(CONFIG)
+
+# the same study as one page, results/report.html
+report: $(STUDY)
+	@$(BIN)/python -m solverproof check config/config.yaml $(CONFIG)
+	$(SNAKEMAKE) report --configfile config/config.yaml $(CONFIG)
 
 smoke: $(STUDY)
 	$(SNAKEMAKE) --configfile config/smoke.yaml

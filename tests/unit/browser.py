@@ -14,7 +14,8 @@ class Page:
     """An open page; `errors` is what its console was told since."""
 
     def __init__(self, process):
-        self.process, self.session, self.count, self.errors = process, None, 0, []
+        self.process, self.session, self.read = process, None, b""
+        self.count, self.errors = 0, []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self.session = attached["sessionId"]
@@ -34,12 +35,12 @@ class Page:
         return answer["result"]
 
     def _next(self):
-        read = b""
-        while not read.endswith(b"\0"):
-            byte = self.process.stdout.read(1)
-            assert byte, "the browser has gone"
-            read += byte
-        return json.loads(read[:-1])
+        while b"\0" not in self.read:
+            part = self.process.stdout.read1(1 << 20)
+            assert part, "the browser has gone"
+            self.read += part
+        message, _, self.read = self.read.partition(b"\0")
+        return json.loads(message)
 
     def _note(self, event):
         method, params = event.get("method"), event.get("params", {})

@@ -9,12 +9,13 @@ from defined import written_table
 
 from solverproof.evaluation.audit_rows import Audit
 from solverproof.evaluation.rows import Run
-from solverproof.files import columns, write_arrays, write_json
+from solverproof.files import columns, read_json, write_arrays, write_json
 from solverproof.reporting.audits import gather
 from solverproof.reporting.specifications import PageSpec, TablesSpec
 from solverproof.reporting.study_page.write import write
 from solverproof.reporting.tables import tabulate
 
+BOX, REGIONS = np.array([-2.0, 2.0, -2.0, 2.0]), np.arange(4).reshape(2, 2) % 3 - 1
 TABLES = TablesSpec(threshold=0.1, error_threshold=0.1, chance={"toy": 0.5})
 ORIGIN = {
     "versions": {"python": "3.11", "torch": "2.13"},
@@ -90,10 +91,12 @@ def _cell(results, table, controller, task, solver, steps):
     cell = results / "models" / task / solver / label / f"seeds-{seeds[0]}-{seeds[-1]}"
     spec = {"task": task, "seeds": seeds, "data": {"family": "toy"}, "protocol": {"batch": 8}}
     how = {"controller": {"family": "random"}, "name": controller}
-    spec |= how if controller else {"setting": {"solver": solver, "steps": steps}}
+    setting = {"solver": solver, "steps": int(steps)}
+    spec |= how if controller else {"setting": setting}
     failed = own.loc[own["status"] == "diverged", "seed"].unique()
     run = {
         "spec": spec,
+        "setting": setting,
         "failures": {str(seed): {"status": "diverged", "reason": "told"} for seed in failed},
         "iterations": 20,
         "mean_nfe": {str(seed): float(steps) for seed in seeds},
@@ -118,19 +121,22 @@ def _figure(path):
 
 def _explored(results, run):
     """Trajectories of three points, one of which leaves for infinity under the coarser step."""
-    steps, seeds = int(run.parts[-3].partition("-")[2]), run.parts[-2]
+    steps, seeds = read_json(run)["setting"]["steps"], run.parts[-2]
     paths = np.random.default_rng(0).normal(size=(3, 3, 2)).astype(np.float32)
     far = paths.copy()
     far[2, 0] = math.inf
     arrays = {
         "seed": np.array([0]),
         "targets": np.array([0, 1, 1]),
-        "box": np.array([-2.0, 2.0, -2.0, 2.0]),
-        "regions": np.arange(4).reshape(2, 2) % 3 - 1,
-        f"paths euler {steps}": far,
-        f"classes euler {steps}": np.array([-1, 1, 0]),
-        f"paths euler {2 * steps}": paths,
-        f"classes euler {2 * steps}": np.array([0, 1, 1]),
+        **{
+            f"{kind} euler steps-{ratio * steps}": value
+            for ratio in (1, 2)
+            for kind, value in (("box", BOX), ("regions", REGIONS))
+        },
+        f"paths euler steps-{steps}": far,
+        f"classes euler steps-{steps}": np.array([-1, 1, 0]),
+        f"paths euler steps-{2 * steps}": paths,
+        f"classes euler steps-{2 * steps}": np.array([0, 1, 1]),
     }
     file = results / "explorations" / run.parts[-5] / run.parts[-4] / run.parts[-3]
     write_arrays(file / f"{seeds}.safetensors", arrays)

@@ -19,6 +19,8 @@ DEFAULT = {
     "compare": 1,
     "adaptation": 2,
     "trace": 2,
+    "explore": 16,
+    "report": 1,
     "trajectories": 1,
     "regions": 1,
     "animation": 1,
@@ -81,6 +83,7 @@ def test_the_tiny_study_has_the_rules_of_the_default_study_and_these_jobs(clone)
         "evaluate": 4,
         "audit": 4,
         "trace": 2,
+        "explore": 3,
     }
 
 

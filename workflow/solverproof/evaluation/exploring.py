@@ -7,16 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from solverproof.evaluation.cross_solver import test_settings
+from solverproof.evaluation.cross_solver import CHUNK, test_settings
 from solverproof.evaluation.specifications import EvaluationSpec
 from solverproof.models.fields import Parameters
 from solverproof.models.losses import predicted
 from solverproof.models.neural_ode import NeuralODE, neural_ode, select_seed
 from solverproof.models.samples import Samples, samples
+from solverproof.ode.integration import SolverError, solve
 from solverproof.ode.solvers import Setting
 
 POINTS = 40  # of the test set, in equal parts of every class
-VERTICES = 25  # of a trajectory at most: more are not seen, and every one is in the page
+VERTICES = 17  # of a trajectory at most: more are not seen, and every one is in the page
+PARTS = 12  # of the interval, at whose ends the states of an adaptive solver are shown
 RESOLUTION = 64
 
 
@@ -27,9 +29,10 @@ def explore(
     parameters: Parameters,
     run: Mapping[str, Any],
 ) -> dict[str, np.ndarray]:
-    """Trajectories and predictions of a few samples under every test setting of equal steps.
+    """Trajectories and predictions of a few samples under every test setting.
 
-    They are of the first seed of the block that trained; without one there are none.
+    They are of the first seed of the block that trained; without one there are none. A setting
+    under which the solver gives up is left out.
 
     Args:
         spec: the model, and the solvers and ratios to test with.
@@ -38,10 +41,12 @@ def explore(
         run: what training wrote: `setting` and `failures`, as `evaluate` takes them.
 
     Returns:
-        `seed`, one number; `targets` (points,), labels, or empty of real values; for every test
-        setting `paths SOLVER STEPS` (vertices, points, 2), and of classes `classes SOLVER STEPS`
-        (points,), predicted from the end points; `regions` (rows, columns), the head's class at
-        each point of a grid over `box` (x_min, x_max, y_min, y_max).
+        `seed`, one number; `targets` (points,), labels, or empty of real values; and for every test
+        setting, whose name follows, such as `paths euler steps-64`: `paths` (vertices, points, 2),
+        `box` (x_min, x_max, y_min, y_max), and of classes `classes` (points,), predicted from the
+        end points, and `regions` (rows, columns), the head's class at each point of a grid over the
+        box. Every setting has a box of its own, for a solver's error may be a hundred times as
+        large as the flow.
     """
     trained = [i for i, seed in enumerate(spec.seeds) if str(seed) not in run["failures"]]
     if not trained:
@@ -49,30 +54,24 @@ def explore(
     own, test_set = select_seed(parameters, trained[0]), samples(data, "test", torch.device("cpu"))
     model, chosen = neural_ode(spec.model, test_set.shape), _chosen(test_set)
     classes = not test_set.targets.is_floating_point()
-    x = test_set.inputs(chosen).unsqueeze(0)
-    found = {
-        "seed": np.array([spec.seeds[trained[0]]]),
-        "targets": test_set.targets[chosen].numpy() if classes else np.array([], dtype=np.int64),
-    }
-    train = Setting.from_json(run["setting"])
-    for test in test_settings(train, spec.solvers, spec.ratios):
-        if test.steps is None:
-            continue  # the steps of an adaptive solver differ from batch to batch
-        states, name = model.trajectory(own, x, test), f"{test.solver.name} {test.steps}"
-        found[f"paths {name}"] = _thinned(states).reshape(-1, len(chosen), 2)
+    targets = test_set.targets[chosen] if classes else torch.tensor([], dtype=torch.int64)
+    found = {"seed": np.array([spec.seeds[trained[0]]]), "targets": targets.numpy()}
+    for test in test_settings(Setting.from_json(run["setting"]), spec.solvers, spec.ratios):
+        states = _states(model, own, test_set, chosen, test)
+        if states is None:
+            continue
+        name = f"{test.solver.name} {test.label}"
+        paths = states.reshape(len(states), -1, 2).numpy()
+        found |= {f"paths {name}": paths, f"box {name}": _box(paths)}
         if classes:
             found[f"classes {name}"] = predicted(model.outputs(own, states[-1]))[0].numpy()
-    paths = [array.reshape(-1, 2) for name, array in found.items() if name.startswith("paths ")]
-    if paths:
-        found["box"] = _box(np.concatenate(paths))
-    if paths and classes:
-        found["regions"] = _regions(model, own, found["box"])
+            found[f"regions {name}"] = _regions(model, own, found[f"box {name}"])
     return found
 
 
 def _chosen(test_set: Samples) -> Tensor:
     """The first samples of each class, in the order of the data, so that none hides another."""
-    targets = test_set.targets
+    targets = test_set.targets[:CHUNK]
     if targets.is_floating_point():
         return torch.arange(min(POINTS, len(targets)))
     classes = torch.unique(targets)
@@ -80,17 +79,29 @@ def _chosen(test_set: Samples) -> Tensor:
     return torch.cat([(targets == c).nonzero()[:of_class, 0] for c in classes]).sort().values
 
 
-def _thinned(states: Tensor) -> np.ndarray:
-    """Some of the states of a trajectory, the first and the last among them."""
-    last = len(states) - 1
-    kept = np.unique(np.linspace(0, last, min(last + 1, VERTICES)).round().astype(int))
-    thinned: np.ndarray = states[kept].numpy()
-    return thinned
+def _states(
+    model: NeuralODE, parameters: Parameters, test_set: Samples, chosen: Tensor, test: Setting
+) -> Tensor | None:
+    """States of the chosen samples, shape (vertices, 1, points, channels, *spatial)."""
+    if test.steps is not None:
+        states = model.trajectory(parameters, test_set.inputs(chosen).unsqueeze(0), test)
+        kept = torch.linspace(0, test.steps, min(test.steps + 1, VERTICES)).round().long()
+        return states[kept]
+    # An adaptive solver chooses its steps for all samples that are solved together: those that its
+    # accuracy is measured on.
+    start = model.start(parameters, test_set.inputs(slice(CHUNK)).unsqueeze(0))
+    field, packed = model.vector_field(parameters), model.field.pack(start)
+    ends = [model.horizon * (part + 1) / PARTS for part in range(PARTS)]
+    try:
+        solved = [solve(field, packed, test, horizon=end).state for end in ends]
+    except SolverError:
+        return None
+    return torch.stack([start, *map(model.field.unpack, solved)])[:, :, chosen]
 
 
-def _box(states: np.ndarray) -> np.ndarray:
+def _box(paths: np.ndarray) -> np.ndarray:
     """A square with nearly all states in it; a few may be thousands of times as far."""
-    finite = states[np.isfinite(states).all(axis=1)].astype(np.float64)
+    finite = paths[np.isfinite(paths).all(axis=-1)].astype(np.float64)
     if not len(finite):
         return np.array([-1.0, 1.0, -1.0, 1.0])
     low, high = np.percentile(finite, [2, 98], axis=0)
@@ -103,5 +114,6 @@ def _regions(model: NeuralODE, parameters: Parameters, box: np.ndarray) -> np.nd
     ys, xs = torch.linspace(bottom, top, RESOLUTION), torch.linspace(left, right, RESOLUTION)
     y, x = torch.meshgrid(ys, xs, indexing="ij")
     states = torch.stack([x, y], -1).reshape(1, -1, *model.shape)
-    regions: np.ndarray = predicted(model.outputs(parameters, states)).view(y.shape).numpy()
+    classes = predicted(model.outputs(parameters, states)).view(y.shape)
+    regions: np.ndarray = classes.to(torch.int16).numpy()
     return regions

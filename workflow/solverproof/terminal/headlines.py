@@ -16,9 +16,11 @@ def headlines(results: Path, made: Iterable[Path]) -> list[str]:
         results: the folder of results.
         made: the files that the run was to make, those that were up to date included.
     """
+    made, page = list(made), results / "report.html"
     folders = Counter(path.parent for path in made if path.suffix in {".csv", ".pdf"})
     found = {kind: folders[results / kind] for kind in ("figures", "tables")}
     lines = [f"{count} {kind} in {results / kind}" for kind, count in found.items() if count]
+    lines += [f"all of it on one page: {page}"] if page in made else []
     if found["tables"]:
         tables = results / "tables"
         lines += ["", *_aligned([HEADINGS, *sorted([*_of_grid(tables), *_of_controllers(tables)])])]

@@ -48,7 +48,7 @@ def _label(cell: Cell) -> str:
     """`64 steps, seeds 0 to 4`."""
     _, _, label, _ = cell.path.split("/")
     measure, _, value = label.partition("-")
-    words = {"steps": f"{value} steps", "tolerance": f"tolerance {value}"}
+    words = {"steps": steps_text(value), "tolerance": f"tolerance {value}"}
     seeds = cell.seeds
     span = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
     return f"{words.get(measure, label) if cell.run['spec'].get('setting') else label}, {span}"
@@ -94,7 +94,12 @@ def setting_text(row: pd.Series) -> str:
     """The setting of a run, which with a controller is the one at the end."""
     if pd.notna(row["train_tolerance"]):
         return f"tolerance {row['train_tolerance']:g}"
-    return f"{row['train_steps']:g} steps"
+    return steps_text(f"{row['train_steps']:g}")
+
+
+def steps_text(steps: str) -> str:
+    """`1 step`, `64 steps`."""
+    return f"{steps} step{'' if steps == '1' else 's'}"
 
 
 def status_text(status: str, reason: Any) -> str:

@@ -1,7 +1,6 @@
 """What a study found, in sentences, each number with its interval."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
@@ -25,15 +24,16 @@ def claim(made: Made) -> str:
 
 def headline(made: Made) -> str:
     """How many models the audit passes, and how many it does not."""
-    audits, drops = made.tables["audits"], made.tables["drops"]
-    counts = audits["verdict"].value_counts()
-    told = [f"{VERDICTS[name]} {counts[name]}" for name in VERDICTS if name in counts]
-    lost = int((~has_trained(drops)).sum())
-    without = f"; {lost} failed or did not train" if lost else ""
+    drops = made.tables["drops"]
+    trained = drops[has_trained(drops)]
+    audited = trained.merge(made.tables["audits"], on=["group", "seed"])
+    counts = verdict_counts(audited["verdict"])
+    told = [f"{VERDICTS[name]} {count:,}" for name, count in counts.items()]
     models = f"{len(drops):,} model{'s' if len(drops) != 1 else ''}"
-    if not told:
-        return f"Of {models} none could be audited{without}."
-    return f"Of {models} the audit {_listed(told)}{without}."
+    lost = len(drops) - len(trained)
+    without = f", {lost:,} failed or did not train" if lost else ""
+    found = f"Of the {'rest' if lost else models} the audit {_listed(told)}." if told else ""
+    return f"Of {models}{without}. {found}".strip() if lost else found
 
 
 def _listed(parts: list[str]) -> str:
@@ -73,7 +73,7 @@ def _extremes(runs: pd.DataFrame) -> Iterator[str]:
 
 
 def _setting(measure: str, value: float) -> str:
-    if measure == "train_tolerance":
+    if measure.endswith("tolerance"):
         return f"at tolerance {number(value)}"
     return f"with {number(value)} step{'s' if value != 1 else ''}"
 
@@ -107,14 +107,11 @@ def _valid_from(row: pd.Series) -> str:
     measure = measured_by(row)
     invalid, valid = row[f"invalid_{measure}"], row[f"valid_{measure}"]
     if pd.isna(valid):
-        return f"None is valid under finer solvers, not even at {measure} {invalid:g}."
+        return f"They are not valid under finer solvers, not even {_setting(measure, invalid)}."
     if pd.isna(invalid):
-        return f"All are valid under finer solvers, from {measure} {valid:g} on."
-    estimate = critical_text(row)
-    return (
-        f"They are valid under finer solvers from {measure} {valid:g} on and not at {invalid:g}; "
-        f"the critical value is {estimate}."
-    )
+        return f"They are valid under finer solvers {_setting(measure, valid)} or a finer setting."
+    ends = f"{_setting(measure, valid)} or a finer setting, not {_setting(measure, invalid)}"
+    return f"They are valid under finer solvers {ends}; the critical value is {critical_text(row)}."
 
 
 def _controllers(runs: pd.DataFrame) -> Iterator[str]:
@@ -124,7 +121,7 @@ def _controllers(runs: pd.DataFrame) -> Iterator[str]:
         yield f"With the controller {name} {scores}; {valid} of {len(group)} are valid."
 
 
-def verdict_counts(verdicts: pd.Series) -> dict[str, Any]:
+def verdict_counts(verdicts: pd.Series) -> dict[str, int]:
     """How many models have each verdict, of those that occur."""
     counts = verdicts.value_counts()
     return {name: int(counts[name]) for name in VERDICTS if name in counts}

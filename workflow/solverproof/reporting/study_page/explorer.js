@@ -3,7 +3,7 @@
   const models = JSON.parse(document.getElementById("explorer-data").textContent);
   const part = (name) => document.getElementById(`explore-${name}`);
   const LEVELS = 65535, REACH = 1, SIDE = 320;
-  const frame = { left: 52, right: 408, top: 12, bottom: 276 };
+  const frame = { left: 52, right: 408, top: 22, bottom: 276 };
 
   const drawn = (name, attributes, ...children) => {
     const element = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -41,7 +41,7 @@
     offer(part("test"), model.tests.map(named));
     test = model.tests.find((one) => named(one) === part("test").value);
     part("step").disabled = !test;
-    part("flow").hidden = !(model.plane && test && test.measure === "steps");
+    part("flow").hidden = !test?.paths.some(Boolean);
     if (test) start();
     else none();
   };
@@ -55,7 +55,7 @@
   const start = () => {
     const step = part("step");
     step.max = test.values.length - 1;
-    const own = test.values.indexOf(model.own.value);
+    const own = test.values.indexOf(model.own);
     step.value = own < 0 ? 0 : own;
     drawCurve();
     if (!part("flow").hidden) drawPlane();
@@ -76,8 +76,8 @@
   };
 
   const difference = (score) => {
-    const trained = model.tests.find((one) => one.solver === model.own.solver && !one.alone);
-    const own = trained && mean(trained.scores[trained.values.indexOf(model.own.value)] ?? []);
+    const trained = model.tests.find((one) => one.solver === model.solver && !one.alone);
+    const own = trained && mean(trained.scores[trained.values.indexOf(model.own)] ?? []);
     if (score === null || own === null || own === undefined) return "";
     if (model.score === "error") return `, and ${short(own)} as it was trained`;
     const points = 100 * (score - own);
@@ -113,7 +113,7 @@
     });
     const means = test.scores.map(mean);
     places = values.map((value, i) => `${x(value)},${means[i] === null ? 0 : y(means[i])}`);
-    const own = test.solver === model.own.solver ? values.indexOf(model.own.value) : -1;
+    const own = test.solver === model.solver ? values.indexOf(model.own) : -1;
     part("curve").replaceChildren(
       drawn("path", { class: "axis", d: `M${left},${top}V${bottom}H${right}` }),
       ...[low, (low + high) / 2, high].filter((_, i) => !isError || i !== 1).map((value) =>
@@ -123,14 +123,12 @@
         drawn("text", { x: x(value), y: bottom + 18, class: "middle" }, String(value))),
       drawn("text", { x: (left + right) / 2, y: bottom + 38, class: "middle" },
         `test ${test.measure}, ${named(test)}`),
-      drawn("text", { x: left + 4, y: top + 2, class: "what" },
+      drawn("text", { x: left - 6, y: top - 10, class: "what" },
         isError ? "test error" : "test accuracy (%)"),
       ...flowLine(y),
       ...model.seeds.map((_, seed) => line(test.scores.map((row) => row[seed]), "seed")),
       line(means, "mean"),
-      ...(own < 0 || means[own] === null ? [] : [
-        drawn("circle", { class: "trained", cx: x(values[own]), cy: y(means[own]), r: 8 }),
-        drawn("text", { x: x(values[own]), y: bottom - 8, class: "middle what" }, "trained here")]),
+      ...(own < 0 || means[own] === null ? [] : trainedHere(x(values[own]), y(means[own]))),
       drawn("circle", { class: "now", r: 5 }),
     );
     const count = model.seeds.length;
@@ -141,6 +139,14 @@
       `${model.score} against test ${test.measure}: ` +
       values.map((value, i) => `${value}: ${told(model, means[i])}`).join(", "));
   };
+
+  // The words stand where the frame has room.
+  const trainedHere = (x, y) => [
+    drawn("circle", { class: "trained", cx: x, cy: y, r: 8 }),
+    drawn("text", {
+      x: x + (x > 200 ? -12 : 12), y: y + (y < 60 ? 20 : -10), class: `what ${x > 200 ? "end" : ""}`,
+    }, "trained here"),
+  ];
 
   const flowLine = (y) => model.flow === null ? [] : [
     drawn("path", { class: "flow", d: `M${frame.left},${y(model.flow)}H${frame.right}` }),
@@ -157,24 +163,24 @@
 
   // Trajectories in the plane.
   const drawPlane = () => {
-    const { targets, regions } = model.plane;
-    const first = Object.values(model.plane.tests)[0];
-    const count = first ? paths(first).length : 0;
-    const color = (i) => targets.length ? targets[i] % 6 : 0;
+    const { targets } = model.plane, points = test.paths.find(Boolean).points;
+    const each = (name, kind) => Array.from({ length: points }, (_, i) =>
+      drawn(name, { class: `${kind} ink-${targets.length ? targets[i] % 6 : 0}` }));
     part("plane").replaceChildren(
-      ...(regions ? areas(regions) : []),
-      ...Array.from({ length: count }, (_, i) => drawn("polyline", { class: `path ink-${color(i)}` })),
-      ...Array.from({ length: count }, (_, i) => drawn("path", { class: `point ink-${color(i)}` })),
+      drawn("g", { class: "areas" }), ...each("polyline", "path"), ...each("path", "point"),
+      drawn("text", { class: "corner what", x: 6, y: SIDE - 6 }),
+      drawn("text", { class: "corner what end", x: SIDE - 6, y: 14 }),
     );
   };
 
   const areas = (regions) => {
     const rows = regions.split("/"), size = SIDE / rows.length, found = {};
     rows.forEach((row, r) => {
-      for (const run of row.matchAll(/(.)\1*/g)) {
-        const y = SIDE - (r + 1) * size;
-        found[run[1]] = (found[run[1]] ?? "") +
-          `M${run.index * size},${y}h${run[0].length * size}v${size}h${-run[0].length * size}z`;
+      let x = 0;
+      for (const [, run, letter] of row.matchAll(/(\d+)(.)/g)) {
+        const width = run * size, y = SIDE - (r + 1) * size;
+        found[letter] = `${found[letter] ?? ""}M${x},${y}h${width}v${size}h${-width}z`;
+        x += width;
       }
     });
     return Object.entries(found).filter(([letter]) => letter !== "-").map(([letter, d]) =>
@@ -182,7 +188,7 @@
   };
 
   const paths = (one) => {
-    const bytes = Uint8Array.from(atob(one.paths), (letter) => letter.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(one.places), (letter) => letter.charCodeAt(0));
     const levels = new Uint16Array(bytes.buffer), count = one.points, found = [];
     const length = levels.length / count;
     for (let p = 0; p < count; p++) {
@@ -201,13 +207,22 @@
   const CROSS = (x, y) => `M${x - 4},${y - 4}l8,8m0,-8l-8,8`;
 
   const movePoints = (i) => {
-    const one = model.plane.tests[`${test.solver} ${test.values[i]}`];
-    const lines = part("plane").querySelectorAll(".path"), ends = part("plane").querySelectorAll(".point");
-    const { targets } = model.plane;
+    const one = test.paths[i], plane = part("plane"), { targets } = model.plane;
+    const lines = plane.querySelectorAll(".path"), ends = plane.querySelectorAll(".point");
+    plane.classList.toggle("gave-up", !one);
+    if (!one) {
+      part("plane-told").textContent = "The solver gave up: there are no trajectories.";
+      plane.setAttribute("aria-label", "No trajectories: the solver gave up.");
+      return;
+    }
+    const [left, right, bottom, top] = one.box, corners = plane.querySelectorAll(".corner");
+    corners[0].textContent = `(${left}, ${bottom})`;
+    corners[1].textContent = `(${right}, ${top})`;
+    plane.querySelector(".areas").replaceChildren(...(one.regions ? areas(one.regions) : []));
     let wrong = 0, outside = 0;
-    (one ? paths(one) : []).forEach((path, p) => {
+    paths(one).forEach((path, p) => {
       const end = path.at(-1) ?? [-SIDE, -SIDE], [x, y] = end;
-      const isWrong = one.classes !== null && one.classes[p] !== targets[p];
+      const isWrong = one.classes && one.classes[p] !== targets[p];
       wrong += isWrong;
       outside += x < 0 || y < 0 || x > SIDE || y > SIDE;
       lines[p].setAttribute("points", path.map((place) => place.map(Math.round)).join(" "));
@@ -216,10 +231,11 @@
     });
     const missed = targets.length ? `${wrong} of ${lines.length} points in the wrong class (crosses). ` : "";
     const away = outside ? `${outside} end outside the frame. ` : "";
-    const note = `Seed ${model.plane.seed}: from where samples start to where they end (points). ${missed}${away}`;
+    const { seed } = model.plane, untrained = model.seeds.includes(seed) ? "" : ", which did not train";
+    const note = `Seed ${seed}${untrained}: from where samples start to where they end (points). ${missed}${away}`;
     part("plane-told").textContent = note +
-      (model.plane.regions ? "Background: the class that the head gives to an end state." : "");
-    part("plane").setAttribute("aria-label", `Trajectories of ${lines.length} samples. ${missed}${away}`);
+      (one.regions ? "Background: the class that the head gives to an end state." : "");
+    plane.setAttribute("aria-label", `Trajectories of ${lines.length} samples. ${missed}${away}`);
   };
 
   for (const name of ["task", "solver", "setting", "test"]) {

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from solverproof.evaluation.scores import score_of
 from solverproof.evaluation.validity import has_trained
 from solverproof.files import read_arrays
 from solverproof.reporting.html.wording import number
+from solverproof.reporting.study_page.cells import steps_text
 from solverproof.reporting.study_page.made import Cell, Made
 
 LEVELS = 65535  # of a coordinate; 0 is a number that is not finite
 REACH = 1.0  # how far beyond the frame coordinates go, in widths of it, on either side
 DIGITS = 4  # of a score
+Arrays = Mapping[str, np.ndarray]
 
 
 def models(made: Made, explorations: Sequence[Path]) -> list[dict[str, Any]]:
@@ -27,65 +30,75 @@ def models(made: Made, explorations: Sequence[Path]) -> list[dict[str, Any]]:
         made: the study.
         explorations: what the rule `explore` computed, `TASK/SOLVER/SETTING/SEEDS.safetensors`.
     """
-    planes = dict(map(_plane, explorations))
-    evaluations, drops = made.tables["evaluations"], made.tables["drops"]
-    shown: dict[tuple[str, Any], list[Cell]] = {}
+    explored = {"/".join(path.with_suffix("").parts[-4:]): path for path in explorations}
+    shown: dict[tuple[str, int | None], list[Cell]] = {}
     for cell in made.cells:
         seed = None if "setting" in cell.run["spec"] else cell.seeds[0]
         shown.setdefault((cell.group, seed), []).append(cell)
     found = []
-    for (group, seed), cells in shown.items():
-        rows, runs = (table[table["group"] == group] for table in (evaluations, drops))
-        if seed is not None:
-            rows, runs = rows[rows["seed"] == seed], runs[runs["seed"] == seed]
-        plane = next((planes[cell.path] for cell in cells if cell.path in planes), None)
-        found.append(_model(cells[0], rows, runs, seed) | {"plane": plane})
+    for (_, seed), cells in shown.items():
+        rows, runs = (
+            pd.concat([made.of_cell(table, cell) for cell in cells])
+            for table in ("evaluations", "drops")
+        )
+        file = next((explored[cell.path] for cell in cells if cell.path in explored), None)
+        found.append(_model(cells[0], rows, runs, seed, read_arrays(file) if file else {}))
     return found
 
 
-def _model(cell: Cell, rows: pd.DataFrame, runs: pd.DataFrame, seed: int | None) -> dict[str, Any]:
+def _model(
+    cell: Cell, rows: pd.DataFrame, runs: pd.DataFrame, seed: int | None, explored: Arrays
+) -> dict[str, Any]:
     task, solver, label, _ = cell.path.split("/")
-    trained = runs[has_trained(runs)]["seed"]
+    trained = [int(s) for s in runs[has_trained(runs)]["seed"]]
     kept, score = rows[rows["seed"].isin(trained)], score_of(rows)
-    first = runs.iloc[0]
-    measure = "tolerance" if pd.notna(first["train_tolerance"]) else "steps"
-    value = float(first[f"train_{measure}"])
+    measure = "tolerance" if runs["train_tolerance"].notna().any() else "steps"
+    value = float(runs[f"train_{measure}"].iloc[0])
     return {
         "task": task,
         "solver": solver,
         "name": _name(label, measure, value, seed),
         "cell": cell.path,
         "score": score,
-        "own": {"solver": solver, "value": value},
-        "seeds": [int(s) for s in trained],
+        "own": value,
+        "seeds": trained,
         "left": len(runs) - len(trained),
         "flow": _number(kept[kept["test_solver"] == REFERENCE][score].mean()),
-        "tests": list(_tests(kept, score, [int(s) for s in trained])),
+        "plane": _plane(explored) if "targets" in explored else None,
+        "tests": list(_tests(kept, score, trained, explored)),
     }
 
 
 def _name(label: str, measure: str, value: float, seed: int | None) -> str:
-    setting = f"tolerance {number(value)}" if measure == "tolerance" else f"{number(value)} steps"
+    setting = steps_text(f"{value:g}") if measure == "steps" else f"tolerance {number(value)}"
     return setting if seed is None else f"{label}, seed {seed}: {setting}"
 
 
-def _tests(rows: pd.DataFrame, score: str, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
+def _tests(
+    rows: pd.DataFrame, score: str, seeds: Sequence[int], explored: Arrays
+) -> Iterator[dict[str, Any]]:
     """For every test solver its settings, from coarse to fine, and the score of every seed."""
     tests = rows[rows["test_solver"] != REFERENCE]
     for (solver, alone), group in tests.groupby(["test_solver", tests["control"] == SAMPLE]):
-        adaptive = group["test_tolerance"].notna().any()
-        measure = "test_tolerance" if adaptive else "test_steps"
-        by_setting = group.pivot_table(
-            index=measure, columns="seed", values=score, dropna=False, aggfunc="first"
-        ).reindex(columns=[*seeds])
-        by_setting = by_setting.sort_index(ascending=not adaptive)
+        measure = "tolerance" if group["test_tolerance"].notna().any() else "steps"
+        by_seed = group[group[f"test_{measure}"].notna()].pivot_table(
+            index=f"test_{measure}", columns="seed", values=score, dropna=False, aggfunc="first"
+        )
+        by_seed = by_seed.reindex(columns=[*seeds]).sort_index(ascending=measure == "steps")
+        names = [_setting(str(solver), measure, value) for value in by_seed.index]
         yield {
             "solver": solver,
             "alone": bool(alone),
-            "measure": measure.removeprefix("test_"),
-            "values": [float(value) for value in by_setting.index],
-            "scores": [[_number(value) for value in row] for row in by_setting.to_numpy()],
+            "measure": measure,
+            "values": [float(value) for value in by_seed.index],
+            "scores": [[_number(value) for value in row] for row in by_seed.to_numpy()],
+            "paths": [None if alone else _paths(explored, name) for name in names],
         }
+
+
+def _setting(solver: str, measure: str, value: float) -> str:
+    """A test setting as `explore` names it."""
+    return f"{solver} {measure}-{int(value) if measure == 'steps' else float(value)!r}"
 
 
 def _number(value: float) -> float | None:
@@ -93,46 +106,40 @@ def _number(value: float) -> float | None:
     return float(f"{value:.{DIGITS}g}") if np.isfinite(value) else None
 
 
-def _plane(file: Path) -> tuple[str, dict[str, Any] | None]:
-    """The path of a cell, and its trajectories; none of one that failed."""
-    arrays, cell = read_arrays(file), "/".join(file.with_suffix("").parts[-4:])
-    if "box" not in arrays:
-        return cell, None
-    tests = {
-        name.removeprefix("paths "): _test(arrays, name)
-        for name in arrays
-        if name.startswith("paths ")
-    }
-    return cell, {
-        "seed": int(arrays["seed"][0]),
-        "box": [float(f"{end:.4g}") for end in arrays["box"]],
-        "targets": arrays["targets"].tolist(),
-        "regions": _letters(arrays["regions"]) if "regions" in arrays else None,
-        "tests": tests,
-    }
+def _plane(explored: Arrays) -> dict[str, Any]:
+    return {"seed": int(explored["seed"][0]), "targets": explored["targets"].tolist()}
 
 
-def _test(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, Any]:
-    classes = arrays.get(name.replace("paths ", "classes ", 1))
-    return {
-        "points": arrays[name].shape[1],
-        "paths": _packed(arrays[name], arrays["box"]),
-        "classes": None if classes is None else classes.tolist(),
+def _paths(explored: Arrays, name: str) -> dict[str, Any] | None:
+    """Trajectories under a test setting; none where there are none."""
+    if f"paths {name}" not in explored:
+        return None
+    paths, box = explored[f"paths {name}"], explored[f"box {name}"]
+    shown = {
+        "points": paths.shape[1],
+        "places": _packed(paths, box),
+        "box": [float(f"{end:.2g}") for end in box],
     }
+    if f"classes {name}" in explored:
+        shown["classes"] = explored[f"classes {name}"].tolist()
+        shown["regions"] = _runs(explored[f"regions {name}"])
+    return shown
 
 
 def _packed(paths: np.ndarray, box: np.ndarray) -> str:
     """Coordinates of points, one trajectory after the other, as 16-bit numbers in base 64."""
-    low, size = box[[0, 2]], box[[1, 3]] - box[[0, 2]]
-    share = ((paths.transpose(1, 0, 2) - low) / size + REACH) / (1 + 2 * REACH)
-    levels = np.clip(np.round(share * LEVELS), 1, LEVELS)
-    levels = np.where(np.isfinite(paths.transpose(1, 0, 2)), levels, 0)
+    ordered, low, high = paths.transpose(1, 0, 2), box[[0, 2]], box[[1, 3]]
+    share = ((ordered - low) / (high - low) + REACH) / (1 + 2 * REACH)
+    levels = np.where(np.isfinite(share), np.clip(np.round(share * LEVELS), 1, LEVELS), 0)
     return base64.b64encode(levels.astype("<u2").tobytes()).decode()
 
 
-def _letters(regions: np.ndarray) -> str:
-    """Rows of classes from the bottom, a letter each: `a` is class 0, `-` none."""
-    return "/".join("".join("-" if c < 0 else chr(97 + c % 26) for c in row) for row in regions)
+def _runs(regions: np.ndarray) -> str:
+    """Rows of classes from the bottom, as lengths of runs: `40a24b`; `a` is class 0, `-` none."""
+    return "/".join(
+        "".join(f"{len(list(run))}{'-' if c < 0 else chr(97 + c % 26)}" for c, run in groupby(row))
+        for row in regions
+    )
 
 
 FORM = """<form class="choices">
@@ -144,8 +151,11 @@ FORM = """<form class="choices">
 <p class="slider"><label for="explore-step">test step: coarse</label>
 <input id="explore-step" type="range" min="0" step="1"> <span aria-hidden="true">fine</span></p>
 <p id="explore-told" class="told"></p>
-<div class="panes"><figure><svg id="explore-curve" role="img" viewBox="0 0 420 320"></svg>
+<div class="panes">
+<figure><svg id="explore-curve" role="img" viewBox="0 0 420 320"></svg>
 <figcaption id="explore-curve-told"></figcaption></figure>
 <figure id="explore-flow"><svg id="explore-plane" role="img" viewBox="0 0 320 320"></svg>
-<figcaption id="explore-plane-told"></figcaption></figure></div>
+<figcaption id="explore-plane-told"></figcaption></figure>
+</div>
+<noscript><p>The explorer needs JavaScript; the rest can be read without it.</p></noscript>
 """

@@ -10,7 +10,7 @@ import pandas as pd
 from solverproof.files import read_json
 from solverproof.reporting.tables import read_csv
 
-NUMBERED = ["train_steps", "train_tolerance", "seed"]
+OF_RUN = ["task", "train_solver", "controller", "train_steps", "train_tolerance"]
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,15 @@ def _grouped(table: pd.DataFrame) -> pd.DataFrame:
     """A table of runs with the column `group`; see `Cell`."""
     if "seed" not in table or "train_steps" not in table:
         return table
-    steps = "steps-" + table["train_steps"].astype("Int64").astype("string")
-    tolerance = "tolerance-" + table["train_tolerance"].map(repr)
-    label = table["controller"].fillna(steps).fillna(tolerance)
-    return table.assign(group=table["task"] + "/" + table["train_solver"] + "/" + label)
+    runs = table[OF_RUN].itertuples(index=False)
+    return table.assign(group=[f"{task}/{solver}/{_label(*how)}" for task, solver, *how in runs])
+
+
+def _label(controller: Any, steps: float, tolerance: float) -> str:
+    """A setting or a controller in paths."""
+    if pd.notna(controller):
+        return str(controller)
+    return f"steps-{int(steps)}" if pd.notna(steps) else f"tolerance-{float(tolerance)!r}"
 
 
 def markdown_rows(path: Path) -> tuple[list[str], list[list[str]]]:

@@ -48,7 +48,8 @@ def _flat(node: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]
 
 def _origins(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "versions", ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-    yield "machine", ", ".join(map(readable, run["machine"].values()))
+    machine = run["machine"]
+    yield "machine", f"{machine['processor']}, {machine['cores']} cores, {machine['platform']}"
     yield "device", run["device"]
     yield "commit", run.get("commit") or "not known"
 

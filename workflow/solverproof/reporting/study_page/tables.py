@@ -43,9 +43,9 @@ def _titled(made: Made, name: str, captions: Mapping[str, str]) -> str:
         columns, rows = made.readable[name]
         return head + table(title, columns, ([text(cell) for cell in row] for row in rows))
     shown = _shown(made.tables[name])
-    if name == LONGEST:
-        return head + tag("div", table(title, [*map(str, shown)], []), data_source=f"{name}-data")
-    return head + table(title, [*map(str, shown)], _rows(shown))
+    source = f"{name}-data" if name == LONGEST else None
+    inner = table(title, [*map(str, shown)], [] if source else _rows(shown))
+    return head + tag("div", inner, class_="wide", data_source=source)
 
 
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:
