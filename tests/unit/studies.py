@@ -15,7 +15,6 @@ from solverproof.reporting.specifications import PageSpec, TablesSpec
 from solverproof.reporting.study_page.write import write
 from solverproof.reporting.tables import tabulate
 
-BOX, REGIONS = np.array([-2.0, 2.0, -2.0, 2.0]), np.arange(4).reshape(2, 2) % 3 - 1
 TABLES = TablesSpec(threshold=0.1, error_threshold=0.1, chance={"toy": 0.5})
 ORIGIN = {
     "versions": {"python": "3.11", "torch": "2.13"},
@@ -128,11 +127,8 @@ def _explored(results, run):
     arrays = {
         "seed": np.array([0]),
         "targets": np.array([0, 1, 1]),
-        **{
-            f"{kind} euler steps-{ratio * steps}": value
-            for ratio in (1, 2)
-            for kind, value in (("box", BOX), ("regions", REGIONS))
-        },
+        "box": np.array([-2.0, 2.0, -2.0, 2.0]),
+        "regions": np.arange(4).reshape(2, 2) % 3 - 1,
         f"paths euler steps-{steps}": far,
         f"classes euler steps-{steps}": np.array([-1, 1, 0]),
         f"paths euler steps-{2 * steps}": paths,

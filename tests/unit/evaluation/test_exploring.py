@@ -65,12 +65,12 @@ def test_classes_are_as_many_and_are_predicted_from_the_end_points(data, paramet
     np.testing.assert_array_equal(found["classes euler steps-4"], logits.argmax(1))
 
 
-def test_nearly_all_of_a_setting_lies_in_its_box(data, parameters):
+def test_the_box_holds_nearly_all_states_of_the_training_setting_and_is_square(data, parameters):
     found = explored(data, parameters)
-    for name in (name for name in found if name.startswith("paths ")):
-        left, right, bottom, top = found[name.replace("paths", "box")]
-        x, y = found[name].reshape(-1, 2).T
-        assert ((left < x) & (x < right) & (bottom < y) & (y < top)).mean() > 0.9
+    left, right, bottom, top = found["box"]
+    x, y = found["paths euler steps-4"].reshape(-1, 2).T
+    assert ((left < x) & (x < right) & (bottom < y) & (y < top)).mean() > 0.9
+    assert right - left == pytest.approx(top - bottom)
 
 
 def test_an_adaptive_solver_ends_where_its_evaluation_does(data, parameters):
@@ -98,7 +98,7 @@ def test_the_first_seed_that_trained_is_shown(data, parameters):
 
 def test_a_model_without_finite_states_has_a_box_and_no_classes(data, parameters):
     found = explored(data, {name: p * math.nan for name, p in parameters.items()})
-    assert np.isfinite(found["box euler steps-4"]).all()
+    assert np.isfinite(found["box"]).all()
     assert (found["classes euler steps-4"] == NO_CLASS).all()
 
 

@@ -145,7 +145,7 @@ def test_trajectories_are_packed_within_a_thousandth_of_the_frame(tmp_path):
     own, finer = (levels_of(paths) for paths in model["tests"][0]["paths"])
     (file,) = tmp_path.rglob("explorations/**/*.safetensors")
     expected = read_arrays(file)["paths euler steps-16"].transpose(1, 0, 2)
-    places = 4 * (3 * (finer / 65535) - 1) - 2  # the frame is 4 wide, and coordinates reach thrice
+    places = 12 * (finer / 65535 - 0.5)  # the frame is 4 wide, and coordinates reach thrice as far
     np.testing.assert_allclose(places, expected, atol=4e-3)
     assert (own[0, 2] == 0).all()  # not finite
 

@@ -41,12 +41,11 @@ def explore(
         run: what training wrote: `setting` and `failures`, as `evaluate` takes them.
 
     Returns:
-        `seed`, one number; `targets` (points,), labels, or empty of real values; and for every test
-        setting, whose name follows, such as `paths euler steps-64`: `paths` (vertices, points, 2),
-        `box` (x_min, x_max, y_min, y_max), and of classes `classes` (points,), predicted from the
-        end points, and `regions` (rows, columns), the head's class at each point of a grid over the
-        box. Every setting has a box of its own, for a solver's error may be a hundred times as
-        large as the flow.
+        `seed`, one number; `targets` (points,), labels, or empty of real values; for every test
+        setting, such as `paths euler steps-64`, `paths` (vertices, points, 2), and of classes
+        `classes` (points,), predicted from the end points; `box` (x_min, x_max, y_min, y_max) of
+        the training setting, for others may lead a hundred times as far; and of classes `regions`
+        (rows, columns), the head's class at each point of a grid over the box.
     """
     trained = [i for i, seed in enumerate(spec.seeds) if str(seed) not in run["failures"]]
     if not trained:
@@ -56,16 +55,18 @@ def explore(
     classes = not test_set.targets.is_floating_point()
     targets = test_set.targets[chosen] if classes else torch.tensor([], dtype=torch.int64)
     found = {"seed": np.array([spec.seeds[trained[0]]]), "targets": targets.numpy()}
-    for test in test_settings(Setting.from_json(run["setting"]), spec.solvers, spec.ratios):
+    train = Setting.from_json(run["setting"])
+    for test in test_settings(train, spec.solvers, spec.ratios):
         states = _states(model, own, test_set, chosen, test)
         if states is None:
             continue
         name = f"{test.solver.name} {test.label}"
-        paths = states.reshape(len(states), -1, 2).numpy()
-        found |= {f"paths {name}": paths, f"box {name}": _box(paths)}
+        found[f"paths {name}"] = states.reshape(len(states), -1, 2).numpy()
         if classes:
             found[f"classes {name}"] = predicted(model.outputs(own, states[-1]))[0].numpy()
-            found[f"regions {name}"] = _regions(model, own, found[f"box {name}"])
+    found["box"] = _box(found.get(f"paths {train.solver.name} {train.label}", np.empty((0, 2))))
+    if classes:
+        found["regions"] = _regions(model, own, found["box"])
     return found
 
 

@@ -2,7 +2,7 @@
 {
   const models = JSON.parse(document.getElementById("explorer-data").textContent);
   const part = (name) => document.getElementById(`explore-${name}`);
-  const LEVELS = 65535, REACH = 1, SIDE = 320;
+  const LEVELS = 65535, FARTHEST = 3, SIDE = 320;
   const frame = { left: 52, right: 408, top: 22, bottom: 276 };
 
   const drawn = (name, attributes, ...children) => {
@@ -163,13 +163,14 @@
 
   // Trajectories in the plane.
   const drawPlane = () => {
-    const { targets } = model.plane, points = test.paths.find(Boolean).points;
+    const { targets, regions, box: [left, right, bottom, top] } = model.plane;
+    const points = test.paths.find(Boolean).points;
     const each = (name, kind) => Array.from({ length: points }, (_, i) =>
       drawn(name, { class: `${kind} ink-${targets.length ? targets[i] % 6 : 0}` }));
     part("plane").replaceChildren(
-      drawn("g", { class: "areas" }), ...each("polyline", "path"), ...each("path", "point"),
-      drawn("text", { class: "corner what", x: 6, y: SIDE - 6 }),
-      drawn("text", { class: "corner what end", x: SIDE - 6, y: 14 }),
+      ...(regions ? areas(regions) : []), ...each("polyline", "path"), ...each("path", "point"),
+      drawn("text", { class: "what", x: 6, y: SIDE - 6 }, `(${left}, ${bottom})`),
+      drawn("text", { class: "what end", x: SIDE - 6, y: 14 }, `(${right}, ${top})`),
     );
   };
 
@@ -195,8 +196,8 @@
       const path = [];
       for (let v = p * length; v < (p + 1) * length; v += 2) {
         if (!levels[v] || !levels[v + 1]) break;  // not finite from here on
-        const place = [levels[v], levels[v + 1]].map((level) => level / LEVELS * (1 + 2 * REACH) - REACH);
-        path.push([place[0] * SIDE, (1 - place[1]) * SIDE]);
+        const [x, y] = [levels[v], levels[v + 1]].map((level) => (level / LEVELS - 0.5) * FARTHEST);
+        path.push([(0.5 + x) * SIDE, (0.5 - y) * SIDE]);
       }
       found.push(path);
     }
@@ -215,10 +216,6 @@
       plane.setAttribute("aria-label", "No trajectories: the solver gave up.");
       return;
     }
-    const [left, right, bottom, top] = one.box, corners = plane.querySelectorAll(".corner");
-    corners[0].textContent = `(${left}, ${bottom})`;
-    corners[1].textContent = `(${right}, ${top})`;
-    plane.querySelector(".areas").replaceChildren(...(one.regions ? areas(one.regions) : []));
     let wrong = 0, outside = 0;
     paths(one).forEach((path, p) => {
       const end = path.at(-1) ?? [-SIDE, -SIDE], [x, y] = end;
@@ -230,11 +227,11 @@
       ends[p].classList.toggle("wrong", isWrong);
     });
     const missed = targets.length ? `${wrong} of ${lines.length} points in the wrong class (crosses). ` : "";
-    const away = outside ? `${outside} end outside the frame. ` : "";
+    const away = outside ? `${outside} end outside the frame, which is that of the training setting. ` : "";
     const { seed } = model.plane, untrained = model.seeds.includes(seed) ? "" : ", which did not train";
     const note = `Seed ${seed}${untrained}: from where samples start to where they end (points). ${missed}${away}`;
     part("plane-told").textContent = note +
-      (one.regions ? "Background: the class that the head gives to an end state." : "");
+      (model.plane.regions ? "Background: the class that the head gives to an end state." : "");
     plane.setAttribute("aria-label", `Trajectories of ${lines.length} samples. ${missed}${away}`);
   };
 

@@ -18,7 +18,7 @@ from solverproof.reporting.study_page.cells import steps_text
 from solverproof.reporting.study_page.made import Cell, Made
 
 LEVELS = 65535  # of a coordinate; 0 is a number that is not finite
-REACH = 1.0  # how far beyond the frame coordinates go, in widths of it, on either side
+FARTHEST = 3.0  # the largest coordinate, seen from the middle of the frame, in halves of its width
 DIGITS = 4  # of a score
 Arrays = Mapping[str, np.ndarray]
 
@@ -64,7 +64,7 @@ def _model(
         "seeds": trained,
         "left": len(runs) - len(trained),
         "flow": _number(kept[kept["test_solver"] == REFERENCE][score].mean()),
-        "plane": _plane(explored) if "targets" in explored else None,
+        "plane": _plane(explored) if "box" in explored else None,
         "tests": list(_tests(kept, score, trained, explored)),
     }
 
@@ -107,30 +107,35 @@ def _number(value: float) -> float | None:
 
 
 def _plane(explored: Arrays) -> dict[str, Any]:
-    return {"seed": int(explored["seed"][0]), "targets": explored["targets"].tolist()}
+    return {
+        "seed": int(explored["seed"][0]),
+        "targets": explored["targets"].tolist(),
+        "box": [float(f"{end:.2g}") for end in explored["box"]],
+        "regions": _runs(explored["regions"]) if "regions" in explored else None,
+    }
 
 
 def _paths(explored: Arrays, name: str) -> dict[str, Any] | None:
     """Trajectories under a test setting; none where there are none."""
-    if f"paths {name}" not in explored:
+    paths, classes = explored.get(f"paths {name}"), explored.get(f"classes {name}")
+    if paths is None:
         return None
-    paths, box = explored[f"paths {name}"], explored[f"box {name}"]
-    shown = {
+    return {
         "points": paths.shape[1],
-        "places": _packed(paths, box),
-        "box": [float(f"{end:.2g}") for end in box],
+        "places": _packed(paths, explored["box"]),
+        "classes": None if classes is None else classes.tolist(),
     }
-    if f"classes {name}" in explored:
-        shown["classes"] = explored[f"classes {name}"].tolist()
-        shown["regions"] = _runs(explored[f"regions {name}"])
-    return shown
 
 
 def _packed(paths: np.ndarray, box: np.ndarray) -> str:
     """Coordinates of points, one trajectory after the other, as 16-bit numbers in base 64."""
-    ordered, low, high = paths.transpose(1, 0, 2), box[[0, 2]], box[[1, 3]]
-    share = ((ordered - low) / (high - low) + REACH) / (1 + 2 * REACH)
-    levels = np.where(np.isfinite(share), np.clip(np.round(share * LEVELS), 1, LEVELS), 0)
+    ordered, low, high = paths.transpose(1, 0, 2).astype(np.float64), box[[0, 2]], box[[1, 3]]
+    # From the middle of the frame, in halves of its width. What is too far keeps its direction.
+    finite = np.where(np.isfinite(ordered), ordered, np.nan)
+    place = (2 * finite - low - high) / (high - low)
+    far = np.abs(place).max(axis=2, keepdims=True) / FARTHEST
+    share = place / np.maximum(far, 1) / (2 * FARTHEST) + 0.5
+    levels = np.where(np.isnan(share), 0, np.clip(np.round(share * LEVELS), 1, LEVELS))
     return base64.b64encode(levels.astype("<u2").tobytes()).decode()
 
 
