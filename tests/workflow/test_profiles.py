@@ -50,7 +50,7 @@ def test_every_rule_is_light_and_stays_where_snakemake_runs_or_tells_its_needs(c
             local.add(name)
     rules = {name: body for name, body in bodies.items() if "shell:" in body}
     sent = {name: body for name, body in rules.items() if name not in local}
-    assert sent.keys() == {"train", "adapt", "evaluate", "audit", "trace"}
+    assert sent.keys() == {"train", "adapt", "evaluate", "audit", "trace", "explore"}
     wanted = ("group:", "threads:", "mem_mb=", "runtime=", "gpu=")
     assert [
         (name, need) for name, body in sent.items() for need in wanted if need not in body

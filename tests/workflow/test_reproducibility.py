@@ -49,7 +49,9 @@ def test_a_finished_study_has_a_log_of_every_job(finished):
     cells = TRAINED + ADAPTED
     jobs = {"train": TRAINED, "adapt": ADAPTED, "evaluate": cells, "audit": cells}
     traces = [f"logs/trace/{cell}/seed-0.log" for cell in FLOW]
+    explored = [cell for cell in cells if "digits" not in cell and "seeds-1" not in cell]
     single = [
+        "logs/report.log",
         "logs/prepare/sphere2.log",
         "logs/prepare/digits.log",
         "logs/tabulate.log",
@@ -59,6 +61,7 @@ def test_a_finished_study_has_a_log_of_every_job(finished):
     assert finished.contents("logs").keys() == {
         *(f"logs/{rule}/{cell}.log" for rule, cells in jobs.items() for cell in cells),
         *traces,
+        *(f"logs/explore/{cell}.log" for cell in explored),
         *single,
         *(f"logs/figures/{name}.log" for name in (*FIGURES, "animation")),
     }
@@ -88,6 +91,8 @@ def test_two_runs_from_scratch_on_different_cores_give_the_same_bytes(fresh, fin
         **UP_TO_TABLES,
         "adaptation": 1,
         "trace": 2,
+        "explore": 4,
+        "report": 1,
         "trajectories": 1,
         "regions": 1,
         "animation": 1,
@@ -104,6 +109,7 @@ def test_two_runs_from_scratch_on_different_cores_give_the_same_bytes(fresh, fin
         "references",
         "audits",
         "traces",
+        "explorations",
         "tables",
         "figures",
     )

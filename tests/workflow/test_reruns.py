@@ -20,6 +20,7 @@ FROM_TABLES = {
     "criteria": 1,
     "collapse": 2,
     "cost": 1,
+    "report": 1,
 }
 SETTINGS = (
     "digits/euler/steps-1",
@@ -58,7 +59,9 @@ def test_touched_sources_and_configs_rerun_nothing(study):
     assert study.plan().jobs == {}
 
 
-@pytest.mark.parametrize("folder", ["data", "models", "evaluations", "traces", "tables"])
+@pytest.mark.parametrize(
+    "folder", ["data", "models", "evaluations", "traces", "explorations", "tables"]
+)
 def test_touched_files_with_the_same_content_rerun_nothing(study, folder):
     touch(study, f"results/{folder}")
     assert study.plan().jobs == {}
@@ -120,7 +123,7 @@ def test_comments_and_docstrings_in_the_code_rerun_nothing(study):
 
 def test_an_edited_plot_is_drawn_again_alone(study):
     study.edit("workflow/solverproof/reporting/figures/accuracy.py", with_another_statement)
-    assert study.plan().jobs == {"accuracy": 2}
+    assert study.plan().jobs == {"accuracy": 2, "report": 1}
 
 
 def test_an_edited_style_draws_all_figures_again_and_no_more(study):
@@ -135,7 +138,14 @@ def test_an_edited_style_draws_all_figures_again_and_no_more(study):
         "criteria": 1,
         "collapse": 2,
         "cost": 1,
+        "report": 1,
     }
+
+
+def test_an_edited_script_of_the_page_writes_the_page_again_and_no_more(study):
+    script = "workflow/solverproof/reporting/study_page/explorer.js"
+    study.edit(script, lambda code: f"{code}\n")
+    assert study.plan().jobs == {"report": 1}
 
 
 def test_edited_training_code_trains_all_cells_again_on_the_same_data(study):
@@ -144,6 +154,7 @@ def test_edited_training_code_trains_all_cells_again_on_the_same_data(study):
     assert study.plan().jobs == {
         **all_cells,
         "trace": 2,
+        "explore": 4,
         "regions": 1,
         "animation": 1,
         **FROM_TABLES,
@@ -156,6 +167,7 @@ def test_edited_code_of_the_controllers_trains_only_what_they_control(study):
         "adapt": 2,
         "evaluate": 2,
         "audit": 2,
+        "explore": 1,
         **FROM_TABLES,
     }
 
@@ -166,7 +178,7 @@ def test_another_controller_trains_its_own_cells_and_no_other(study):
         controlled: {sphere2: {euler: [adapt_midpoint, quick]}}
     """)
     outcome = study.plan()
-    assert outcome.jobs == {"adapt": 2, "evaluate": 2, "audit": 2, **FROM_TABLES}
+    assert outcome.jobs == {"adapt": 2, "evaluate": 2, "audit": 2, "explore": 1, **FROM_TABLES}
     assert outcome.cells("adapt") == {f"sphere2/euler/quick/seeds-{seed}-{seed}" for seed in (0, 1)}
 
 
@@ -176,6 +188,7 @@ def test_adaptation_added_to_a_fixed_step_study_trains_nothing_of_that_again(stu
         "adapt": 2,
         "evaluate": 2,
         "audit": 2,
+        "explore": 1,
         **FROM_TABLES,
     }
 
@@ -183,7 +196,7 @@ def test_adaptation_added_to_a_fixed_step_study_trains_nothing_of_that_again(stu
 def test_one_more_tolerance_trains_one_cell(study):
     study.change("tolerances: {sphere2: {fehlberg2: [0.1, 0.01]}}")
     outcome = study.plan()
-    assert outcome.jobs == {"train": 1, "evaluate": 1, "audit": 1, **FROM_TABLES}
+    assert outcome.jobs == {"train": 1, "evaluate": 1, "audit": 1, "explore": 1, **FROM_TABLES}
     assert outcome.cells("train") == {"sphere2/fehlberg2/tolerance-0.01/seeds-0-1"}
 
 
@@ -208,7 +221,8 @@ def test_one_more_step_size_trains_one_cell_and_leaves_the_others_alone(study):
     assert b"sphere2,euler,8," in study.contents("tables")["tables/evaluations.csv"]
     assert study.plan("tables").jobs == {}
     made = {"tabulate", "gather", "compare"}
-    assert study.plan().jobs == {rule: n for rule, n in FROM_TABLES.items() if rule not in made}
+    left = {rule: n for rule, n in FROM_TABLES.items() if rule not in made}
+    assert study.plan().jobs == {**left, "explore": 1}
 
 
 def test_one_more_block_of_seeds_trains_one_cell_per_setting_and_none_again(study):
@@ -263,12 +277,12 @@ def test_one_more_test_solver_evaluates_again_without_training(study):
         "test: {solvers: {fehlberg2: [fehlberg2, dopri5, bosh3], "
         "euler: [euler, midpoint, rk4, heun2]}}"
     )
-    assert study.plan().jobs == {"evaluate": 6, "audit": 6, **FROM_TABLES}
+    assert study.plan().jobs == {"evaluate": 6, "audit": 6, "explore": 4, **FROM_TABLES}
 
 
 def test_one_more_test_ratio_evaluates_again_without_training(study):
     study.change("test: {ratios: [1, 0.5, 0.25]}")
-    assert study.plan().jobs == {"evaluate": 5, "audit": 5, **FROM_TABLES}
+    assert study.plan().jobs == {"evaluate": 5, "audit": 5, "explore": 3, **FROM_TABLES}
 
 
 def test_another_threshold_tabulates_again_without_evaluating(study):

@@ -192,7 +192,7 @@ def under(**disagreement):
 @pytest.mark.parametrize(
     ("verdict", "kind", "tests", "told"),
     [
-        ("FAIL", "solver-bound", {"n8": 0.4, "n16": 0.0}, "euler with 8 steps and nothing else"),
+        ("FAIL", "solver-bound", {"n8": 0.4, "n16": 0.0}, "Pin euler with 8 steps"),
         ("PASS", "ode", {"n4": 0.0, "n8": 0.0}, "or take euler with 4 steps (4 evaluations)"),
         ("PASS", "ode", {"n4": 0.1, "n8": 0.0}, "nothing cheaper"),
         ("FAIL", "unresolved", {"n8": 0.4, "n16": 0.0}, "take euler with 16 steps"),

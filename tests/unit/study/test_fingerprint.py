@@ -8,7 +8,7 @@ import pytest
 
 from solverproof.study import fingerprint
 from solverproof.study.fingerprint import LEFT_OUT, _code, _imports, _tree, code_hash
-from solverproof.study.specifications import ADAPT, AUDIT, EVALUATE, TRACE, TRAIN
+from solverproof.study.specifications import ADAPT, AUDIT, EVALUATE, EXPLORE, TRACE, TRAIN
 
 PACKAGE = Path(fingerprint.__file__).parents[1]
 ALL = sorted(
@@ -21,7 +21,7 @@ UNCOUNTED = [name for name in ALL if name.rpartition(".")[2] in LEFT_OUT]
 REGISTRIES = [name for name in UNCOUNTED if name.endswith(".families")]
 MODULES = [name for name in ALL if name not in UNCOUNTED]
 TRAINED = {"train", "adapt", "random"}
-MODELS = TRAINED | {"evaluate", "audit", "trace"}
+MODELS = TRAINED | {"evaluate", "audit", "trace", "explore"}
 FIGURES = {"accuracy", "criteria", "collapse", "cost", "fan"}
 
 STAGES = {
@@ -31,6 +31,8 @@ STAGES = {
     "evaluate": [*EVALUATE, "models.networks.conv"],
     "audit": [*AUDIT, "models.networks.conv"],
     "trace": [*TRACE, "models.networks.conv"],
+    "explore": [*EXPLORE, "models.networks.conv"],
+    "page": ["reporting.study_page.write"],
     "tables": ["reporting.tables"],
     "audits": ["reporting.audits"],
     "comparison": ["reporting.comparison"],
@@ -196,11 +198,13 @@ def test_the_smallest_change_in_the_code_counts(old, new, package):
         ("ode.integration", MODELS),
         ("models.neural_ode", MODELS),
         ("models.layers", MODELS),
-        ("models.networks.conv", {"train", "evaluate", "audit", "trace"}),
+        ("models.networks.conv", {"train", "evaluate", "audit", "trace", "explore"}),
         ("models.networks.mlp", set()),
         ("training.loop", TRAINED),
-        ("evaluation.cross_solver", {"evaluate", "adapt", "random"}),
+        ("evaluation.cross_solver", {"evaluate", "adapt", "random", "explore"}),
         ("evaluation.tracing", {"trace"}),
+        ("evaluation.exploring", {"explore"}),
+        ("reporting.study_page.claim", {"page"}),
         ("evaluation.audits", {"audit"}),
         ("auditing.sharpness", {"audit"}),
         ("evaluation.criteria", {"audits"}),

@@ -22,7 +22,7 @@ def advice(run: pd.Series, audit: pd.Series, tests: pd.DataFrame) -> str:
         return "Do not deploy it: it did not train."
     safe = _agreeing(audit, tests)
     if audit["kind"] == "solver-bound":
-        return f"Deploy it with {own} and nothing else: it learned its solver's steps, not a flow."
+        return f"Pin {own} and take nothing else: it learned its solver's steps, not a flow."
     found = _told(safe.iloc[0]) if len(safe) else None
     if audit["verdict"] == "PASS":
         cheaper = safe[safe["nfe"] < _own_cost(run, tests)]

@@ -79,9 +79,9 @@
     const trained = model.tests.find((one) => one.solver === model.solver && !one.alone);
     const own = trained && mean(trained.scores[trained.values.indexOf(model.own)] ?? []);
     if (score === null || own === null || own === undefined) return "";
+    if (told(model, score) === told(model, own)) return ", as it was trained";
     if (model.score === "error") return `, and ${short(own)} as it was trained`;
     const points = 100 * (score - own);
-    if (Math.abs(points) < 0.05) return ", as it was trained";
     return `, ${Math.abs(points).toFixed(1)} points ${points < 0 ? "less" : "more"} than as it was trained`;
   };
 

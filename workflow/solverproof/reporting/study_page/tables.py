@@ -97,9 +97,9 @@ def failed(made: Made) -> str:
     gave_up = gave_up[(gave_up["status"] != "ok") & (gave_up["test_solver"] != REFERENCE)]
     counts = [
         f"{int((~has_trained(drops)).sum())} of {len(drops)} runs failed or did not train.",
-        f"{int((drops['reference'] != 'ok').sum())} have no resolved flow.",
-        f"{len(gave_up)} of {len(made.tables['evaluations'])} evaluations gave up, or have outputs "
-        "that are not finite; the table of evaluations has their reasons.",
+        f"{int((drops['reference'] != 'ok').sum())} runs have no resolved flow.",
+        f"{len(gave_up)} of {len(made.tables['evaluations'])} evaluations have another status than "
+        "ok; their table has the reasons.",
     ]
     told = points(map(text, counts))
     if bad.empty:
