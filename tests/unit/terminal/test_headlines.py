@@ -96,3 +96,8 @@ def test_controllers_stand_below_the_grid_of_their_solver_with_what_they_cost(fo
 def test_a_study_without_controllers_has_no_comparison(tmp_path):
     write(tmp_path / "tables" / "critical_steps.csv", Critical, {**GRID, "valid_steps": 2})
     assert len(headlines(tmp_path, (tmp_path / "tables").iterdir())) == 4
+
+
+def test_the_page_is_told_where_it_is_made(tmp_path):
+    page = tmp_path / "report.html"
+    assert headlines(tmp_path, [page]) == [f"all of it on one page: {page}"]
