@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from solverproof.reporting.study_page.jobs import WAITS
+
 pytestmark = pytest.mark.workflow
 
 DEFAULT = {
@@ -40,6 +42,19 @@ def test_the_workflow_is_complete_without_the_snakefile_at_the_root(clone):
     assert sorted(clone.plan("--snakefile", "workflow/Snakefile").started) == sorted(
         clone.plan().started
     )
+
+
+def test_the_graph_on_the_page_is_that_of_the_workflow(clone):
+    drawn = clone.snakemake("--rulegraph").text
+    rules = dict(re.findall(r'(\d+)\[label = "(\w+)"', drawn))
+    # all rules of figures are one there
+    names = {number: rule if rule in WAITS else "figures" for number, rule in rules.items()}
+    found = {
+        (names[above], names[below])
+        for above, below in re.findall(r"(\d+) -> (\d+)", drawn)
+        if rules[below] not in ("study", "all") and names[above] != names[below]
+    }
+    assert found == {(above, rule) for rule, waits in WAITS.items() for above in waits}
 
 
 def kinds(outcome):

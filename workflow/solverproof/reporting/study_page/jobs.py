@@ -18,7 +18,7 @@ WAITS = {
     "tabulate": ("evaluate",),
     "gather": ("audit", "tabulate"),
     "compare": ("adapt", "tabulate"),
-    "figures": ("adapt", "trace", "tabulate", "gather"),
+    "figures": ("adapt", "trace", "tabulate", "gather", "compare"),
     "report": ("train", "adapt", "explore", "tabulate", "gather", "compare", "figures"),
 }
 COLUMNS = (
