@@ -181,7 +181,7 @@ NEW_KEYS = [
     (
         "tasks.digits.data",
         {"family": "file", "path": "none.csv", "classes": 2},
-        "there is no file 'none.csv'",
+        "none.csv: there is no such file",
     ),
     (
         "solvers.reference",
@@ -801,7 +801,7 @@ def test_files_are_merged_as_snakemake_merges_them(tmp_path):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (None, "No such file or directory; write the path of a YAML file"),
+        (None, "there is no such file; name one"),
         ("select: {seeds: [0-4}\n", "line 1 is not YAML"),
         ("a: 1\n\tb: 2\n", "line 2 is not YAML"),
         ("- select\n", "there are no keys at its top"),

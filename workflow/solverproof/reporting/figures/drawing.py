@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from solverproof.errors import InputError, shown
 from solverproof.reporting.specifications import (
     AccuracySpec,
     AdaptationSpec,
@@ -39,9 +40,14 @@ def draw(name: str, spec: Any, inputs: Sequence[Path], out: Sequence[Path]) -> N
         spec: its specification, as JSON.
         inputs: the tables and traces it is drawn from.
         out: files to write, such as figure.pdf and figure.png.
+
+    Raises:
+        InputError: if there is no such figure, or the specification is of another.
     """
     from solverproof.reporting.figures.style import save, styled
 
+    if name not in FIGURES:
+        raise InputError(f"{shown(name)} is no figure; write one of {', '.join(FIGURES)}")
     module = import_module(f"solverproof.reporting.figures.{name}")
     with styled():
-        save(module.figure(FIGURES[name].from_json(spec), *inputs), out)
+        save(module.figure(FIGURES[name].given(spec), *inputs), out)
