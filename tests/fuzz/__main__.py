@@ -2,8 +2,8 @@
 
     python -m tests.fuzz --cases 20000 --seed 0
 
-Case number i of a seed is the same always. What is found is written into a folder, from where it
-goes into tests/unit/corpus once it is mended.
+Case number i of a seed is the same always. Add what is found to the corpus, which `make test` runs:
+--found tests/fuzz/corpus.jsonl
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kind", choices=KINDS, help="this kind only")
-    parser.add_argument("--found", type=Path, help="folder for the cases that are defects")
+    parser.add_argument("--found", type=Path, help="file that defects are added to")
     args = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     kinds = {args.kind: KINDS[args.kind]} if args.kind else KINDS
@@ -57,9 +57,8 @@ def main():
             if found[signature] == 1:
                 print(f"{number}: {signature}", flush=True)
                 if args.found:
-                    args.found.mkdir(parents=True, exist_ok=True)
-                    file = args.found / f"{args.seed}-{number}.json"
-                    file.write_text(case.to_json(), encoding="utf-8")
+                    with args.found.open("a", encoding="utf-8") as file:
+                        print(case.to_json(), file=file)
     print(f"seed {args.seed}, {args.cases} cases in {time.monotonic() - started:.0f} s")
     for kind, count in counts.items():
         print(f"    {kind}: {count}")

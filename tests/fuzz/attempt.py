@@ -6,6 +6,7 @@ import base64
 import contextlib
 import io
 import json
+import math
 import os
 import re
 import resource
@@ -15,6 +16,7 @@ import tempfile
 import time
 import traceback
 import warnings
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from solverproof.study.workload import training_work
 HERE = Path(__file__).parent
 SECONDS = 5  # of thinking, at most
 MEGABYTES = 1000  # more than before, at most
+READABLE = 2000  # bytes of a file that the corpus has as text
 LONGEST = 1000  # characters of a message
 JUDGING = {"audit": {1, 3}, "compare": {1}}  # exit codes that are a verdict
 CELL = r"[^/]+/[^/]+/[^/]+/seeds-\d+-\d+"
@@ -52,47 +55,48 @@ class Case:
     prepare: bool = False
 
     def to_json(self) -> str:
-        """The case as the text of a file of the corpus."""
+        """The case as a line of the corpus."""
         files = {name: _readable(content) for name, content in self.files.items()}
         content = {"arguments": self.arguments, "files": files, "prepare": self.prepare}
-        return json.dumps(content, indent=1, sort_keys=True) + "\n"
+        return json.dumps(content, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> "Case":
         """The case that `to_json` wrote."""
         content: Any = json.loads(text)
-        kinds = {
-            "text": lambda value: value.encode("utf-8", "surrogatepass"),
-            "base64": base64.b64decode,
-            "special": str,
-        }
         files = {
-            name: kinds[kind](value)
+            name: KINDS[kind](value)
             for name, given in content["files"].items()
             for kind, value in given.items()
         }
         return cls(content["arguments"], files, content["prepare"])
 
 
+KINDS = {
+    "text": str.encode,
+    "deflated": lambda value: zlib.decompress(base64.b64decode(value)),
+    "special": str,
+}
+
+
 def _readable(content: bytes | str) -> dict[str, str]:
     if isinstance(content, str):
         return {"special": content}
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(content).decode()}
-    return {"text": text}
+    with contextlib.suppress(UnicodeDecodeError):
+        if len(content) < READABLE:
+            return {"text": content.decode()}
+    return {"deflated": base64.b64encode(zlib.compress(content, 9)).decode()}
 
 
-def defect(case: Case) -> str | None:
-    """What is wrong with the answer to a case; None if nothing is."""
+def defect(case: Case, seconds: float = SECONDS) -> str | None:
+    """What is wrong with the answer to a case, which may take some seconds; None if nothing is."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="fuzz") as folder:
         os.chdir(folder)
         try:
             for name, content in case.files.items():
                 _put(Path(name), content)
-            return _defect(case)
+            return _defect(case, seconds)
         finally:
             os.chdir(before)
 
@@ -109,21 +113,21 @@ def _put(path: Path, content: bytes | str) -> None:
         path.symlink_to(content)
 
 
-def _defect(case: Case) -> str | None:
+def _defect(case: Case, seconds: float) -> str | None:
     user_file._checksum.cache_clear()  # noqa: SLF001 (files change between cases)
-    code, wrong = _answer(case.arguments)
+    code, wrong = _answer(case.arguments, seconds)
     if wrong or code or case.arguments[:1] != ["check"] or {"-h", "--help"} & {*case.arguments}:
         return wrong
-    return _planning(case)
+    return _planning(case, seconds)
 
 
-def _answer(arguments: list[str]) -> tuple[int | None, str | None]:
+def _answer(arguments: list[str], seconds: float) -> tuple[int | None, str | None]:
     """The exit code of a call, and what is wrong with it."""
     out, err, code = io.StringIO(), io.StringIO(), None
     started, memory = time.process_time(), _megabytes()
     try:
         with (
-            _bounded(),
+            _bounded(seconds),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
             warnings.catch_warnings(),
@@ -136,8 +140,8 @@ def _answer(arguments: list[str]) -> tuple[int | None, str | None]:
         if isinstance(error, KeyboardInterrupt):
             raise
         return None, f"traceback: {_short(error)}"
-    if (seconds := time.process_time() - started) > SECONDS:
-        return code, f"{seconds:.0f} s of thinking"
+    if (taken := time.process_time() - started) > seconds:
+        return code, f"{taken:.0f} s of thinking"
     if (more := _megabytes() - memory) > MEGABYTES:
         return code, f"{more:.0f} MB of memory"
     allowed = {0, 2} | JUDGING.get(arguments[0] if arguments else "", set())
@@ -164,10 +168,10 @@ def _wrong_message(text: str, arguments: list[str]) -> str | None:
     return None
 
 
-def _planning(case: Case) -> str | None:
+def _planning(case: Case, seconds: float) -> str | None:
     """What planning breaks on although `check` accepts it."""
     try:
-        with _bounded():
+        with _bounded(seconds):
             data_sets = _plan([Path(name) for name in case.arguments[1:]])
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
@@ -175,7 +179,7 @@ def _planning(case: Case) -> str | None:
         return f"accepted, and planning: {_short(error)}"
     if case.prepare:
         for spec in data_sets:
-            _, wrong = _answer(["prepare", "--spec", spec, "--out", "made.safetensors"])
+            _, wrong = _answer(["prepare", "--spec", spec, "--out", "made.safetensors"], seconds)
             if wrong:
                 return f"prepare: {wrong}"
     return None
@@ -205,23 +209,25 @@ def _plan(files: list[Path]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _bounded():
-    """At most some seconds of thinking; longer, and it is stopped."""
+def _bounded(seconds: float):
+    """Twice as many seconds of thinking, and it is stopped; or sooner or later where it waits."""
+    if seconds == math.inf:
+        yield
+        return
 
     def stop(*_):
-        raise TimeoutError(f"more than {2 * SECONDS} s of thinking")
+        raise TimeoutError(f"more than {2 * seconds} s of thinking")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(12 * SECONDS)  # of a clock; where it waits for a FIFO, for one
-    profile = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, 2 * SECONDS)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGALRM, signal.SIGPROF)}
+    signal.setitimer(signal.ITIMER_REAL, 12 * seconds)
+    signal.setitimer(signal.ITIMER_PROF, 2 * seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGALRM, before)
-        signal.signal(signal.SIGPROF, profile)
+        for timer in (signal.ITIMER_REAL, signal.ITIMER_PROF):
+            signal.setitimer(timer, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _short(error: BaseException) -> str:

@@ -56,10 +56,11 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--page", type=Path, help="the table of faults and outcomes, as Markdown")
     args = parser.parse_args()
+    commit = _commit()
     with tempfile.TemporaryDirectory(prefix="torture") as folder:
         cases = list(campaign(Path(folder), args.seed, range(args.first, args.first + args.runs)))
     if args.page:
-        args.page.write_text(page(cases, args.seed), encoding="utf-8")
+        args.page.write_text(page(cases, args.seed, commit), encoding="utf-8")
     return int(any(case.outcome not in FINE for case in cases))
 
 
@@ -129,7 +130,7 @@ def _follow(study, text):
     return bool(NOT_ITS_OWN.search(text)) or locked
 
 
-def page(cases, seed):
+def page(cases, seed, commit):
     """Faults and outcomes, as a page of the documentation."""
     rows = []
     for fault in FAULTS:
@@ -140,7 +141,7 @@ def page(cases, seed):
     fine = sum(case.outcome in FINE for case in cases)
     return PAGE.format(
         runs=len(cases), fine=fine, seed=seed, numbers=f"{cases[0].number} to {cases[-1].number}",
-        commit=_commit(), python=sys.version.split()[0], rows="\n".join(rows), rounds=ROUNDS,
+        commit=commit, python=sys.version.split()[0], rows="\n".join(rows), rounds=ROUNDS,
     )  # fmt: skip
 
 

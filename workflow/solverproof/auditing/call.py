@@ -100,6 +100,8 @@ def _setting(name: str, given: Any) -> Setting:
             raise InputError(
                 f"{name}: {value!r} is no number; give {solver.measure} of {solver.name}"
             )
+    if isinstance(steps, float):
+        raise InputError(f"{name}: {steps!r} is no whole number; give steps of {solver.name}")
     if steps is not None and steps > MOST_STEPS:
         raise InputError(f"{name}: {shown(steps)} steps are too many; give at most {MOST_STEPS}")
     try:

@@ -3,6 +3,7 @@
 No file is opened that could run code: weights are safetensors, or read with `weights_only`.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,8 @@ def _weights(path: Path) -> Mapping[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        content = torch.load(path, weights_only=True, map_location="cpu")
+        with warnings.catch_warnings(action="ignore"):  # of unusual files, which are refused or not
+            content = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # the readers of damaged files raise whatever comes
         raise InputError(
             f"{path}: not read without running code in it; save a state_dict as safetensors"

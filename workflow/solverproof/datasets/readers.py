@@ -152,14 +152,7 @@ def _table(path: str) -> "pd.DataFrame":
 
 
 def _numbers(table: "pd.DataFrame") -> np.ndarray:
-    import pandas as pd
-
-    numbers = table.apply(pd.to_numeric, errors="coerce")
-    try:
-        x: np.ndarray = numbers.to_numpy(dtype=float)
-    except OverflowError:  # a whole number beyond the largest float
-        largest = sys.float_info.max
-        x = numbers.map(lambda n: math.inf if abs(n) > largest else n).to_numpy(dtype=float)
+    x: np.ndarray = table.apply(_numeric).to_numpy(dtype=float)
     for row, column in np.argwhere(~np.isfinite(x))[:1]:
         value = str(table.iloc[row, column])
         raise InputError(
@@ -167,6 +160,17 @@ def _numbers(table: "pd.DataFrame") -> np.ndarray:
             "correct or remove it"
         )
     return x
+
+
+def _numeric(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """A column as numbers, with NaN for what is none, and infinity beyond the largest float."""
+    import pandas as pd
+
+    try:
+        return pd.to_numeric(column, errors="coerce")
+    except OverflowError:
+        largest = sys.float_info.max
+        return column.map(lambda n: math.inf if isinstance(n, int) and abs(n) > largest else n)
 
 
 def _labels(column: "pd.Series[Any]") -> np.ndarray:

@@ -1,6 +1,7 @@
 """Reading the configuration: fill in defaults, and report each error on one line."""
 
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -183,8 +184,10 @@ def _problems(config: dict[str, Any]) -> Iterator[Problem]:
     yield from _unusable_protocols(config)
     yield from _unusable_ends(config)
     yield from _unusable_flow(config)
-    if Path(config["results"]).is_file():
-        yield ("results",), f"{config['results']!r} is a file; write a folder"
+    results = Path(config["results"])
+    for place in (results, *results.parents):
+        if os.path.lexists(place) and not os.path.isdir(place):  # noqa: PTH112 (raises of no path)
+            yield ("results",), f"{shown(str(place))} is no folder; write another path"
 
 
 def _schema_problems(config: dict[str, Any]) -> Iterator[Problem]:
