@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 SECONDS = 5  # of thinking, at most
 MEGABYTES = 1000  # more than before, at most
 READABLE = 2000  # bytes of a file that the corpus has as text
-LONGEST = 1000  # characters of a message
+LONGEST = 1600  # characters of a message
 JUDGING = {"audit": {1, 3}, "compare": {1}}  # exit codes that are a verdict
 CELL = r"[^/]+/[^/]+/[^/]+/seeds-\d+-\d+"
 

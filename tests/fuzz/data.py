@@ -135,7 +135,7 @@ def archive(draw):
     if draw.random() < 0.1:
         members.pop(draw.choice(names))
     if draw.random() < 0.1:
-        members[draw.choice(["z", "x", "../x", "", "a" * 1000, "x.npy", "é\u2028"])] = _npy(
+        members[draw.choice(["z", "x", "../x", " ", "a" * 1000, "x.npy", "é\u2028"])] = _npy(
             "x", draw
         )
     content = io.BytesIO()

@@ -486,6 +486,8 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m solverpr
             traceback.print_exception(own)
     except OSError as error:  # a missing file, or a full disk when writing the log
         message = f"{error.filename or prog}: {error.strerror or error}"
+    except MemoryError:
+        message = f"{prog}: there is not enough memory; ask for less, or take a larger machine"
     print(f"solverproof: {message}", file=sys.stderr)
     return 2
 

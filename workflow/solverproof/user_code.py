@@ -118,7 +118,8 @@ def parsed(file: Path) -> ast.Module:
     try:
         return ast.parse(regular(file).read_bytes())
     except SyntaxError as error:
-        raise InputError(f"{file.name}, line {error.lineno}: {error.msg}") from error
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise InputError(f"{file.name}{line}: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError) as error:  # a NUL; the parser's stack is full
         raise InputError(f"{file.name}: Python does not read it ({error})") from error
 

@@ -15,6 +15,7 @@ from solverproof.files import regular
 LONGEST_FILE = 200_000  # bytes
 DEEPEST = 40  # levels of keys and lists
 MOST_VALUES = 100_000  # of a whole file, with what aliases repeat
+LONGEST_LIST = 1000  # entries, which are compared with each other
 LARGEST = 2**63
 SMALLEST = 1e-300  # of numbers other than zero; smaller ones lose digits
 
@@ -75,6 +76,13 @@ class _Loader(yaml.SafeLoader):
             raise _RefusedError(parent, f"more than {DEEPEST} levels; write fewer")
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
+        return node
+
+    def compose_sequence_node(self, anchor: Any) -> yaml.SequenceNode:
+        """A list, with a bound on its length."""
+        node: yaml.SequenceNode = super().compose_sequence_node(anchor)
+        if len(node.value) > LONGEST_LIST:
+            raise _RefusedError(node, f"a list of more than {LONGEST_LIST} entries; shorten it")
         return node
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
