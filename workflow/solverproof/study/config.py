@@ -202,6 +202,8 @@ def _no_json(node: Any, key: Key = ()) -> Iterator[Problem]:
     elif isinstance(node, list):
         for i, value in enumerate(node):
             yield from _no_json(value, (*key, i))
+    elif isinstance(node, float) and not math.isfinite(node):
+        yield key, f"{node} is not a number; write a number"
     elif node is not None and not isinstance(node, (str, int, float)):
         yield key, f"{shown(node)} is no text, number, list or mapping; write one of these"
 
