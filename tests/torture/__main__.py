@@ -56,11 +56,13 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--page", type=Path, help="the table of faults and outcomes, as Markdown")
     args = parser.parse_args()
-    commit = _commit()
+    commit, cases = _commit(), []
+    numbers = range(args.first, args.first + args.runs)
     with tempfile.TemporaryDirectory(prefix="torture") as folder:
-        cases = list(campaign(Path(folder), args.seed, range(args.first, args.first + args.runs)))
-    if args.page:
-        args.page.write_text(page(cases, args.seed, commit), encoding="utf-8")
+        for case in campaign(Path(folder), args.seed, numbers):
+            cases.append(case)
+            if args.page:  # after each, because a campaign may be stopped
+                args.page.write_text(page(cases, args.seed, commit), encoding="utf-8")
     return int(any(case.outcome not in FINE for case in cases))
 
 
