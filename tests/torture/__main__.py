@@ -34,6 +34,7 @@ figures: {flow: {task: sphere2, solver: euler, fine: 2, coarse: 2, seed: 0}}
 # What has to be made when the fault comes: these folders of a task, and all tables.
 UNMADE = (None, [], ["audits"], ["evaluations"], ["models", "evaluations"], ["data", "models"])
 ROUNDS = 5
+WHOLE = 200  # runs
 NOT_ITS_OWN = re.compile(r"solverproof: (\S+) is not what its job wrote: .*delete it")
 FINE = ("was not harmed", "was made good by the same command", "told what to do, which helped")
 
@@ -51,7 +52,7 @@ class Case:
 def main():
     """Run the campaign; the exit status is 1 if a fault ended badly."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
-    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=WHOLE)
     parser.add_argument("--first", type=int, default=0, help="number of the first run")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--page", type=Path, help="the table of faults and outcomes, as Markdown")
@@ -143,7 +144,7 @@ def page(cases, seed, commit):
     fine = sum(case.outcome in FINE for case in cases)
     return PAGE.format(
         runs=len(cases), fine=fine, seed=seed, numbers=f"{cases[0].number} to {cases[-1].number}",
-        commit=commit, python=sys.version.split()[0], rows="\n".join(rows), rounds=ROUNDS,
+        commit=commit, python=sys.version.split()[0], short="" if len(cases) >= WHOLE else f" A whole campaign has {WHOLE} runs.", rows="\n".join(rows), rounds=ROUNDS,
     )  # fmt: skip
 
 
@@ -155,7 +156,7 @@ def _commit():
 
 PAGE = """# Faults
 
-Written by `make torture`: commit {commit}, seed {seed}, runs {numbers}, Python {python}.
+Written by `make torture`: commit {commit}, seed {seed}, runs {numbers}, Python {python}.{short}
 
 A study of two tasks and one cell each is finished, then some of it is removed, and the command that makes its tables is given
 under a random fault. If it fails, what it says is done, if it says anything to do, and the same command is given again. In
