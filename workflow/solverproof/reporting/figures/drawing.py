@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,16 @@ def draw(name: str, spec: Any, inputs: Sequence[Path], out: Sequence[Path]) -> N
         out: files to write, such as figure.pdf and figure.png.
 
     Raises:
-        InputError: if there is no such figure, or the specification is of another.
+        InputError: if there is no such figure, or the specification or the files are of another.
     """
     from solverproof.reporting.figures.style import save, styled
 
     if name not in FIGURES:
         raise InputError(f"{shown(name)} is no figure; write one of {', '.join(FIGURES)}")
-    module = import_module(f"solverproof.reporting.figures.{name}")
+    figure = import_module(f"solverproof.reporting.figures.{name}").figure
+    try:
+        signature(figure).bind(spec, *inputs)
+    except TypeError as error:
+        raise InputError(f"{name} is drawn from other files than these {len(inputs)}") from error
     with styled():
-        save(module.figure(FIGURES[name].given(spec), *inputs), out)
+        save(figure(FIGURES[name].given(spec), *inputs), out)
