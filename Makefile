@@ -3,6 +3,9 @@
 # variables, too: PIP_EXTRA_INDEX_URL=URL adds an index of packages, for example of CPU builds.
 CORES ?= all
 CONFIG ?=
+CASES ?= 20000
+RUNS ?= 200
+SEED ?= 0
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -12,7 +15,7 @@ TOOLS := .venv/tools-installed
 CLUSTER := .venv/cluster-installed
 FOREIGN := .venv/foreign-installed
 
-.PHONY: figures report test test-slow test-foreign test-slurm smoke bench unlock lint format
+.PHONY: figures report test test-slow test-foreign test-slurm fuzz torture smoke bench unlock lint format
 
 figures: $(STUDY)
 	@$(BIN)/python -m solverproof check config/config.yaml $(CONFIG)
@@ -43,6 +46,14 @@ test-foreign: $(FOREIGN)
 # what takes longest: audits of hard problems, the other recipes
 test-slow: $(TOOLS)
 	$(BIN)/python -m pytest --numprocesses 2 -m slow
+
+# bad input of all kinds, drawn at random
+fuzz: $(TOOLS)
+	$(BIN)/python -m tests.fuzz --cases $(CASES) --seed $(SEED) --found tests/fuzz/corpus.jsonl
+
+# random faults in a tiny study: killed, full, altered
+torture: $(TOOLS)
+	$(BIN)/python -m tests.torture --runs $(RUNS) --seed $(SEED) --page docs/faults.md
 
 # private Slurms on this machine, one per process; needs its daemons and munge
 test-slurm: $(CLUSTER) $(TOOLS)

@@ -34,6 +34,13 @@ def test_a_file_that_was_changed_is_told_in_one_line_that_says_what_to_do(weight
     assert "\n" not in str(failure.value)
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"0" * 64])
+def test_a_checksum_that_was_changed_is_told_as_the_file_would_be(weights, content):
+    place_of(weights).write_bytes(content)
+    with pytest.raises(InputError, match="is not what its job wrote: it was changed"):
+        verify([weights])
+
+
 def test_a_file_in_the_place_of_another_is_told(weights):
     other = weights.parents[2] / "steps-4" / "seeds-0-1" / weights.name
     other.parent.mkdir(parents=True)

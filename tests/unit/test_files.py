@@ -196,3 +196,19 @@ def test_the_checksum_of_a_file_is_that_of_its_content(tmp_path):
     content = b"x" * 100_000
     (tmp_path / "f").write_bytes(content)
     assert sha256_of(tmp_path / "f") == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("read", [read_json, read_arrays, sha256_of])
+def test_what_is_no_file_is_told_and_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "fifo")
+    for place in ("none", ".", "fifo", "a\x00b", "x" * 300):
+        with pytest.raises(InputError, match=r": (there is no such|this is no) file; name one"):
+            read(tmp_path / place)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 5000])
+def test_damaged_files_are_named(tmp_path, content):
+    for read, name in ((read_json, "run.json"), (read_arrays, "data.safetensors")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=f"{name}: damaged, or of another kind; delete it"):
+            read(tmp_path / name)

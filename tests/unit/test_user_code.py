@@ -6,6 +6,7 @@ import pytest
 
 from solverproof.__main__ import main
 from solverproof.errors import InputError
+from solverproof.study.fingerprint import module_hash
 from solverproof.user_code import UserCodeError, found, guarded, missing
 
 SOURCE = """
@@ -97,3 +98,28 @@ def test_the_traceback_of_the_users_code_goes_to_the_log_and_one_line_ends_it(
     assert last == "solverproof: failing_data:rings: NameError: name 'undefined' is not defined"
     assert any("failing_data.py" in line and "line 2" in line for line in traceback)
     assert not any("solverproof/" in line for line in traceback)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a = 1\x00", "other.py: source code string cannot contain null bytes"),
+        (b"a = (\n", "line 1: '(' was never closed"),
+        (b"a = " + b"-" * 100_000 + b"1", "Python does not read it"),
+        (b"a = b" + b".c" * 900, "an expression has too many levels; split it"),
+    ],
+    ids=["null", "bracket", "minus", "levels"],
+)
+def test_code_that_cannot_be_hashed_is_told_with_its_file(module, content, message):
+    (module / "my_package" / "other.py").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        module_hash("my_package")
+    told = str(caught.value)
+    assert told.startswith("other.py")
+    assert message in told
+
+
+def test_an_import_path_of_another_form_is_told():
+    for path in ("", ":", ".:x", "my_code", "my_code:", ":Mine", "my code:Mine"):
+        with pytest.raises(InputError, match="is no import path; write module:name"):
+            found(path)

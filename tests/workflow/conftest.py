@@ -189,7 +189,7 @@ class Study:
         return Study(folder)
 
 
-def _files():
+def files_of_clone():
     """Files a clone would have, tracked or about to be."""
     listing = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
     try:
@@ -207,16 +207,20 @@ def _files():
     return [Path(name) for name in listed.split("\0") if name and (REPOSITORY / name).is_file()]
 
 
-@pytest.fixture(scope="session")
-def clone(tmp_path_factory):
-    """A fresh clone in which nothing has run; tests leave it as it is."""
-    folder = tmp_path_factory.mktemp("clone")
-    for file in _files():
+def clone_into(folder):
+    """A fresh clone in a folder."""
+    for file in files_of_clone():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(REPOSITORY / file, folder / file)
     # Copies take the compiled files with them, or each would compile the package anew.
     assert compileall.compile_dir(folder / "workflow", quiet=1)
     return Study(folder)
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory):
+    """A fresh clone in which nothing has run; tests leave it as it is."""
+    return clone_into(tmp_path_factory.mktemp("clone"))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Results that were altered between two jobs never pass as right."""
 
+import os
 import shutil
 
 import pytest
@@ -67,6 +68,17 @@ def test_a_file_that_was_altered_is_told_by_the_job_that_reads_it(study, how):
     path.unlink()
     study.run(TABLE)
     assert study.contents("tables") == before
+
+
+def test_a_table_that_was_altered_at_its_own_time_is_told_when_a_run_starts(study):
+    table = study.results / "tables" / "evaluations.csv"
+    before = table.stat()
+    cut(table)
+    os.utime(table, ns=(before.st_atime_ns, before.st_mtime_ns))
+    outcome = study.snakemake("--dry-run", TABLE)
+    assert outcome.code != 0
+    told = outcome.text.strip().splitlines()[-1]
+    assert told.startswith(f"solverproof: {TABLE} is not what its job wrote: ")
 
 
 def test_every_file_that_a_stage_hands_over_has_its_checksum(finished):

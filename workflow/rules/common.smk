@@ -12,6 +12,7 @@ sys.path[:0] = [
     os.getcwd(),
 ]  # the working directory may hold the user's own networks
 from snakemake.utils import update_config
+from solverproof.checksums import verify
 from solverproof.errors import InputError
 from solverproof.specifications import canonical
 from solverproof.study import resources as needs
@@ -46,6 +47,10 @@ try:
     MERGED = config if workflow.modifier.skip_configfile else read(CONFIG_FILES)
     update_config(MERGED, workflow.config_settings.config)  # what --config sets
     STUDY = Study(load(MERGED, CONFIG_FILES))
+    # Of all other files the jobs that read them do this. Processes of jobs must not: they may come
+    # between a table and its checksum.
+    if workflow.is_main_process:
+        verify(Path(STUDY.config["results"], "tables").glob("[!.]*"))
 except InputError as error:
     sys.exit(f"solverproof: {error}")
 

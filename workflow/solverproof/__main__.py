@@ -8,10 +8,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from solverproof import __version__
-from solverproof.errors import InputError
+from solverproof.errors import InputError, shown
 from solverproof.user_code import UserCodeError, own_part
 
 TABULATED = ("evaluations.csv", "drops.csv", "critical_steps.csv", "critical_steps.md")
@@ -33,7 +33,7 @@ def prepare(args: argparse.Namespace) -> None:
     from solverproof.datasets.published import obtain_images
     from solverproof.files import write_arrays
 
-    write_arrays(args.out, DataSet.from_json(args.spec).make(obtain_images))
+    write_arrays(args.out, DataSet.given(args.spec).make(obtain_images))
 
 
 def train(args: argparse.Namespace) -> None:
@@ -45,7 +45,7 @@ def train(args: argparse.Namespace) -> None:
     from solverproof.training.specifications import SettingTraining
 
     _set_up_torch()
-    spec = SettingTraining.from_json(args.spec)
+    spec = SettingTraining.given(args.spec)
     checkpoint = _checkpoint(args, spec, TRAIN)
     trained = train_block(
         spec,
@@ -70,7 +70,7 @@ def adapt(args: argparse.Namespace) -> None:
     from solverproof.training.specifications import ControlledTraining
 
     _set_up_torch()
-    spec, data = ControlledTraining.from_json(args.spec), read_arrays(args.data)
+    spec, data = ControlledTraining.given(args.spec), read_arrays(args.data)
     (seed,) = spec.seeds
     stream = run_seed(spec.task, seed, "controller")
     schedule = spec.controller.schedule(spec.solver, seed=seed, stream=stream)
@@ -133,7 +133,7 @@ def evaluate(args: argparse.Namespace) -> None:
     from solverproof.files import read_arrays, read_json, write_arrays, write_table
 
     _set_up_torch()
-    spec = EvaluationSpec.from_json(args.spec)
+    spec = EvaluationSpec.given(args.spec)
     data, weights, run = read_arrays(args.data), _tensors(args.weights), read_json(args.run)
     found = evaluate_block(spec, data, weights, run)
     write_arrays(args.references, to_arrays(found.flows))
@@ -149,7 +149,7 @@ def examine(args: argparse.Namespace) -> None:
     from solverproof.files import read_arrays, read_json, write_table
 
     _set_up_torch()
-    spec, flows = AuditSpec.from_json(args.spec), from_arrays(read_arrays(args.references))
+    spec, flows = AuditSpec.given(args.spec), from_arrays(read_arrays(args.references))
     data, weights, run = read_arrays(args.data), _tensors(args.weights), read_json(args.run)
     write_table(args.out, Audit, examine_block(spec, data, weights, run, flows))
 
@@ -161,7 +161,7 @@ def trace(args: argparse.Namespace) -> None:
     from solverproof.files import read_arrays, write_arrays
 
     _set_up_torch()
-    spec = TraceSpec.from_json(args.spec)
+    spec = TraceSpec.given(args.spec)
     write_arrays(args.out, trace_flow(spec, read_arrays(args.data), _tensors(args.weights)))
 
 
@@ -182,7 +182,7 @@ def tabulate(args: argparse.Namespace) -> None:
     from solverproof.reporting.specifications import TablesSpec
     from solverproof.reporting.tables import tabulate as write_tables
 
-    write_tables(TablesSpec.from_json(args.spec), args.evaluations, args.out)
+    write_tables(TablesSpec.given(args.spec), args.evaluations, args.out)
 
 
 def gather(args: argparse.Namespace) -> None:
@@ -190,7 +190,7 @@ def gather(args: argparse.Namespace) -> None:
     from solverproof.reporting.audits import gather as write_audits
     from solverproof.reporting.specifications import TablesSpec
 
-    write_audits(TablesSpec.from_json(args.spec), args.audits, args.drops, args.out)
+    write_audits(TablesSpec.given(args.spec), args.audits, args.drops, args.out)
 
 
 def comparison(args: argparse.Namespace) -> None:
@@ -198,7 +198,7 @@ def comparison(args: argparse.Namespace) -> None:
     from solverproof.reporting.comparison import compare as write_comparison
     from solverproof.reporting.specifications import TablesSpec
 
-    spec = TablesSpec.from_json(args.spec)
+    spec = TablesSpec.given(args.spec)
     write_comparison(spec, args.drops, args.critical, args.runs, args.checks, args.out)
 
 
@@ -357,8 +357,23 @@ def _tensors(path: Path) -> dict[str, Any]:
     return {name: torch.from_numpy(array) for name, array in read_arrays(path).items()}
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser of arguments whose errors are told as all others are."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the arguments."""
+        raise InputError(f"{self.prog}: {message}; see {self.prog} --help")
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is no JSON") from error
+
+
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=prog, description="Is your Neural ODE solver-proof?")
+    parser = _Parser(prog=prog, description="Is your Neural ODE solver-proof?")
     parser.add_argument("--version", action="version", version=f"solverproof {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True)
 
@@ -377,9 +392,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     ) -> argparse.ArgumentParser:
         """A verb from files to files, or to tables in a folder; `...` stands for several files."""
         sub = verb(run)
-        sub.add_argument(
-            "--spec", type=json.loads, required=True, help="JSON: what defines the result"
-        )
+        sub.add_argument("--spec", type=_json, required=True, help="JSON: what defines the result")
         for words in (*reads, *writes, *(["out"] if tables else [])):
             name, many = words.removesuffix("..."), words.endswith("...")
             nargs = "+" if many else None
@@ -494,15 +507,16 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m solverpr
         The exit status: 0 on success; 2, with one line on standard error, if the user has something
         to fix; what the verb says, of those that judge.
     """
-    args = _parser(prog).parse_args(arguments)
     try:
-        return _run(args)
+        return _run(_parser(prog).parse_args(arguments))
     except InputError as error:
         message = str(error)
-        if isinstance(error, UserCodeError):
-            traceback.print_exception(own_part(error))
+        if isinstance(error, UserCodeError) and (own := own_part(error)):
+            traceback.print_exception(own)
     except OSError as error:  # a missing file, or a full disk when writing the log
-        message = f"{error.filename or args.verb}: {error.strerror or error}"
+        message = f"{error.filename or prog}: {error.strerror or error}"
+    except MemoryError:
+        message = f"{prog}: there is not enough memory; ask for less, or take a larger machine"
     print(f"solverproof: {message}", file=sys.stderr)
     return 2
 

@@ -40,7 +40,7 @@ def verify(paths: Iterable[Path]) -> None:
         place = place_of(path)
         if place is None or not place.is_file() or not path.is_file():
             continue  # reading a file that is not there says so itself
-        if place.read_text(encoding="utf-8").strip() != sha256_of(path):
+        if place.read_bytes().strip() != sha256_of(path).encode():
             raise InputError(
                 f"{path} is not what its job wrote: it was changed or replaced since; delete it, "
                 "and the same command makes it again"

@@ -8,6 +8,7 @@ Problem = tuple[Key, str]
 
 
 LONGEST = 80  # characters of a value in a message
+LONGEST_LINE = 1500  # of a message; four files with two checksums each take a thousand
 
 
 class InputError(Exception):
@@ -18,8 +19,12 @@ class InputError(Exception):
     """
 
     def __str__(self) -> str:
-        """The message, on one line whatever names it quotes."""
-        return " ".join(super().__str__().splitlines())
+        """The message, on one line that can be read, whatever names it quotes."""
+        line = " ".join(super().__str__().splitlines())
+        if len(line) <= LONGEST_LINE:
+            return line
+        half = LONGEST_LINE // 2  # the place stands at its beginning, the remedy at its end
+        return f"{line[:half]} ... {line[-half:]}"
 
 
 def shown(value: object) -> str:

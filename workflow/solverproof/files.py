@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from solverproof.errors import InputError
+
+DAMAGED = "damaged, or of another kind; delete it, and the job that writes it makes it again"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -52,9 +55,31 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
+def regular(path: Path) -> Path:
+    """The path of a file that can be read.
+
+    Raises:
+        InputError: if nothing is there, or a folder, a pipe or a device, whose reading may not end.
+    """
+    if not os.path.lexists(path):
+        raise InputError(f"{path}: there is no such file; name one that is there")
+    if not os.path.isfile(path):  # noqa: PTH113 (Path.is_file raises of some paths)
+        raise InputError(f"{path}: this is no file; name one")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: this file may not be read; allow it (chmod +r)")
+    return path
+
+
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises:
+        InputError: if there is none, or it is damaged.
+    """
+    try:
+        return json.loads(regular(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: {DAMAGED}") from error
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -64,13 +89,24 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read named arrays from a safetensors file."""
-    return load_file(path)
+    """Read named arrays from a safetensors file.
+
+    Raises:
+        InputError: if there is none, or it is damaged.
+    """
+    try:
+        return load_file(regular(path))
+    except (SafetensorError, KeyError) as error:  # a kind of number that NumPy lacks
+        raise InputError(f"{path}: {DAMAGED}") from error
 
 
 def sha256_of(path: Path) -> str:
-    """Checksum of a file, read in pieces."""
-    with path.open("rb") as file:
+    """Checksum of a file, read in pieces.
+
+    Raises:
+        InputError: if there is none.
+    """
+    with regular(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

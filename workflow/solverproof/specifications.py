@@ -6,6 +6,8 @@ from dataclasses import fields
 from types import UnionType
 from typing import Any, Self, get_args, get_origin, get_type_hints
 
+from solverproof.errors import InputError, shown
+
 
 class Specification:
     """A frozen dataclass that is written as JSON and read back equal.
@@ -25,6 +27,21 @@ class Specification:
         """The specification that `to_json` wrote."""
         hints = get_type_hints(cls)
         return cls(**{name: _typed(hints[name], value) for name, value in content.items()})
+
+    @classmethod
+    def given(cls, content: Any) -> Self:
+        """The specification that the command line gives.
+
+        Raises:
+            InputError: if it is of another kind.
+        """
+        try:
+            return cls.from_json(content)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise InputError(
+                f"--spec: {shown(content)} defines no {cls.__name__}; "
+                "take what snakemake --printshellcmds shows"
+            ) from error
 
 
 def canonical(specification: Specification) -> str:

@@ -6,6 +6,7 @@ it; jobs import it.
 
 import ast
 import difflib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -14,9 +15,11 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
-from solverproof.errors import InputError
+from solverproof.errors import InputError, shown
+from solverproof.files import regular
 
 HERE = Path(__file__).parent
+IMPORT_PATH = r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*"
 
 
 class UserCodeError(InputError):
@@ -35,6 +38,8 @@ def found(path: str) -> Any:
         InputError: if there is no such module or name.
         UserCodeError: if the module fails while it is imported.
     """
+    if not re.fullmatch(IMPORT_PATH, path):
+        raise InputError(f"{shown(path)} is no import path; write module:name")
     module, _, name = path.partition(":")
     try:
         with guarded(path):
@@ -63,14 +68,12 @@ def guarded(path: str) -> Iterator[None]:
 
 
 def own_part(error: UserCodeError) -> BaseException | None:
-    """The user's exception, without the calls of this package that led to it."""
+    """The user's exception, without the calls of this package; None if no other was on its way."""
     cause = error.__cause__
-    if cause is None:
-        return None
-    calls = cause.__traceback__
-    while calls and calls.tb_next and Path(calls.tb_frame.f_code.co_filename).is_relative_to(HERE):
+    calls = cause.__traceback__ if cause else None
+    while calls and Path(calls.tb_frame.f_code.co_filename).is_relative_to(HERE):
         calls = calls.tb_next
-    return cause.with_traceback(calls)
+    return cause.with_traceback(calls) if cause and calls else None
 
 
 def needed_arguments(code: Callable[..., Any]) -> int:
@@ -97,13 +100,28 @@ def missing(path: str) -> str | None:
     if file.suffix != ".py":
         return None  # an extension module, of which nothing is known before it is loaded
     try:
-        names = set(_names(ast.parse(file.read_bytes())))
-    except SyntaxError as error:
-        return f"{file.name}, line {error.lineno}: {error.msg}"
+        names = set(_names(parsed(file)))
+    except InputError as error:
+        return str(error)
     if name in names or "*" in names:
         return None
     close = difflib.get_close_matches(name, names, n=1)
     return f"no '{name}' in {module}" + (f"; did you mean '{close[0]}'?" if close else "")
+
+
+def parsed(file: Path) -> ast.Module:
+    """The syntax tree of a file.
+
+    Raises:
+        InputError: if it cannot be read, or is no Python.
+    """
+    try:
+        return ast.parse(regular(file).read_bytes())
+    except SyntaxError as error:
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise InputError(f"{file.name}{line}: {error.msg}") from error
+    except (ValueError, RecursionError, MemoryError) as error:  # a NUL; the parser's stack is full
+        raise InputError(f"{file.name}: Python does not read it ({error})") from error
 
 
 def _file(module: str) -> Path | None:

@@ -138,7 +138,7 @@ class Evil:
         (("my_model:Missing", "--data", "x.npz", *FINE), "has no attribute 'Missing'"),
         (("my_model:broken", "--data", "x.npz", *FINE), "my_model:broken: ZeroDivisionError"),
         (("my_model:Field", "--data", "none.npz", *FINE), "none.npz: there is no such file"),
-        (("my_model:Field", "--data", "w.safetensors", *FINE), "not an .npz of numbers"),
+        (("my_model:Field", "--data", "w.safetensors", *FINE), "not an .npz archive"),
         (("my_model:Field", "--weights", "no.pt", "--data", "x.npz", *FINE), "no.pt: there is no"),
         (("my_model:Field", "--weights", "evil.pt", "--data", "x.npz", *FINE), "without running"),
         (("my_model:Whole", "--weights", "w.safetensors", "--data", "x.npz", *FINE), "do not fit"),

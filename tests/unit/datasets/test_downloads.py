@@ -301,7 +301,7 @@ def test_a_folder_that_cannot_be_written_is_told(mirrors, folder, monkeypatch):
 
 def test_a_folder_in_place_of_the_file_is_told(mirrors, folder):
     (folder / NAME).mkdir(parents=True)
-    assert complaint(published(mirrors, "good")).startswith(f"{folder / NAME}: Is a directory; ")
+    assert complaint(published(mirrors, "good")).startswith(f"{folder / NAME}: this is no file; ")
 
 
 def test_a_file_in_place_of_the_folder_is_told(mirrors, folder):

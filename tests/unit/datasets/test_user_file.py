@@ -205,10 +205,8 @@ def test_standard_images_keep_their_shape(tmp_path):
 
 
 def test_a_file_that_is_gone_or_a_folder_is_told(tmp_path):
-    assert "No such file or directory; write a path" in complaint(
-        str(tmp_path / "mine.npz"), sha256=""
-    )
-    assert "Is a directory; write a path" in complaint(str(tmp_path), sha256="")
+    assert "there is no such file; name one" in complaint(str(tmp_path / "mine.npz"), sha256="")
+    assert "this is no file; name one" in complaint(str(tmp_path), sha256="")
 
 
 def test_a_checksum_that_does_not_fit_is_told_with_the_one_found(tmp_path):

@@ -1,5 +1,7 @@
 import copy
 import math
+import os
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from solverproof.errors import InputError
 from solverproof.ode.shipped import shipped
 from solverproof.ode.solvers import SOLVERS
 from solverproof.study.cells import Study
-from solverproof.study.config import SCHEMA, load, read, seed_blocks
+from solverproof.study.config import MOST_CELLS, SCHEMA, load, read, seed_blocks
 from solverproof.study.resources import sizing
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -181,7 +183,7 @@ NEW_KEYS = [
     (
         "tasks.digits.data",
         {"family": "file", "path": "none.csv", "classes": 2},
-        "there is no file 'none.csv'",
+        "none.csv: there is no such file",
     ),
     (
         "solvers.reference",
@@ -801,7 +803,7 @@ def test_files_are_merged_as_snakemake_merges_them(tmp_path):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (None, "No such file or directory; write the path of a YAML file"),
+        (None, "there is no such file; name one"),
         ("select: {seeds: [0-4}\n", "line 1 is not YAML"),
         ("a: 1\n\tb: 2\n", "line 2 is not YAML"),
         ("- select\n", "there are no keys at its top"),
@@ -920,3 +922,43 @@ def test_a_solver_that_cannot_be_listed_is_told_in_one_line(text, message, tmp_p
     assert main(["solvers", str(file)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"solverproof: {file}: {message}")
+
+
+def test_more_cells_than_a_study_should_have_are_counted_before_they_are_made():
+    blocks = [f"{1000 * i}-{1000 * i + 999}" for i in range(20)]
+    many = changed(MINIMAL, "select.seeds", blocks)
+    assert len(Study(load(many)).cells) == 20
+    controller = {"family": "random", "steps": [1, 2]}
+    drawn = {
+        **many,
+        "controllers": {"drawn": controller},
+        "controlled": {"toy": {"rk4": ["drawn"]}},
+    }
+    assert complaint(drawn) == (
+        f"select.seeds: 20020 cells are selected; write at most {MOST_CELLS}, and the others apart"
+    )
+    more = changed(MINIMAL, "select.seeds", [*blocks, 10**6])
+    assert complaint(more) == f"select.seeds: more than {MOST_CELLS} seeds; write fewer"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"a": date(2026, 1, 2)}, "networks.net.options.a: datetime.date(2026, 1, 2) is no text,"),
+        ({"a": [b"x"]}, "networks.net.options.a[0]: b'x' is no text, number, list or mapping"),
+        ({"a": {1: 2}}, "networks.net.options.a.1: the key 1 is no text; put it in quotes"),
+    ],
+)
+def test_values_that_only_other_programs_can_give_are_told(options, message):
+    own = {"family": "module", "path": "mine:Field", "options": options}
+    assert complaint(changed(MINIMAL, "networks.net", own)).startswith(message)
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "file/below/that", "fifo"])
+def test_results_below_what_is_no_folder_are_refused(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    os.mkfifo("fifo")
+    name = place.partition("/")[0]
+    message = f"results: '{name}' is no folder; write another path"
+    assert complaint({**MINIMAL, "results": place}) == message

@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solverproof.errors import InputError
-from solverproof.study.yaml_files import DEEPEST, MOST_VALUES, read_yaml
+from solverproof.study.yaml_files import (
+    DEEPEST,
+    LONGEST_FILE,
+    LONGEST_LIST,
+    MOST_VALUES,
+    read_yaml,
+)
 
 
 @pytest.fixture
@@ -53,6 +59,12 @@ def bomb(levels):
         ("a: &b [*b]", f"line 1: the file has more than {MOST_VALUES} values; shorten it"),
         (bomb(9), f"line 1: the file has more than {MOST_VALUES} values; shorten it"),
         ("a: " + "[" * 300 + "]" * 300, f"line 1: more than {DEEPEST} levels; write fewer"),
+        (f"a: [{'1, ' * 1001}]", f"line 1: a list of more than {LONGEST_LIST} entries; shorten it"),
+        ("a: 1\nb: !!int x", "line 2: 'x' is no int; write it without the tag"),
+        ("a: !!float ''", "line 1: '' is no float; write it without the tag"),
+        ("a: !!bool maybe", "line 1: 'maybe' is no bool; write it without the tag"),
+        ('a: "\\U00110000"', "not YAML ("),
+        ("# " + "x" * LONGEST_FILE, f"more than {LONGEST_FILE} bytes; shorten it"),
         ("", "there are no keys at its top; write for example select: {seeds: [0-4]}"),
         ("- a", "there are no keys at its top; write for example select: {seeds: [0-4]}"),
         ("a: [", "line 1 is not YAML"),

@@ -12,9 +12,11 @@ from solverproof.auditing.deployment import times_of, times_type
 from solverproof.auditing.measures import Compare, Standard
 from solverproof.auditing.problem import Problem, device_of, problem
 from solverproof.auditing.result import Flow
-from solverproof.errors import InputError
+from solverproof.errors import InputError, shown
 from solverproof.ode.shipped import shipped
 from solverproof.ode.solvers import Setting, Solver, known_solvers
+
+MOST_STEPS = 10**6  # of a setting, whose times are held in memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +100,10 @@ def _setting(name: str, given: Any) -> Setting:
             raise InputError(
                 f"{name}: {value!r} is no number; give {solver.measure} of {solver.name}"
             )
+    if isinstance(steps, float):
+        raise InputError(f"{name}: {steps!r} is no whole number; give steps of {solver.name}")
+    if steps is not None and steps > MOST_STEPS:
+        raise InputError(f"{name}: {shown(steps)} steps are too many; give at most {MOST_STEPS}")
     try:
         return Setting(solver, steps=steps, tolerance=tolerance)
     except ValueError as error:

@@ -53,7 +53,7 @@ def deploy(problem: Problem, setting: Setting, batch_size: int | None = None) ->
         batch_size: samples that are solved together; None: all.
     """
     every = torch.arange(problem.samples, device=device_of(problem.start))
-    batches = torch.split(every, batch_size or problem.samples)
+    batches = torch.split(every, min(batch_size or problem.samples, problem.samples))
     parts, failures, nfe, steps = [], [], 0, 0
     began = time.perf_counter()
     for index in batches:

@@ -3,8 +3,7 @@
 No file is opened that could run code: weights are safetensors, or read with `weights_only`.
 """
 
-import pickle
-import zipfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from solverproof.errors import InputError
+from solverproof.datasets.readers import read_npz
+from solverproof.errors import InputError, shown
+from solverproof.files import regular
 from solverproof.user_code import found, guarded
 
 PARTS = ("field", "encode", "head")
@@ -63,8 +63,11 @@ def load(
     Raises:
         InputError: if something is missing or does not fit, in one line.
     """
+    place, make = _device(device), found(build)
+    if not callable(make):
+        raise InputError(f"{build} is {type(make).__name__}; name a function that builds the model")
     with guarded(build):
-        made = found(build)()
+        made = make()
     if weights is not None:
         _fill(made, _weights(weights), weights)
     parts = {name: getattr(made, name, None) for name in PARTS}
@@ -72,9 +75,9 @@ def load(
         parts = {"field": made, "encode": None, "head": None}
     for part in (made, *parts.values()):
         if isinstance(part, nn.Module):
-            part.to(device).eval()
+            part.to(place).eval()
     arrays = _arrays(data)
-    x = torch.from_numpy(_array(arrays, data, "x")).to(device)
+    x = _array(arrays, data, "x").to(place)
     z0 = x
     if parts["encode"] is not None:
         with guarded(build), torch.no_grad():
@@ -83,23 +86,23 @@ def load(
         parts["field"],
         z0,
         found(head) if head else parts["head"],
-        torch.from_numpy(_array(arrays, data, labels)).to(device) if labels else None,
+        _array(arrays, data, labels).to(place) if labels else None,
     )
 
 
 def _weights(path: Path) -> Mapping[str, Tensor]:
+    regular(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        content = torch.load(path, weights_only=True, map_location="cpu")
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file; write the path of the weights") from error
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        with warnings.catch_warnings(action="ignore"):  # of unusual files, which are refused or not
+            content = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # the readers of damaged files raise whatever comes
         raise InputError(
             f"{path}: not read without running code in it; save a state_dict as safetensors"
         ) from error
-    if not isinstance(content, Mapping):
-        raise InputError(f"{path}: holds {type(content).__name__}; save a state_dict")
+    if not isinstance(content, Mapping) or not all(isinstance(w, Tensor) for w in content.values()):
+        raise InputError(f"{path}: holds no tensors by name; save a state_dict")
     return content
 
 
@@ -122,18 +125,30 @@ def _fill(made: Any, weights: Mapping[str, Tensor], path: Path) -> None:
 
 
 def _arrays(path: Path) -> Mapping[str, np.ndarray]:
+    regular(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file; write the path of an .npz") from error
-    except (ValueError, AttributeError, zipfile.BadZipFile, EOFError, OSError) as error:
-        raise InputError(f"{path}: not an .npz of numbers; write it with numpy.savez") from error
+        return read_npz(path, list)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
-def _array(arrays: Mapping[str, np.ndarray], path: Path, name: str) -> np.ndarray:
+def _array(arrays: Mapping[str, np.ndarray], path: Path, name: str) -> Tensor:
     if name == "x" and name not in arrays and len(arrays) == 1:
-        return next(iter(arrays.values()))
+        (name,) = arrays
     if name not in arrays:
-        raise InputError(f"{path}: there is no array '{name}'; it has {', '.join(arrays)}")
-    return arrays[name]
+        raise InputError(f"{path}: there is no array {shown(name)}; it has {', '.join(arrays)}")
+    array = arrays[name]
+    try:
+        return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
+    except TypeError as error:
+        wrong = f"array {shown(name)} has dtype {array.dtype}"
+        raise InputError(f"{path}: {wrong}; save numbers of at most 64 bits") from error
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"--device {shown(name)} is not there; write cpu, cuda or mps") from error
+    return device

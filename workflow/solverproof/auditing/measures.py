@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from solverproof.auditing.reference import norms_of
+from solverproof.errors import InputError
 from solverproof.models.losses import predicted
+from solverproof.user_code import guarded
 
 Compare = Callable[[Tensor, Tensor], Tensor]
 """The user's error of outputs against those of the reference, one number for each sample."""
@@ -47,9 +49,16 @@ class Standard:
         return ~(self.errors(outputs, reference) <= self.accept)
 
     def errors(self, outputs: Tensor, reference: Tensor) -> Tensor:
-        """The error of each sample's output, shape (samples,)."""
+        """The error of each sample's output, shape (samples,).
+
+        Raises:
+            InputError: if the user's function fails, or returns anything else.
+        """
         if self.compare is not None:
-            given: Tensor = self.compare(outputs, reference)
+            with guarded("compare"):
+                given = self.compare(outputs, reference)
+            if not isinstance(given, Tensor) or given.shape != (len(outputs),):
+                raise InputError("compare: give a function that returns an error for each sample")
             return given
         return relative_error(outputs, reference)
 

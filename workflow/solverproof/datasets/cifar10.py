@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from solverproof.datasets.base import Arrays
-from solverproof.datasets.images import PublishedImages, check_labels
+from solverproof.datasets.images import LARGEST, PublishedImages, check_labels
 from solverproof.errors import InputError
 
 TRAIN = tuple(f"cifar-10-batches-bin/data_batch_{number}.bin" for number in range(1, 6))
@@ -48,6 +48,9 @@ def _members(archive: Path) -> dict[str, bytes]:
         with tarfile.open(archive, "r|gz") as tar:
             for member in tar:
                 if member.name in TRAIN + TEST and (stream := tar.extractfile(member)):
+                    if member.size > LARGEST:
+                        wrong = f"{member.name} has more than {LARGEST} bytes"
+                        raise InputError(f"{archive}: {wrong}; take another copy")
                     found[member.name] = stream.read()
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise InputError(

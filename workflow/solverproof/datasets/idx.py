@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from solverproof.datasets.images import check_labels
+from solverproof.datasets.images import LARGEST, check_labels
 from solverproof.errors import InputError
 
 SIDE = 28
@@ -52,9 +52,11 @@ def _read(path: Path, dimensions: int) -> np.ndarray:
     """An array of bytes with the given number of dimensions."""
     try:
         with gzip.open(path) as file:
-            content = file.read()
+            content = file.read(LARGEST + 1)  # a few bytes may unpack to more than there is memory
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: no whole .gz file ({error}); take another copy") from error
+    if len(content) > LARGEST:
+        raise InputError(f"{path}: more than {LARGEST} bytes are packed in it; take another copy")
     start = 4 + 4 * dimensions
     # The header: two zeros, the code of unsigned bytes (8), the number of dimensions, and the size
     # in each dimension, big-endian.

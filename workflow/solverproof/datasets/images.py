@@ -10,6 +10,8 @@ import numpy as np
 from solverproof.datasets.base import Arrays, DataSet, Obtain
 from solverproof.errors import InputError
 
+LARGEST = 2**26  # bytes of a packed file; the published ones have up to 47 million
+
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedImages(DataSet):

@@ -1,9 +1,10 @@
 """Arrays from a user's file, .npz or .csv."""
 
 import math
+import sys
 import warnings
 import zipfile
-import zlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,18 +44,31 @@ def read(path: str, target: str | list[str] | None, split: str | None) -> dict[s
 
 
 def _from_npz(path: str) -> dict[str, np.ndarray]:
+    return read_npz(Path(path), lambda names: SPLIT if set(SPLIT) & set(names) else WHOLE)
+
+
+def read_npz(path: Path, wanted: Callable[[list[str]], Iterable[str]]) -> dict[str, np.ndarray]:
+    """Arrays of an .npz file.
+
+    Args:
+        path: the file.
+        wanted: the names of arrays to read, given those that are there.
+
+    Raises:
+        InputError: if the file or an array is missing, damaged, or not of numbers or text.
+    """
     if not zipfile.is_zipfile(path):
         raise InputError("not an .npz archive; write it with numpy.savez")
-    # What zipfile and numpy answer to an archive that is damaged, encrypted or of another kind.
-    trouble = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
     arrays, part = {}, "the archive"
     try:
         # Opened here, because numpy leaves the file of a damaged archive open.
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            for name in SPLIT if set(SPLIT) & set(archive.files) else WHOLE:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            for name in wanted(archive.files):
                 part = f"array {name}"
                 arrays[name] = _member(archive, name)
-    except trouble as error:
+    except InputError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy raise whatever comes
         raise InputError(f"{part} is damaged; write the file again") from error
     return arrays
 
@@ -138,9 +152,7 @@ def _table(path: str) -> "pd.DataFrame":
 
 
 def _numbers(table: "pd.DataFrame") -> np.ndarray:
-    import pandas as pd
-
-    x: np.ndarray = table.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+    x: np.ndarray = table.apply(_numeric).to_numpy(dtype=float)
     for row, column in np.argwhere(~np.isfinite(x))[:1]:
         value = str(table.iloc[row, column])
         raise InputError(
@@ -148,6 +160,17 @@ def _numbers(table: "pd.DataFrame") -> np.ndarray:
             "correct or remove it"
         )
     return x
+
+
+def _numeric(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """A column as numbers, with NaN for what is none, and infinity beyond the largest float."""
+    import pandas as pd
+
+    try:
+        return pd.to_numeric(column, errors="coerce")
+    except OverflowError:
+        largest = sys.float_info.max
+        return column.map(lambda n: math.inf if isinstance(n, int) and abs(n) > largest else n)
 
 
 def _labels(column: "pd.Series[Any]") -> np.ndarray:

@@ -12,7 +12,7 @@ from solverproof.datasets.arrays import checked, data_set
 from solverproof.datasets.base import Arrays, DataSet, Obtain
 from solverproof.datasets.readers import read
 from solverproof.errors import InputError, Problem
-from solverproof.files import sha256_of
+from solverproof.files import regular, sha256_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +71,12 @@ class UserFile(DataSet):
             wrong, right = ("values", "targets") if is_table else ("targets", "values")
             yield (wrong,), f"the targets of this kind of file are told by {right}; write that"
         path = Path(self.path)
-        if not path.is_file():
-            yield ("path",), f"there is no file '{path}'; write a path from the working directory"
-        elif self.sha256 and self.sha256 != sha256_of(path):
+        try:
+            regular(path)
+        except InputError as error:
+            yield ("path",), str(error)
+            return
+        if self.sha256 and self.sha256 != sha256_of(path):
             found = f"'{path}' has the checksum {sha256_of(path)}"
             yield ("sha256",), f"{found}; write that, or another file"
         elif is_table and self.classes and self.label is None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from solverproof.errors import InputError
 from solverproof.evaluation.critical import critical_steps
 from solverproof.evaluation.validity import drops
-from solverproof.files import write_text
+from solverproof.files import DAMAGED, regular, write_text
 from solverproof.ode.solvers import by_name
 from solverproof.reporting.in_words import (
     bracket_text,
@@ -54,8 +55,15 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Read a table; only an empty cell is a missing value, for a controller may be called NA."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    """Read a table; only an empty cell is a missing value, for a controller may be called NA.
+
+    Raises:
+        InputError: if it is damaged.
+    """
+    try:
+        return pd.read_csv(regular(path), keep_default_na=False, na_values=[""])
+    except ValueError as error:
+        raise InputError(f"{path}: {DAMAGED}") from error
 
 
 def concatenated(paths: Sequence[Path], order: Sequence[str]) -> pd.DataFrame:

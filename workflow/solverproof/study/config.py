@@ -1,6 +1,7 @@
 """Reading the configuration: fill in defaults, and report each error on one line."""
 
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -27,6 +28,7 @@ from solverproof.user_code import missing
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
 SEEDS = 2**32  # NumPy's generators take seeds below it
 LARGEST_BLOCK = 1000  # seeds that are trained together
+MOST_CELLS = 20_000  # of a study; Snakemake plans half as many in ten seconds
 SELECTIONS = ("steps", "tolerances", "controlled")  # keys that select what is trained
 
 
@@ -172,6 +174,7 @@ def _copy(value: Any) -> Any:
 
 def _problems(config: dict[str, Any]) -> Iterator[Problem]:
     """All errors, those against the schema first."""
+    yield from _no_json(config)
     yield from _schema_problems(config)
     # `load` stops at the first error, so all that follows may rely on the schema, and on the
     # checks before it.
@@ -183,8 +186,26 @@ def _problems(config: dict[str, Any]) -> Iterator[Problem]:
     yield from _unusable_protocols(config)
     yield from _unusable_ends(config)
     yield from _unusable_flow(config)
-    if Path(config["results"]).is_file():
-        yield ("results",), f"{config['results']!r} is a file; write a folder"
+    results = Path(config["results"])
+    for place in (results, *results.parents):
+        if os.path.lexists(place) and not os.path.isdir(place):  # noqa: PTH112 (raises of no path)
+            yield ("results",), f"{shown(str(place))} is no folder; write another path"
+
+
+def _no_json(node: Any, key: Key = ()) -> Iterator[Problem]:
+    """Values that identify no job: other programs may give them, files cannot."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if not isinstance(name, str):
+                yield (*key, str(name)), f"the key {shown(name)} is no text; put it in quotes"
+            yield from _no_json(value, (*key, str(name)))
+    elif isinstance(node, list):
+        for i, value in enumerate(node):
+            yield from _no_json(value, (*key, i))
+    elif isinstance(node, float) and not math.isfinite(node):
+        yield key, f"{node} is not a number; write a number"
+    elif node is not None and not isinstance(node, (str, int, float)):
+        yield key, f"{shown(node)} is no text, number, list or mapping; write one of these"
 
 
 def _schema_problems(config: dict[str, Any]) -> Iterator[Problem]:
@@ -301,6 +322,9 @@ def _unusable_tableaux(config: Mapping[str, Any]) -> Iterator[Problem]:
 def _unusable_selection(config: Mapping[str, Any]) -> Iterator[Problem]:
     select = config["select"]
     yield from _unusable_seeds(select["seeds"])
+    if (count := _cell_count(config)) > MOST_CELLS:
+        message = f"{count} cells are selected; write at most {MOST_CELLS}, and the others apart"
+        yield ("select", "seeds"), message
     for task in select["tasks"]:
         trained = (config[selection].get(task, {}) for selection in SELECTIONS)
         if not any(settings.get(s) for settings in trained for s in select["solvers"]):
@@ -320,6 +344,22 @@ def _unusable_seeds(entries: Sequence[int | str]) -> Iterator[Problem]:
         if twice := seen.intersection(block):
             yield ("select", "seeds", i), f"seed {min(twice)} is given twice; remove one"
         seen.update(block)
+        if len(seen) > MOST_CELLS:
+            yield ("select", "seeds"), f"more than {MOST_CELLS} seeds; write fewer"
+            return
+
+
+def _cell_count(config: Mapping[str, Any]) -> int:
+    """Number of cells: one for each block of seeds; with a controller, one for each seed."""
+    select = config["select"]
+    blocks = seed_blocks(select["seeds"])
+    runs = {"steps": len(blocks), "tolerances": len(blocks), "controlled": sum(map(len, blocks))}
+    return sum(
+        runs[selection] * len(config[selection].get(task, {}).get(solver, []))
+        for selection in SELECTIONS
+        for task in select["tasks"]
+        for solver in select["solvers"]
+    )
 
 
 def _unusable_kinds(config: Mapping[str, Any], solvers: Mapping[str, Solver]) -> Iterator[Problem]:

@@ -7,6 +7,10 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from solverproof.errors import InputError
+from solverproof.files import sha256_of
+from solverproof.user_code import parsed
+
 ROOT = Path(__file__).parents[1]
 # Modules that change no result by themselves. Messages are for readers. Lists of families only say
 # where each is; a stage counts those that its specification names. Classes of specifications only
@@ -59,6 +63,7 @@ def module_hash(module: str) -> str:
 
     Raises:
         ModuleNotFoundError: if Python does not find it.
+        InputError: if a file of it is no Python, or too deeply nested.
     """
     # Only the top: to find a module inside a package, Python would run the package.
     top = module.partition(".")[0]
@@ -70,8 +75,17 @@ def module_hash(module: str) -> str:
     files = sorted(origin.parent.rglob("*.py")) if is_package else [origin]
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{file.relative_to(origin.parent)}:{_syntax(_parsed(file))}\n".encode())
+        digest.update(f"{file.relative_to(origin.parent)}:{_content(file)}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _content(file: Path) -> str:
+    if file.suffix != ".py":
+        return sha256_of(file)  # an extension module
+    try:
+        return _syntax(_parsed(file))
+    except RecursionError as error:
+        raise InputError(f"{file.name}: an expression has too many levels; split it") from error
 
 
 def _closure(modules: tuple[str, ...]) -> set[str]:
@@ -114,7 +128,7 @@ def _tree(name: str) -> ast.AST:
 
 def _parsed(file: Path) -> ast.AST:
     """The syntax tree of a file without the types of functions, which change no result."""
-    return _Untyped().visit(ast.parse(file.read_bytes()))  # type: ignore[no-any-return]
+    return _Untyped().visit(parsed(file))  # type: ignore[no-any-return]
 
 
 class _Untyped(ast.NodeTransformer):

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,9 +10,12 @@ from typing import Any, NoReturn
 import yaml
 
 from solverproof.errors import InputError, shown
+from solverproof.files import regular
 
+LONGEST_FILE = 200_000  # bytes
 DEEPEST = 40  # levels of keys and lists
 MOST_VALUES = 100_000  # of a whole file, with what aliases repeat
+LONGEST_LIST = 1000  # entries, which are compared with each other
 LARGEST = 2**63
 SMALLEST = 1e-300  # of numbers other than zero; smaller ones lose digits
 
@@ -33,6 +36,8 @@ def read_yaml(file: Path) -> dict[str, Any]:
             repetitions are too many.
     """
     try:
+        if regular(file).stat().st_size > LONGEST_FILE:
+            raise InputError(f"{file}: more than {LONGEST_FILE} bytes; shorten it")
         content = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a safe one)
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}; write the path of a YAML file") from error
@@ -41,6 +46,8 @@ def read_yaml(file: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise InputError(f"{file}: line {line} is not YAML ({error.problem}); fix it") from error
+    except ValueError as error:  # a character by a number that none has
+        raise InputError(f"{file}: not YAML ({error}); fix it") from error
     except _RefusedError as error:
         raise InputError(f"{file}: {error}") from error
     if not isinstance(content, dict):
@@ -69,6 +76,13 @@ class _Loader(yaml.SafeLoader):
             raise _RefusedError(parent, f"more than {DEEPEST} levels; write fewer")
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
+        return node
+
+    def compose_sequence_node(self, anchor: Any) -> yaml.SequenceNode:
+        """A list, with a bound on its length."""
+        node: yaml.SequenceNode = super().compose_sequence_node(anchor)
+        if len(node.value) > LONGEST_LIST:
+            raise _RefusedError(node, f"a list of more than {LONGEST_LIST} entries; shorten it")
         return node
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
@@ -113,8 +127,26 @@ class _Loader(yaml.SafeLoader):
         raise _RefusedError(node, f"values of the kind {shown(tag)} are not used; write it without")
 
 
-for _name, _build in {"int": _Loader.whole, "float": _Loader.number}.items():
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_name}", _build)
+def _tagged(build: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Builds a value; what a tag says to be of another kind than it is, is refused."""
+
+    def built(loader: Any, node: Any) -> Any:
+        try:
+            return build(loader, node)
+        except (ValueError, LookupError) as error:
+            kind = node.tag.rpartition(":")[2]
+            wrong = f"{shown(node.value)} is no {kind}; write it without the tag"
+            raise _RefusedError(node, wrong) from error
+
+    return built
+
+
+for _name, _build in {
+    "bool": _Loader.construct_yaml_bool,
+    "int": _Loader.whole,
+    "float": _Loader.number,
+}.items():
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_name}", _tagged(_build))
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.date)
 for _name in ("binary", "omap", "pairs", "set"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_name}", _Loader.other)

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from solverproof.errors import InputError, shown
 from solverproof.reporting.specifications import (
     AccuracySpec,
     AdaptationSpec,
@@ -39,9 +41,18 @@ def draw(name: str, spec: Any, inputs: Sequence[Path], out: Sequence[Path]) -> N
         spec: its specification, as JSON.
         inputs: the tables and traces it is drawn from.
         out: files to write, such as figure.pdf and figure.png.
+
+    Raises:
+        InputError: if there is no such figure, or the specification or the files are of another.
     """
     from solverproof.reporting.figures.style import save, styled
 
-    module = import_module(f"solverproof.reporting.figures.{name}")
+    if name not in FIGURES:
+        raise InputError(f"{shown(name)} is no figure; write one of {', '.join(FIGURES)}")
+    figure = import_module(f"solverproof.reporting.figures.{name}").figure
+    try:
+        signature(figure).bind(spec, *inputs)
+    except TypeError as error:
+        raise InputError(f"{name} is drawn from other files than these {len(inputs)}") from error
     with styled():
-        save(module.figure(FIGURES[name].from_json(spec), *inputs), out)
+        save(figure(FIGURES[name].given(spec), *inputs), out)

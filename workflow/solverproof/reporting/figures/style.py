@@ -19,6 +19,7 @@ from matplotlib.transforms import ScaledTranslation
 from PIL import Image
 
 from solverproof.auditing.intervals import mean_interval
+from solverproof.errors import InputError
 from solverproof.evaluation.rows import UNTRAINED
 from solverproof.evaluation.scores import GUESS_ERROR, has_score, score_of
 from solverproof.files import write_atomically
@@ -119,7 +120,11 @@ class Film(NamedTuple):
 
 
 def save(drawn: Figure | Film, out: Sequence[Path]) -> None:
-    """Save a figure or a film to each file atomically; the same gives the same bytes."""
+    """Save a figure or a film to each file atomically; the same gives the same bytes.
+
+    Raises:
+        InputError: if a figure is to be of another format, or a file cannot be written.
+    """
     # The date and the version of matplotlib would make the bytes of equal figures differ.
     undated: dict[str, dict[str, Any]] = {
         ".pdf": {"CreationDate": None},
@@ -129,6 +134,8 @@ def save(drawn: Figure | Film, out: Sequence[Path]) -> None:
         content = BytesIO()
         if isinstance(drawn, Film):
             _write_gif(drawn, content)
+        elif path.suffix not in undated:
+            raise InputError(f"{path}: figures are .pdf or .png; write one of these")
         else:
             drawn.savefig(content, format=path.suffix[1:], metadata=undated[path.suffix])
         write_atomically(path, content.getvalue())

@@ -11,6 +11,7 @@ from jsonschema.exceptions import best_match
 
 from solverproof.auditing.result import AuditResult
 from solverproof.errors import InputError
+from solverproof.files import regular
 from solverproof.ode.solvers import Setting
 from solverproof.reporting.html.wording import accepted_share, candidates, judges_predictions
 
@@ -114,8 +115,8 @@ def read_audit(path: Path) -> dict[str, Any]:
     """
     remedy = "give the audit.json that `solverproof audit` wrote"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-    except (OSError, ValueError) as error:
+        content = json.loads(regular(path).read_text(encoding="utf-8"), parse_constant=_refuse)
+    except (OSError, RecursionError, ValueError) as error:
         raise InputError(f"{path}: {error}; {remedy}") from error
     wrong = best_match(Draft202012Validator(SCHEMA).iter_errors(content))
     if wrong:

@@ -1,0 +1,1 @@
+"""A tiny study under random faults: `make torture`."""
