@@ -18,7 +18,7 @@ from solverproof.training.controllers.base import Controller
 from solverproof.training.specifications import Protocol
 
 PACKAGE = Path(solverproof.__file__).parent
-BASE = {"errors", "files", "checksums", "specifications", "family", "user_code"}
+BASE = {"errors", "paths", "files", "checksums", "specifications", "family", "user_code"}
 # each uses only itself and what stands before it
 LAYERS = [
     BASE,

@@ -7,8 +7,6 @@ import multiprocessing
 import os
 import sys
 
-from snakemake.cli import main
-
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     ["snakemake.cli", "snakemake.report.html_reporter", "numpy", "jsonschema"]
@@ -42,4 +40,6 @@ def _call(arguments, folder, out, environment):
     installed = (sys.prefix, sys.base_prefix)
     sys.path[:] = ["", *(path for path in sys.path if path.startswith(installed))]
     sys.argv = ["snakemake", *arguments]
+    from snakemake.cli import main  # not at the top: pytest need not load it
+
     main(arguments)

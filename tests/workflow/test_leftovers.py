@@ -25,6 +25,7 @@ def told(outcome):
     return [line[len(start) :] for line in outcome.text.splitlines() if line.startswith(start)]
 
 
+@pytest.mark.slow
 def test_a_run_names_the_tables_and_figures_of_an_earlier_selection_and_leaves_them(study):
     before = study.contents("figures", "tables")
     study.change(SUB_STUDY)

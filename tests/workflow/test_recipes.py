@@ -103,7 +103,6 @@ def default_cells(clone):
 QUICK = (
     "Add a solver by its Butcher tableau",
     "Make data by code",
-    "Add an encoder and a head",
 )
 SOME = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in TINY]
 
@@ -138,6 +137,7 @@ def test_a_field_that_depends_on_the_time_is_traced_and_drawn_like_any_other(stu
     assert {row["status"] for row in rows} == {"ok"}
 
 
+@pytest.mark.slow
 def test_real_values_are_tabled_and_drawn_with_their_error(study):
     drawn = ("accuracy_diabetes", "adaptation_diabetes_euler_adapt_midpoint")
     figures = [f"results/figures/figure{i}_{name}.png" for i, name in enumerate(drawn, start=4)]

@@ -79,6 +79,7 @@ UP_TO_TABLES = {
 }
 
 
+@pytest.mark.slow
 def test_two_runs_from_scratch_on_different_cores_give_the_same_tables(fresh, finished):
     assert fresh.run("tables", cores=1).jobs == UP_TO_TABLES
     assert fresh.contents("tables") == finished.contents("tables")

@@ -299,7 +299,7 @@ def test_another_training_protocol_trains_the_cells_of_its_task_only(study):
 
 def test_one_setting_less_runs_no_cell(study):
     study.change("steps: {sphere2: {euler: [4]}}\nfigures: {flow: {coarse: 4}}")
-    assert study.plan().jobs == {"regions": 1, **FROM_TABLES}
+    assert study.plan().jobs == {"regions": 1, "animation": 1, **FROM_TABLES}
 
 
 def add_weight_decay(study, default):
@@ -344,6 +344,7 @@ def test_a_default_that_changes_reruns_what_used_it_and_nothing_that_says_its_va
     assert outcome.cells("train") == outcome.cells("evaluate") == {"digits/euler/steps-1/seeds-0-1"}
 
 
+@pytest.mark.slow
 def test_a_family_that_is_added_trains_its_own_cells_and_no_other(study):
     add_family(study)
     assert study.plan().jobs == {}

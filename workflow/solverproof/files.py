@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from solverproof.errors import InputError
+from solverproof.paths import regular
 
 DAMAGED = "damaged, or of another kind; delete it, and the job that writes it makes it again"
 
@@ -53,21 +54,6 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically, with sorted keys."""
     write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
-
-
-def regular(path: Path) -> Path:
-    """The path of a file that can be read.
-
-    Raises:
-        InputError: if nothing is there, or a folder, a pipe or a device, whose reading may not end.
-    """
-    if not os.path.lexists(path):
-        raise InputError(f"{path}: there is no such file; name one that is there")
-    if not os.path.isfile(path):  # noqa: PTH113 (Path.is_file raises of some paths)
-        raise InputError(f"{path}: this is no file; name one")
-    if not os.access(path, os.R_OK):
-        raise InputError(f"{path}: this file may not be read; allow it (chmod +r)")
-    return path
 
 
 def read_json(path: Path) -> Any:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from solverproof.errors import InputError, shown
-from solverproof.files import regular
+from solverproof.paths import regular
 
 HERE = Path(__file__).parent
 IMPORT_PATH = r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*"

@@ -1,9 +1,12 @@
 import csv
 
+import pytest
+
 from solverproof.benchmarks.memory import Peak, measure
 from solverproof.files import columns
 
 
+@pytest.mark.slow
 def test_computing_activations_again_takes_less_memory_than_keeping_them(tmp_path):
     table = tmp_path / "memory.csv"
     measure(table, steps=(32,))

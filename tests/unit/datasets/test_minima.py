@@ -71,6 +71,7 @@ def test_the_potential_belongs_to_the_slope_and_each_well_to_its_lower_barrier()
     np.testing.assert_array_equal(LOWER_BARRIERS, [left, min(left, right), right])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_every_particle_comes_to_rest_in_the_minimum_of_its_label(data, part):
     *_, (x, v) = states_on_the_way(starts(data[f"{part}_x"]))

@@ -405,7 +405,7 @@ def test_a_file_that_is_no_record_is_refused_with_the_place(of_passed, tmp_path,
 
 
 def test_a_record_that_is_not_there_is_told_in_one_line(tmp_path):
-    with pytest.raises(InputError, match=r"audit\.json.*give the audit\.json") as error:
+    with pytest.raises(InputError, match=r"audit\.json: there is no such file") as error:
         read_audit(tmp_path / "audit.json")
     assert "\n" not in str(error.value)
 

@@ -303,5 +303,7 @@ def test_a_file_that_is_missing_is_told_in_one_line(tmp_path, capsys):
         str(tmp_path / "tables"),
     ]
     assert main(["tabulate", *arguments]) == 2
-    assert capsys.readouterr().err == f"solverproof: {missing}: No such file or directory\n"
+    assert capsys.readouterr().err == (
+        f"solverproof: {missing}: there is no such file; name one that is there\n"
+    )
     assert not (tmp_path / "tables").exists()

@@ -79,7 +79,7 @@ def test_models_that_were_published_and_are_not_there_are_told(tmp_path, publish
 
 def test_machines_alone_are_called_beyond_chance_as_rarely_as_stated(tmp_path, published):
     random = np.random.default_rng(0)
-    rounds = 100
+    rounds = 40
     wrong = 0
     for _ in range(rounds):
         found = verify(table(tmp_path / "now", random.normal(0, 0.03, len(SEEDS))), published)

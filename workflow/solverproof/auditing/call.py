@@ -101,7 +101,7 @@ def _setting(name: str, given: Any) -> Setting:
                 f"{name}: {value!r} is no number; give {solver.measure} of {solver.name}"
             )
     if isinstance(steps, float):
-        raise InputError(f"{name}: {steps!r} is no whole number; give steps of {solver.name}")
+        raise InputError(f"{name}: {steps!r} steps; give a whole number above 0")
     if steps is not None and steps > MOST_STEPS:
         raise InputError(f"{name}: {shown(steps)} steps are too many; give at most {MOST_STEPS}")
     try:

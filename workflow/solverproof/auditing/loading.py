@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from solverproof.datasets.readers import read_npz
 from solverproof.errors import InputError, shown
-from solverproof.files import regular
+from solverproof.paths import regular
 from solverproof.user_code import found, guarded
 
 PARTS = ("field", "encode", "head")

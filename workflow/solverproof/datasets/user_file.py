@@ -12,7 +12,8 @@ from solverproof.datasets.arrays import checked, data_set
 from solverproof.datasets.base import Arrays, DataSet, Obtain
 from solverproof.datasets.readers import read
 from solverproof.errors import InputError, Problem
-from solverproof.files import regular, sha256_of
+from solverproof.files import sha256_of
+from solverproof.paths import regular
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,9 @@ import pandas as pd
 from solverproof.errors import InputError
 from solverproof.evaluation.critical import critical_steps
 from solverproof.evaluation.validity import drops
-from solverproof.files import DAMAGED, regular, write_text
+from solverproof.files import DAMAGED, write_text
 from solverproof.ode.solvers import by_name
+from solverproof.paths import regular
 from solverproof.reporting.in_words import (
     bracket_text,
     critical_text,

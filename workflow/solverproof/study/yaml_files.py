@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import yaml
 
 from solverproof.errors import InputError, shown
-from solverproof.files import regular
+from solverproof.paths import regular
 
 LONGEST_FILE = 200_000  # bytes
 DEEPEST = 40  # levels of keys and lists

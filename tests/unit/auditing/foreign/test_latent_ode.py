@@ -58,6 +58,7 @@ def audited(model, **call):
     return audit(model.field, z0, head=model.decode, interval=(0.0, until), progress=False, **call)
 
 
+@pytest.mark.slow
 def test_trained_with_rk4_it_is_an_ode_for_which_as_many_steps_of_euler_are_too_few():
     model, rk4 = trained(method="rk4"), {"solver": "rk4", "steps": 8}
     values = {"compare": relative_error, "accept": 0.05}

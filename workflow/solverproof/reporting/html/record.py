@@ -11,8 +11,8 @@ from jsonschema.exceptions import best_match
 
 from solverproof.auditing.result import AuditResult
 from solverproof.errors import InputError
-from solverproof.files import regular
 from solverproof.ode.solvers import Setting
+from solverproof.paths import regular
 from solverproof.reporting.html.wording import accepted_share, candidates, judges_predictions
 
 FORMAT = 1
