@@ -179,8 +179,9 @@ def test_the_steps_are_equal_and_end_at_the_horizon_itself(steps, horizon):
 
 
 @settings(max_examples=30)
-@given(st.sampled_from(sorted(TABLEAUX)), st.integers(1, 20), st.floats(0.1, 3))
+@given(st.sampled_from(sorted(TABLEAUX)), st.integers(1, 20), st.floats(0.1, 2))
 def test_a_longer_horizon_is_a_faster_field(solver, steps, horizon):
+    # The solution leaves every bound before t = 3, and rounding with it.
     longer = solve(autonomous(bent), START, steps_of(solver, steps), horizon=horizon).state
     faster = solve(
         lambda _, z: horizon * bent(z), START, steps_of(solver, steps), horizon=1.0
