@@ -192,9 +192,10 @@ def _plan(files: list[Path]) -> list[str]:
     if study.flow:
         canonical(specs.flow_spec(study))
     for cells in study.adapted.values():
-        specs.adaptation_spec(cells)
+        specs.adaptation_spec(study, cells)
     for task in study.config["select"]["tasks"]:
         specs.accuracy_spec(study, task), specs.collapse_spec(study, task)
+        specs.cost_spec(study, task)
     assert len({cell.path for cell in study.cells}) == len(study.cells), "two cells have one path"
     for cell in study.cells[:50]:
         assert re.fullmatch(CELL, cell.path), f"the path of a cell is {cell.path!r}"
