@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from solverproof.evaluation.cross_solver import CHUNK, test_settings
+from solverproof.evaluation.plane import first_of_each_class, head_regions, thinned
 from solverproof.evaluation.specifications import EvaluationSpec
 from solverproof.models.fields import Parameters
 from solverproof.models.losses import predicted
@@ -66,18 +67,18 @@ def explore(
             found[f"classes {name}"] = predicted(model.outputs(own, states[-1]))[0].numpy()
     found["box"] = _box(found.get(f"paths {train.solver.name} {train.label}", np.empty((0, 2))))
     if classes:
-        found["regions"] = _regions(model, own, found["box"])
+        regions = head_regions(model, own, found["box"].tolist(), RESOLUTION)
+        found["regions"] = regions.to(torch.int16).numpy()
     return found
 
 
 def _chosen(test_set: Samples) -> Tensor:
-    """The first samples of each class, in the order of the data, so that none hides another."""
+    """The first samples, of classes as many of each."""
     targets = test_set.targets[:CHUNK]
     if targets.is_floating_point():
         return torch.arange(min(POINTS, len(targets)))
-    classes = torch.unique(targets)
-    of_class = max(1, POINTS // len(classes))
-    return torch.cat([(targets == c).nonzero()[:of_class, 0] for c in classes]).sort().values
+    labels = targets.numpy()
+    return torch.from_numpy(first_of_each_class(labels, max(1, POINTS // len(np.unique(labels)))))
 
 
 def _states(
@@ -86,8 +87,7 @@ def _states(
     """States of the chosen samples, shape (vertices, 1, points, channels, *spatial)."""
     if test.steps is not None:
         states = model.trajectory(parameters, test_set.inputs(chosen).unsqueeze(0), test)
-        kept = torch.linspace(0, test.steps, min(test.steps + 1, VERTICES)).round().long()
-        return states[kept]
+        return thinned(states, VERTICES - 1)
     # An adaptive solver chooses its steps for all samples that are solved together: those that its
     # accuracy is measured on.
     start = model.start(parameters, test_set.inputs(slice(CHUNK)).unsqueeze(0))
@@ -108,13 +108,3 @@ def _box(paths: np.ndarray) -> np.ndarray:
     low, high = np.percentile(finite, [2, 98], axis=0)
     (x, y), reach = (low + high) / 2, 0.6 * max(high - low) or 1.0
     return np.array([x - reach, x + reach, y - reach, y + reach])
-
-
-def _regions(model: NeuralODE, parameters: Parameters, box: np.ndarray) -> np.ndarray:
-    left, right, bottom, top = map(float, box)
-    ys, xs = torch.linspace(bottom, top, RESOLUTION), torch.linspace(left, right, RESOLUTION)
-    y, x = torch.meshgrid(ys, xs, indexing="ij")
-    states = torch.stack([x, y], -1).reshape(1, -1, *model.shape)
-    classes = predicted(model.outputs(parameters, states)).view(y.shape)
-    regions: np.ndarray = classes.to(torch.int16).numpy()
-    return regions

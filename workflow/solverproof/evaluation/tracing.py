@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from solverproof.evaluation.plane import first_of_each_class, head_regions, thinned
 from solverproof.evaluation.specifications import TraceSpec
 from solverproof.models.fields import Parameters
 from solverproof.models.losses import predicted
-from solverproof.models.neural_ode import NeuralODE, neural_ode, select_seed
+from solverproof.models.neural_ode import neural_ode, select_seed
 from solverproof.ode.solvers import Setting
 
 POINTS_PER_CLASS = 20
@@ -42,11 +43,7 @@ def trace(
     own, train = select_seed(parameters, spec.index), spec.setting
     x, labels = torch.from_numpy(data["test_x"]).unsqueeze(0), data["test_y"]
     model = neural_ode(spec.model, tuple(x.shape[2:]))
-    # As many points of each class, or the larger one would hide the other. Sorted back into the
-    # order of the data, which mixes the classes, so that neither is drawn above the other.
-    shown = np.sort(
-        np.concatenate([np.flatnonzero(labels == c)[:POINTS_PER_CLASS] for c in np.unique(labels)])
-    )
+    shown = first_of_each_class(labels, POINTS_PER_CLASS)
     assert train.steps is not None, "the configuration names numbers of steps"
     settings = [Setting(train.solver, steps=round(finer * train.steps)) for finer in FINER]
     passes = [model(own, x, setting) for setting in settings]
@@ -60,17 +57,16 @@ def trace(
         "ends": ends.numpy(),
         "predicted": torch.cat([predicted(solved.outputs) for solved in passes]).numpy(),
         "labels": labels,
-        **{f"trajectories_{i}": _thinned(path) for i, path in enumerate(paths)},
+        **{f"trajectories_{i}": _shown(path) for i, path in enumerate(paths)},
         "shown": shown,
-        "regions": _regions(model, own, box),
+        "regions": head_regions(model, own, box, RESOLUTION).numpy(),
         "box": np.array(box),
     }
 
 
-def _thinned(path: Tensor) -> np.ndarray:
-    last = len(path) - 1
-    drawn = torch.linspace(0, last, min(last, DRAWN_STEPS) + 1).round().long()
-    return path[drawn].reshape(len(drawn), -1, 2).numpy()
+def _shown(path: Tensor) -> np.ndarray:
+    drawn = thinned(path, DRAWN_STEPS)
+    return drawn.reshape(len(drawn), -1, 2).numpy()
 
 
 def _box(points: Tensor) -> tuple[float, float, float, float]:
@@ -83,15 +79,3 @@ def _box(points: Tensor) -> tuple[float, float, float, float]:
     margin = 0.08 * (high - low)
     (x_min, y_min), (x_max, y_max) = (low - margin).tolist(), (high + margin).tolist()
     return x_min, x_max, y_min, y_max
-
-
-def _regions(
-    model: NeuralODE, parameters: Parameters, box: tuple[float, float, float, float]
-) -> np.ndarray:
-    x_min, x_max, y_min, y_max = box
-    ys, xs = torch.linspace(y_min, y_max, RESOLUTION), torch.linspace(x_min, x_max, RESOLUTION)
-    y, x = torch.meshgrid(ys, xs, indexing="ij")
-    states = torch.stack([x, y], -1).reshape(1, -1, *model.shape)
-    # The head alone: the grid is in the space of the ODE's output.
-    logits = model.outputs(parameters, states)
-    return predicted(logits).view(RESOLUTION, RESOLUTION).numpy()

@@ -27,6 +27,8 @@ from solverproof.training.specifications import ControlledTraining, SettingTrain
 TRAIN, ADAPT = ("training.loop",), ("training.loop", "training.controllers.probing")
 EVALUATE, TRACE = ("evaluation.cross_solver",), ("evaluation.tracing",)
 AUDIT, EXPLORE = ("evaluation.audits",), ("evaluation.exploring",)
+# How controllers choose a step, by family, in words; others go by their own names.
+WAYS = {"adaptation": "paper's rule", "random": "random steps", "set_point": "set-point"}
 
 
 def code_of(spec: Specification, *modules: str) -> str:
@@ -205,9 +207,6 @@ def collapse_spec(study: Study, task: str) -> CollapseSpec:
         threshold=float(study.config["validity"]["threshold"]),
         chance=_chance(study, task),
     )
-
-
-WAYS = {"adaptation": "paper's rule", "random": "random steps", "set_point": "set-point"}
 
 
 def cost_spec(study: Study, task: str) -> CostSpec:

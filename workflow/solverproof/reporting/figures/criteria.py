@@ -1,6 +1,5 @@
 """Figure 6: from how many training steps on models are ODEs, by several criteria."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from solverproof.evaluation.audit_rows import VERDICTS
-from solverproof.reporting.figures.style import PAGE, key_below, label_panels, steps_axis, style_of
+from solverproof.reporting.figures.style import (
+    PAGE,
+    critical_interval,
+    key_below,
+    label_panels,
+    steps_axis,
+    style_of,
+)
 from solverproof.reporting.specifications import NoSpec
 
 CRITERIA = {
@@ -87,19 +93,15 @@ def _critical(
     ax: Axes, row: pd.Series, place: float, settings: Sequence[float], style: Any
 ) -> None:
     """The estimate and its interval; an arrow at an end that lies beyond the settings."""
-    first, last = ax.get_xlim()
-    low, estimate, high = (row[f"critical_steps{end}"] for end in ("_low", "", "_high"))
-    # Both may lie beyond the same end; the line then leads there from the outermost setting.
-    low, high = min(low, settings[-1]), max(high, settings[0])
-    ends = [low if low > 0 else first, high if math.isfinite(high) else last]
+    ends = critical_interval(ax, row, settings)
     ax.plot(ends, [place, place], color=style.color, linewidth=1.2, label="95 % interval")
     for end, arrow in zip(ends, "<>", strict=True):
-        if end in (first, last):
+        if end in ax.get_xlim():
             ax.plot(end, place, arrow, color=style.color, markersize=5, clip_on=False, zorder=4,
                     label="beyond the settings")  # fmt: skip
     ax.plot(settings, [place] * len(settings), "|", color=style.color, markersize=4, alpha=0.5,
             label="settings that were run")  # fmt: skip
-    ax.plot(estimate, place, style.marker, color=style.color, markersize=5, zorder=5,
+    ax.plot(row["critical_steps"], place, style.marker, color=style.color, markersize=5, zorder=5,
             label=style.name)  # fmt: skip
     met = [int(row[f"met_{verdict.lower()}"]) for verdict in VERDICTS]
     ax.annotate(

@@ -1,6 +1,5 @@
 """Figure 9: does the growth of small errors tell the critical step?"""
 
-import math
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from solverproof.auditing.intervals import mean_interval
-from solverproof.reporting.figures.style import PAGE, steps_axis, style_of
+from solverproof.reporting.figures.style import (
+    PAGE,
+    critical_interval,
+    name_beside,
+    steps_axis,
+    style_of,
+)
 from solverproof.reporting.specifications import NoSpec
 
 BEYOND = 1.6  # factor from the outermost settings to where an open interval ends
@@ -37,21 +42,18 @@ def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
     ax.set_xlim(runs["train_steps"].min() / BEYOND, runs["train_steps"].max() * BEYOND)
     for _, row in found.iterrows():
         own = runs[(runs["task"] == row["task"]) & (runs["train_solver"] == row["train_solver"])]
-        _point(ax, row, own[own["train_steps"] == own["train_steps"].max()]["growth_median"])
+        _point(ax, row, own)
     return fig
 
 
-def _point(ax: Axes, row: pd.Series, growth: pd.Series) -> None:
-    style, (first, last) = style_of(row["train_solver"]), ax.get_xlim()
-    low, high = row["critical_steps_low"], row["critical_steps_high"]
-    ends = [low if low > 0 else first, high if math.isfinite(high) else last]
+def _point(ax: Axes, row: pd.Series, runs: pd.DataFrame) -> None:
+    style, settings = style_of(row["train_solver"]), sorted(runs["train_steps"].unique())
+    growth = runs.loc[runs["train_steps"] == settings[-1], "growth_median"]
+    ends = critical_interval(ax, row, settings)
     mean, reach = growth.mean(), mean_interval(growth)
     ax.plot(ends, [mean, mean], color=style.color, linewidth=0.6, alpha=0.6)
     at = row["critical_steps"]
     ax.plot([at, at], reach, color=style.color, linewidth=0.6, alpha=0.6)
     ax.plot(at, mean, style.marker, color=style.color, markersize=4)
     place = at if pd.notna(at) else ends[0]
-    ax.annotate(
-        row["task"], (place, mean), (4, 3), textcoords="offset points", fontsize=6.5,
-        color=style.color,
-    )  # fmt: skip
+    name_beside(ax, row["task"], (place, mean), (4, 3), color=style.color)

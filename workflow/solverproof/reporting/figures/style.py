@@ -264,6 +264,21 @@ def critical_row(critical: pd.DataFrame, task: str, solver: str) -> pd.Series:
     return (found if len(found) else critical.reindex([-1])).iloc[0]
 
 
+def critical_interval(ax: Axes, row: pd.Series, settings: Sequence[float]) -> list[float]:
+    """Ends of the interval of a critical number of steps; an open one ends at the panel's edge.
+
+    Args:
+        ax: the panel, whose limits are set.
+        row: of a table with columns critical_steps_low and critical_steps_high.
+        settings: numbers of steps that were run, in order.
+    """
+    first, last = ax.get_xlim()
+    # Both may lie beyond the same end; the line then leads there from the outermost setting.
+    low = min(row["critical_steps_low"], settings[-1])
+    high = max(row["critical_steps_high"], settings[0])
+    return [low if low > 0 else first, high if math.isfinite(high) else last]
+
+
 def failures(runs: pd.DataFrame) -> str:
     """How many runs failed or did not train; empty when all trained."""
     counts = {"failed": (~has_score(runs)).sum(), "untrained": runs["untrained"].sum()}

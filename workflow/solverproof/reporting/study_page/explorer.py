@@ -15,7 +15,7 @@ from solverproof.evaluation.validity import has_trained
 from solverproof.files import read_arrays
 from solverproof.reporting.html.wording import number
 from solverproof.reporting.study_page.cells import steps_text
-from solverproof.reporting.study_page.made import Cell, Made
+from solverproof.reporting.study_page.made import Cell, Made, setting_label
 
 LEVELS = 65535  # of a coordinate; 0 is a number that is not finite
 FARTHEST = 3.0  # the largest coordinate, seen from the middle of the frame, in halves of its width
@@ -98,7 +98,8 @@ def _tests(
 
 def _setting(solver: str, measure: str, value: float) -> str:
     """A test setting as `explore` names it."""
-    return f"{solver} {measure}-{int(value) if measure == 'steps' else float(value)!r}"
+    steps, tolerance = (value, np.nan) if measure == "steps" else (np.nan, value)
+    return f"{solver} {setting_label(steps, tolerance)}"
 
 
 def _number(value: float) -> float | None:

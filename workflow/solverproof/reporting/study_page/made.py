@@ -105,6 +105,11 @@ def _label(controller: Any, steps: float, tolerance: float) -> str:
     """A setting or a controller in paths."""
     if pd.notna(controller):
         return str(controller)
+    return setting_label(steps, tolerance)
+
+
+def setting_label(steps: float, tolerance: float) -> str:
+    """A setting in paths, as `Setting.label` has it; of an adaptive solver `steps` is NaN."""
     return f"steps-{int(steps)}" if pd.notna(steps) else f"tolerance-{float(tolerance)!r}"
 
 
