@@ -65,6 +65,7 @@ def adapt(args: argparse.Namespace) -> None:
     from solverproof.training.batches import run_seed
     from solverproof.training.controllers.base import Check
     from solverproof.training.controllers.probing import Probe, Probed
+    from solverproof.training.holding_out import parted
     from solverproof.training.loop import train as train_block
     from solverproof.training.progress import Progress
     from solverproof.training.specifications import ControlledTraining
@@ -76,10 +77,12 @@ def adapt(args: argparse.Namespace) -> None:
     schedule = spec.controller.schedule(spec.solver, seed=seed, stream=stream)
     probed = Probed(schedule, spec, data)
     checkpoint = _checkpoint(args, spec, ADAPT, schedule=probed)
+    rest, held_out = parted(spec, data)
     trained = train_block(
         spec,
-        data,
+        rest,
         probed,
+        more=spec.controller.more(schedule, held_out),
         checkpoint=checkpoint,
         report=Progress(spec.protocol.iterations).report,
     )

@@ -47,6 +47,14 @@ CELLS = {
             "most_steps": 50, "initial": None, "probe_every": 4, "probe_solvers": [],
         },
     }),
+    "guarded": ("adapt", {  # so strictly that no test passes, and training is made longer twice
+        "name": "some", "solver": "euler", "seeds": [0], "iterations": 20,
+        "controller": {
+            "family": "set_point", "accept": 0.5, "spread": 4, "shortest": 5, "longest": 20,
+            "most_steps": 2, "initial": 1.0, "probe_every": 4, "probe_solvers": [],
+            "hold_out": 9, "most_tests": 3, "prolong": 15,
+        },
+    }),
 }  # fmt: skip
 
 

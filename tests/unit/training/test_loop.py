@@ -99,6 +99,21 @@ def drawn(monkeypatch):
 
 
 @pytest.mark.usefixtures("double_precision")
+def test_training_goes_on_as_long_as_it_is_told_to_as_if_it_had_been_longer_from_the_start():
+    data, told = data_of("mlp"), [3, 4, 0]
+
+    def more(model, parameters):
+        assert model.outputs(parameters, torch.zeros(3, 1, 2).double()).shape == (3, 1, 2)
+        return told.pop(0)
+
+    longer = train_with_schedule(spec_of("mlp"), data, lambda _: EULER, more=more)
+    assert told == []
+    assert longer.iterations == 5 + 3 + 4
+    assert same_bits(longer.parameters, train(spec_of("mlp", iterations=12), data).parameters)
+    assert longer.history[-1]["iteration"] == 12
+
+
+@pytest.mark.usefixtures("double_precision")
 @every_problem
 def test_a_seed_in_a_block_is_trained_as_if_alone(problem):
     data = data_of(problem)

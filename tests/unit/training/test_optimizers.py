@@ -160,6 +160,13 @@ def test_a_learning_rate_never_rises(one, other):
         assert 0.3 >= learning_rate(protocol, earlier) >= learning_rate(protocol, later) > 0
 
 
+def test_a_training_that_is_made_longer_goes_on_with_its_last_rate():
+    for keys in ({"schedule": "cosine"}, {"schedule": "step", "decay_every": 7, "decay": 0.5}):
+        protocol = protocol_of(**keys)
+        assert learning_rate(protocol, 101) == learning_rate(protocol, 100)
+        assert learning_rate(protocol, 250) == learning_rate(protocol, 100)
+
+
 def test_a_loss_of_ones_own_that_is_no_number_is_told():
     data = data_of("mlp", "float32")
     with pytest.raises(InputError, match=r"my_losses:each returns \(16,\); return a tensor"):

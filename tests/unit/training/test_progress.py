@@ -35,6 +35,15 @@ def test_a_line_tells_where_training_is_how_fast_it_is_and_how_long_it_will_take
     )
 
 
+def test_a_training_that_is_made_longer_has_no_time_left(clock, capsys):
+    watched = Progress(10)
+    watched.report(10, rows())
+    clock[0] += INTERVAL
+    watched.report(20, rows())
+    assert "iteration 20 of 10:" in (line := capsys.readouterr().out)
+    assert "0 min left" in line
+
+
 def test_a_long_job_prints_a_line_every_half_minute_and_no_more(clock, capsys):
     watched = Progress(100_000)
     for iteration in range(1, 3601):

@@ -1,16 +1,22 @@
 """A set-point in the study: what its schedule measures, notes and leaves alone."""
 
+import math
 from dataclasses import replace
+from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
-from defined import trained
+from defined import trained, training_of
 from test_loop import data_of, spec_of
 
 from solverproof.auditing.measures import Standard
+from solverproof.control import guard
 from solverproof.control.set_point import excess_of
+from solverproof.errors import InputError
 from solverproof.ode.solvers import SOLVERS, Setting
 from solverproof.training.controllers.base import Controller
+from solverproof.training.holding_out import parted
 
 KEYS = {
     "accept": 0.01, "spread": 4, "shortest": 3, "longest": 6, "most_steps": 50, "probe_every": 5,
@@ -97,3 +103,88 @@ def test_solvers_that_do_not_fit_are_told(solver, keys, told):
 def test_planning_knows_the_most_steps_of_the_first_draws_where_the_first_size_is_given():
     assert rule().expected_steps(EULER) == 4
     assert rule(initial=None).expected_steps(EULER) is None
+
+
+GUARD = {"accept": 0.3, "hold_out": 20, "most_tests": 3, "prolong": 4}
+
+
+def job(seed=0, **keys):
+    """A training of one seed under the rule."""
+    defined = rule(**{**GUARD, **keys})
+    spec = spec_of("sphere2", seeds=[seed], iterations=12)
+    del spec["setting"]
+    own = {"name": "some", "solver": EULER.to_json(), "controller": defined.to_json()}
+    return training_of({**spec, **own}), spec
+
+
+def train_guarded(**keys):
+    whole, spec = job(**keys)
+    data = data_of("sphere2", "float32")
+    schedule = whole.controller.schedule(EULER, seed=0, stream=1)
+    rest, held_out = parted(whole, data)
+    more = whole.controller.more(schedule, held_out)
+    return schedule, trained(spec, rest, schedule, more=more)
+
+
+def test_a_model_that_passes_its_test_is_trained_no_longer():
+    schedule, result = train_guarded(initial=0.02)
+    *_, before, test = schedule.checks
+    assert result.iterations == 12
+    assert (test.decision, test.iteration, test.test_solver) == ("passed", 12, "reference")
+    assert test.excess <= 1
+    assert test.total_nfe == result.mean_nfe[0] * 12
+    assert test.monitoring_nfe > before.monitoring_nfe + 3 * test.steps
+
+
+def test_a_model_that_fails_is_trained_on_with_half_the_step_until_it_may_no_longer(monkeypatch):
+    monkeypatch.setattr(guard, "agreement", lambda *_: (None, 32))
+    schedule, result = train_guarded(longest=400, shortest=400)
+    tests = [check for check in schedule.checks if check.test_solver == "reference"]
+    assert [test.decision for test in tests] == ["failed"] * 3
+    assert [test.iteration for test in tests] == [12, 16, 20]
+    assert all(math.isnan(test.excess) for test in tests)
+    for one, half in pairwise(test.steps for test in tests):
+        assert half in {2 * one - 1, 2 * one}  # steps are rounded up
+    assert result.iterations == 20
+    # 32 evaluations of 20 samples are 40 of a batch of 16
+    assert tests[0].monitoring_nfe == schedule.checks[-4].monitoring_nfe + 40
+
+
+def test_without_samples_held_out_there_is_no_test_and_all_are_trained_with():
+    whole, _ = job(hold_out=0)
+    data = data_of("sphere2", "float32")
+    rest, held_out = parted(whole, data)
+    assert np.array_equal(np.sort(rest["train_x"], 0), np.sort(data["train_x"], 0))
+    assert (
+        whole.controller.more(whole.controller.schedule(EULER, seed=0, stream=1), held_out) is None
+    )
+
+
+def test_samples_held_out_are_a_random_choice_of_each_seed_and_not_trained_with():
+    data = {**data_of("sphere2", "float32")}
+    data["train_x"] = np.arange(data["train_x"].size, dtype="float32").reshape(-1, 1, 2)
+    chosen = []
+    for seed in (0, 1):
+        rest, held_out = parted(job(seed)[0], data)
+        left, held = rest["train_x"][:, 0, 0].tolist(), held_out.x[:, 0, 0].tolist()
+        assert len(held) == 20
+        assert sorted(left + held) == data["train_x"][:, 0, 0].tolist()
+        assert len(rest["train_y"]) == len(left)
+        chosen.append(held)
+    assert chosen[0] != chosen[1]
+    assert parted(job(0)[0], data)[1].x[:, 0, 0].tolist() == chosen[0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"hold_out": 3},
+         "hold_out: 3 samples cannot show in 3 tests that 0.3 of them at most miss; "
+         "write 17 or more, or 0"),
+        ({"hold_out": 50}, "hold_out: there are 50 training samples; write fewer, not 50"),
+    ],
+)  # fmt: skip
+def test_samples_that_are_too_few_or_too_many_are_told(keys, told):
+    with pytest.raises(InputError) as failure:
+        parted(job(**keys)[0], data_of("sphere2", "float32"))
+    assert str(failure.value) == told

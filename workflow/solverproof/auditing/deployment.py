@@ -42,6 +42,10 @@ class Deployed:
         """Whether each sample has an output, shape (samples,)."""
         return self.outputs.isfinite().reshape(len(self.outputs), -1).all(1)
 
+    def moved(self, device: torch.device) -> "Deployed":
+        """The same on a device."""
+        return replace(self, states=self.states.to(device), outputs=self.outputs.to(device))
+
 
 @torch.no_grad()
 def deploy(problem: Problem, setting: Setting, batch_size: int | None = None) -> Deployed:

@@ -27,6 +27,13 @@ def trained_problem(model: NeuralODE, parameters: Parameters, x: Tensor) -> Prob
     return Problem(field, start, (0.0, model.horizon), _head(model, parameters))
 
 
+def double_problem(model: NeuralODE, parameters: Parameters, x: Tensor) -> Problem:
+    """The same in float64; on the CPU where the device has none, as Apple's GPUs (mps)."""
+    where = torch.device("cpu") if x.device.type == "mps" else x.device
+    wide = {name: p.to(where).double() for name, p in parameters.items()}
+    return trained_problem(model, wide, x.to(where).double())
+
+
 def _head(model: NeuralODE, parameters: Parameters) -> Head:
     if not isinstance(model.head, LinearHead):
         return lambda states: model.outputs(parameters, states.unsqueeze(0))[0]

@@ -8,7 +8,7 @@ times as many, without labels, and the law moves N by how much that changes what
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ FINER = 4  # times the steps, which leave a quarter of the error at most
 KINKS = 2  # the order that fields with kinks (ReLU) show at most, whatever the method
 Outputs = Callable[[Setting], tuple[Tensor, int]]
 """The outputs of a batch under a setting, shape (samples, ...), and the evaluations they took."""
+Test = Callable[[Setting, int], bool]
+"""Whether a setting passes a test, counted from 1."""
 Excess = Callable[[Tensor, Tensor], float]
 """What outputs differ from those of a finer step, over the set-point; see `excess_of`."""
 
@@ -82,12 +84,16 @@ class SetPoint:
         rule: the set-point.
         size: the first step size, as a fraction of the interval.
         stream: seed of the draws.
+
+    Attributes:
+        tests: how often `confirm` was asked.
     """
 
     def __init__(self, rule: Rule, size: float, stream: int) -> None:
         self.rule, self.random = rule, np.random.default_rng(stream)
-        self.state = State(min(rule.law.coarsest, max(rule.law.finest, size)))
-        self.due_in = 0
+        self.law = rule.law
+        self.state = State(min(self.law.coarsest, max(self.law.finest, size)))
+        self.due_in = self.tests = 0
 
     @property
     def finest(self) -> Setting:
@@ -103,14 +109,29 @@ class SetPoint:
         self.due_in -= 1
         return self._drawn(), found
 
+    def confirm(self, passes: Test) -> bool:
+        """Whether the finest step passes a test where training would end.
+
+        If not it is halved, and grows no more. By how much it failed must not matter, see
+        `confidence_of`.
+        """
+        self.tests += 1
+        if passes(self.finest, self.tests):
+            return True
+        self.state, _ = follow(self.law, self.state, math.inf)
+        self.law, self.due_in = replace(self.law, coarsest=self.state.size), self.state.wait
+        return False
+
     def state_dict(self) -> dict[str, Any]:
         """The state for a checkpoint: plain numbers."""
         random = self.random.bit_generator.state
-        return {"state": asdict(self.state), "due_in": self.due_in, "random": random}
+        counts = {"due_in": self.due_in, "tests": self.tests}
+        return {"state": asdict(self.state), "law": asdict(self.law), **counts, "random": random}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore such a state."""
-        self.state, self.due_in = State(**state["state"]), state["due_in"]
+        self.state, self.law = State(**state["state"]), Law(**state["law"])
+        self.due_in, self.tests = state["due_in"], state["tests"]
         self.random.bit_generator.state = state["random"]
 
     def _check(self, outputs: Outputs, excess: Excess) -> Checked:
@@ -119,8 +140,8 @@ class SetPoint:
         finer = Setting(self.rule.solver, steps=FINER * setting.steps)
         (own, nfe), (fine, more) = outputs(setting), outputs(finer)
         # The finer step has an error of its own, of which the difference knows nothing.
-        measured = excess(own, fine) / (1 - FINER**-self.rule.law.order)
-        self.state, move = follow(self.rule.law, self.state, measured)
+        measured = excess(own, fine) / (1 - FINER**-self.law.order)
+        self.state, move = follow(self.law, self.state, measured)
         return Checked(setting, finer, measured, move, own, fine, nfe + more)
 
     def _drawn(self) -> Setting:

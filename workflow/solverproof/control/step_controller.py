@@ -1,6 +1,7 @@
 """A set-point in anyone's training loop."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache, partial
 from typing import Any
 
@@ -11,6 +12,8 @@ from solverproof.auditing.call import solver_named
 from solverproof.auditing.deployment import deploy
 from solverproof.auditing.measures import Compare, Standard
 from solverproof.auditing.problem import Problem, State, device_of, problem
+from solverproof.auditing.verdict import Agreement
+from solverproof.control.guard import agreement
 from solverproof.control.set_point import Checked, Rule, SetPoint, excess_of
 from solverproof.errors import InputError
 from solverproof.ode.integration import equal_steps
@@ -29,7 +32,8 @@ class StepController:
 
     Every iteration gets a number of steps between N / `spread` and N. N is the smallest with which
     a finer step would change no more of the batch than is accepted, which is looked at now and
-    then, without labels, gradients, or any change of the model. Deploy with N: `deployed`.
+    then, without labels, gradients, or any change of the model. Deploy with N: `deployed`, once
+    `confirm` says so on samples that the model was not trained with.
 
     Args:
         field: the right-hand side f(t, z), or f(z), while it trains.
@@ -50,8 +54,10 @@ class StepController:
         seed: of the draws.
 
     Attributes:
-        nfe: evaluations of all checks.
+        nfe: evaluations of all checks and tests.
         last: what the last check found; None before the first.
+        agreement: how the model agreed with its flow at the last `confirm`; None before it, or if
+            the flow was not resolved.
 
     Raises:
         InputError: if something given cannot be used, here or at the first batch.
@@ -90,6 +96,7 @@ class StepController:
         self.point = SetPoint(rule, 1 / first_steps, seed)
         self.nfe = 0
         self.last: Checked | None = None
+        self.agreement: Agreement | None = None
 
     @property
     def deployed(self) -> Setting:
@@ -110,6 +117,18 @@ class StepController:
         assert drawn.steps is not None  # the solver has equal steps
         return name_in_torchdiffeq(self.solver), {"grid_constructor": equal_steps(drawn.steps)}
 
+    def confirm(self, z0: State) -> bool:
+        """Whether the model as deployed agrees with its flow, where training would end.
+
+        It is the question of an audit, at a confidence that rises from call to call, so that the
+        chance that any of them says yes wrongly is 5 % at most. After a no the step is half as
+        long: go on training, and ask again with the same samples.
+
+        Args:
+            z0: initial states of samples that the model was not trained with, as for `setting`.
+        """
+        return self.point.confirm(partial(self._passes, z0))
+
     def state_dict(self) -> dict[str, Any]:
         """The state for a checkpoint: numbers alone."""
         return {"point": self.point.state_dict(), "nfe": self.nfe}
@@ -119,16 +138,31 @@ class StepController:
         self.point.load_state_dict(state["point"])
         self.nfe = state["nfe"]
 
+    def _passes(self, z0: State, setting: Setting, test: int) -> bool:
+        model = problem(self.field, z0, self.interval, self.head)
+        with _own_stream(model), torch.no_grad():
+            standard = self._standard(model.outputs(model.flat_start()))
+            self.agreement, nfe = agreement(model, model.in_double(), setting, standard, test)
+        self.nfe += nfe
+        return self.agreement is not None and self.agreement.verdict == "PASS"
+
     def _excess(self, own: Tensor, finer: Tensor) -> float:
-        logits = self.head is not None and own.dim() == 2 and own.shape[1] > 1
-        classes = logits and self.compare is None
-        return excess_of(Standard(self.accept, classes, self.compare), own, finer)
+        return excess_of(self._standard(own), own, finer)
+
+    def _standard(self, outputs: Tensor) -> Standard:
+        logits = self.head is not None and outputs.dim() == 2 and outputs.shape[1] > 1
+        return Standard(self.accept, logits and self.compare is None, self.compare)
 
 
 def _outputs(copied: Callable[[], Problem], setting: Setting) -> tuple[Tensor, int]:
-    # A copy of the model is solved as an audit would, and draws from no stream of the user's.
+    # A copy of the model is solved as an audit would.
     model = copied()
-    place = device_of(model.start)
-    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+    with _own_stream(model):
         found = deploy(model, setting)
     return found.outputs, found.nfe
+
+
+def _own_stream(model: Problem) -> AbstractContextManager[None]:
+    """Within it the model draws from no stream of the user's."""
+    place = device_of(model.start)
+    return torch.random.fork_rng(devices=[place] if place.type == "cuda" else [])

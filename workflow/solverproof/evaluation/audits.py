@@ -15,10 +15,11 @@ from solverproof.auditing.flow import Flow
 from solverproof.auditing.intervals import CONFIDENCE
 from solverproof.auditing.judging import Judge, Solved
 from solverproof.auditing.measures import Standard, relative, spread
+from solverproof.auditing.problem import device_of
 from solverproof.auditing.reference import Reference
 from solverproof.auditing.sharpness import sharpness
 from solverproof.auditing.stability import Stability
-from solverproof.auditing.trained import trained_problem
+from solverproof.auditing.trained import double_problem, trained_problem
 from solverproof.auditing.verdict import kind_of
 from solverproof.evaluation.audit_rows import Audit, Measured
 from solverproof.evaluation.rows import run_of
@@ -98,10 +99,8 @@ def _audited(
     standard: Standard,
     reference: Reference,
 ) -> Measured:
-    where = torch.device("cpu") if x.device.type == "mps" else x.device  # it has no float64
-    double = trained_problem(
-        model, {name: p.to(where).double() for name, p in parameters.items()}, x.to(where).double()
-    )
+    double = double_problem(model, parameters, x)
+    where = device_of(double.start)
     flow = Flow(double, _prepared(reference, where), timed=not model.field.autonomous)
     call = Call(
         problem=trained_problem(model, parameters, x),
@@ -113,12 +112,8 @@ def _audited(
         confidence=CONFIDENCE,
         batch_size=None,
     )
-    deployed = deploy(call.problem, setting)
     judge = Judge(call, flow)
-    own = judge.of(
-        setting,
-        replace(deployed, states=deployed.states.to(where), outputs=deployed.outputs.to(where)),
-    )
+    own = judge.of(setting, deploy(call.problem, setting).moved(where))
     agreement = judge.agreement(own)
     return Measured(
         verdict=agreement.verdict,
@@ -132,8 +127,8 @@ def _audited(
         **_accuracies(judge, own),
         **_leads(judge, own),
         **_along_the_flow(call, flow),
-        status=deployed.status,
-        reason=deployed.reason,
+        status=own.run.status,
+        reason=own.run.reason,
     )
 
 

@@ -24,7 +24,8 @@ from solverproof.study.fingerprint import code_hash, files_hash
 from solverproof.study.workload import state_shape
 from solverproof.training.specifications import ControlledTraining, SettingTraining, Training
 
-TRAIN, ADAPT = ("training.loop",), ("training.loop", "training.controllers.probing")
+TRAIN = ("training.loop",)
+ADAPT = (*TRAIN, "training.holding_out", "training.controllers.probing")
 EVALUATE, TRACE = ("evaluation.cross_solver",), ("evaluation.tracing",)
 AUDIT, EXPLORE = ("evaluation.audits",), ("evaluation.exploring",)
 # How controllers choose a step, by family, in words; others go by their own names.

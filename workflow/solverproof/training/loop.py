@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor
 from solverproof.models.devices import chosen_device
 from solverproof.models.fields import Parameters
 from solverproof.models.losses import loss_named, seed_scores
-from solverproof.models.neural_ode import Forward, neural_ode
+from solverproof.models.neural_ode import Forward, NeuralODE, neural_ode
 from solverproof.models.samples import samples
 from solverproof.ode.integration import Solution, SolverError
 from solverproof.ode.solvers import Setting
@@ -55,6 +56,8 @@ class HistoryRow:
 
 Schedule = Callable[[Batch], Setting]
 """Chooses the setting of an iteration."""
+More = Callable[[NeuralODE, Parameters], int]
+"""Asked where training would end: for how many iterations it goes on; 0 ends it."""
 Report = Callable[[int, Sequence[HistoryRow]], None]
 """Receives the number of an iteration and one row per seed that is still trained."""
 
@@ -80,7 +83,8 @@ class Trained:
         parameters: stacked parameters after the last iteration.
         history: one row per seed every `history_every` iterations, at the last one and where a
             seed fails.
-        iterations: those that were run, fewer than asked for where all seeds failed.
+        iterations: those that were run: fewer than asked for where all seeds failed, more where
+            training was made longer.
         mean_nfe: mean function evaluations of each seed's forward passes.
         failures: the failures, by seed.
         seconds: time of training, including that before it was resumed.
@@ -101,6 +105,7 @@ def train(
     data: Mapping[str, np.ndarray],
     schedule: Schedule,
     *,
+    more: More | None = None,
     checkpoint: CheckpointStore | None = None,
     report: Report | None = None,
 ) -> Trained:
@@ -117,6 +122,8 @@ def train(
         spec: what is trained, and how.
         data: the task's data set; its training part is used.
         schedule: chooses the setting of each iteration.
+        more: whether training goes on after its last iteration, and again after the last of those;
+            not asked where all seeds have failed.
         checkpoint: where the state is saved every few minutes, and from which training is resumed;
             a resumed training ends with the same bits as an uninterrupted one.
         report: called after every iteration.
@@ -147,8 +154,9 @@ def train(
     # When resuming, the batches of the iterations that are done are drawn again and skipped, so the
     # checkpoint needs no state of their generators.
     batches = batch_indices(len(train_set), protocol.batch, orders)
-    ahead = islice(batches, record.iterations, protocol.iterations)
-    for iteration, index in enumerate(ahead, start=record.iterations + 1):
+    ahead = islice(batches, record.iterations, None)
+    while record.goes_on(partial(more, model, parameters) if more else None):
+        iteration, index = record.iterations + 1, next(ahead)
         batch = Batch(
             iteration,
             model,
@@ -233,7 +241,8 @@ class _Record:
 
     def __init__(self, seeds: Sequence[int], protocol: Protocol) -> None:
         self.seeds, self.protocol = seeds, protocol
-        self.iterations, self.total_nfe = 0, [0] * len(seeds)
+        self.iterations, self.wanted = 0, protocol.iterations
+        self.total_nfe = [0] * len(seeds)
         self.history: list[HistoryRow] = []
         self.failures: dict[int, Failure] = {}
         self.started = time.perf_counter()
@@ -242,6 +251,7 @@ class _Record:
         # Plain values instead of dataclasses, because a checkpoint is loaded without running code.
         return {
             "iterations": self.iterations,
+            "wanted": self.wanted,
             "total_nfe": self.total_nfe,
             "history": [asdict(row) for row in self.history],
             "failures": {seed: asdict(failure) for seed, failure in self.failures.items()},
@@ -249,7 +259,8 @@ class _Record:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.iterations, self.total_nfe = state["iterations"], state["total_nfe"]
+        self.iterations, self.wanted = state["iterations"], state["wanted"]
+        self.total_nfe = state["total_nfe"]
         self.history = [HistoryRow(**row) for row in state["history"]]
         self.failures = {seed: Failure(**failure) for seed, failure in state["failures"].items()}
         # As if it had started earlier, by the time it took before it was stopped.
@@ -270,13 +281,19 @@ class _Record:
             for seed, nfe in zip(self.seeds, self.total_nfe, strict=True)
         }
 
+    def goes_on(self, more: Callable[[], int] | None) -> bool:
+        """Whether there is another iteration: of those that are wanted, or of more."""
+        if more and self.running and self.iterations == self.wanted:
+            self.wanted += more()
+        return self.running and self.iterations < self.wanted
+
     def add(self, batch: Batch, forward: Forward, losses: Tensor) -> list[HistoryRow]:
         """The rows of an iteration, one per seed that had not failed before.
 
         Rows that are due, and those of new failures, are added to the history.
         """
         self.iterations = batch.iteration
-        last = batch.iteration == self.protocol.iterations
+        last = batch.iteration == self.wanted
         due = last or batch.iteration % self.protocol.history_every == 0
         scores = seed_scores(forward.outputs.detach(), batch.targets).tolist()
         real = batch.targets.is_floating_point()

@@ -30,9 +30,10 @@ def learning_rate(protocol: Protocol, iteration: int) -> float:
 
     `cosine` falls along half a cosine from the first iteration's rate, and would reach zero one
     iteration after the last (Loshchilov and Hutter 2017, equation 5, without restarts); `step`
-    multiplies the rate by `decay` every `decay_every` iterations.
+    multiplies the rate by `decay` every `decay_every` iterations. Where training goes on beyond its
+    last iteration, it does so with that one's rate.
     """
-    done = iteration - 1
+    done = min(iteration, protocol.iterations) - 1
     if protocol.schedule == "cosine":
         factor = (1 + math.cos(math.pi * done / protocol.iterations)) / 2
     elif protocol.schedule == "step":

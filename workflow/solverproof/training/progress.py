@@ -41,7 +41,8 @@ class Progress:
         loss, steps = fmean(row.loss for row in solved), fmean(row.steps or 0 for row in solved)
         accuracy, error = fmean(row.accuracy for row in solved), fmean(row.error for row in solved)
         score = f"accuracy {accuracy:.3f}" if math.isnan(error) else f"error {error:.3f}"
-        left = (self.iterations - iteration) / rate / 60
+        # Training may be made longer than it was to be.
+        left = max(0, self.iterations - iteration) / rate / 60
         return (
             f"iteration {iteration:,} of {self.iterations:,}: loss {loss:.3f}, "
             f"{score}, {steps:.4g} steps, {rate:.3g} iterations/s, "

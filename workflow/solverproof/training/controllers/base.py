@@ -13,9 +13,13 @@ from solverproof.training.controllers.families import FAMILIES
 from solverproof.training.stateful import Stateful
 
 if TYPE_CHECKING:
+    from solverproof.models.samples import Samples
     from solverproof.training.batches import Batch
+    from solverproof.training.loop import More
 
-Decision = Literal["shrink", "try", "grow", "keep", "finest", "coarsest", "unchanged"]
+Decision = Literal[
+    "shrink", "try", "grow", "keep", "finest", "coarsest", "unchanged", "passed", "failed"
+]
 
 
 class Controller(Family):
@@ -46,6 +50,28 @@ class Controller(Family):
     def expected_steps(self, solver: Solver) -> int | None:
         """Steps of a forward pass in training, for planning; None if the definition has none."""
         raise NotImplementedError
+
+    def held_out(self, *, classes: bool) -> int:
+        """How many training samples it keeps from training, to test the model with at the end.
+
+        Args:
+            classes: whether the targets are labels of classes.
+
+        Raises:
+            InputError: if no test with so few can pass.
+        """
+        del classes
+        return 0
+
+    def more(self, schedule: Any, held_out: Samples) -> More | None:
+        """What decides whether training goes on where it would end; None: it ends.
+
+        Args:
+            schedule: that of the seed.
+            held_out: samples that were not trained with.
+        """
+        del schedule, held_out
+        return None
 
     def probe_solvers_used(self) -> tuple[Solver, ...]:
         """Solvers to measure the model with during training, besides the training solver."""
@@ -107,7 +133,8 @@ class Check:
         decision: the decision that followed.
         total_nfe: evaluations in the forward passes of training before the check.
         monitoring_nfe: evaluations of all checks up to this one, and of the first step size.
-        excess: what a rule with a set-point measured, over that; NaN of rules without one.
+        excess: what a rule with a set-point measured, over that; of its tests at the end the most
+            samples that may miss the flow, over those that are accepted. NaN of rules without one.
     """
 
     iteration: int

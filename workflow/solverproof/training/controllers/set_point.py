@@ -4,8 +4,10 @@ from __future__ import annotations  # planning imports this module and must not 
 
 import math
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from solverproof.errors import InputError
 from solverproof.ode.solvers import Setting, Solver
 from solverproof.training.controllers.base import Check, Controller
 from solverproof.training.controllers.measuring import first_size
@@ -13,8 +15,14 @@ from solverproof.training.controllers.measuring import first_size
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from solverproof.auditing.measures import Standard
+    from solverproof.auditing.verdict import Agreement
     from solverproof.control.set_point import Checked, SetPoint
+    from solverproof.models.fields import Parameters
+    from solverproof.models.neural_ode import NeuralODE
+    from solverproof.models.samples import Samples
     from solverproof.training.batches import Batch
+    from solverproof.training.loop import More
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +40,9 @@ class SetPointRule(Controller):
         shortest, longest: iterations between two checks, after one that failed and while all is
             well.
         most_steps: the largest number of steps.
+        hold_out: training samples to test the trained model with, as an audit would; 0: no test.
+        most_tests: tests at most, the first included.
+        prolong: iterations of training, with a step half as long, after a test that failed.
         initial: first step size, as a fraction of the horizon; None for Hairer's procedure.
         probe_every: iterations between two measurements on the test set.
         probe_solvers: solvers to measure with besides the training solver.
@@ -45,6 +56,9 @@ class SetPointRule(Controller):
     shortest: int
     longest: int
     most_steps: int
+    hold_out: int = 0
+    most_tests: int = 3
+    prolong: int = 1000
     initial: float | None = None
     probe_every: int
     probe_solvers: tuple[Solver, ...]
@@ -68,6 +82,24 @@ class SetPointRule(Controller):
         """The given ones."""
         return self.probe_solvers
 
+    def held_out(self, *, classes: bool) -> int:
+        """So many that a model none of whose predictions differs passes every test."""
+        from solverproof.auditing.measures import Standard
+        from solverproof.control.guard import least_samples
+
+        share = Standard(self.accept, classes).share
+        least = least_samples(share, self.most_tests)
+        if 0 < self.hold_out < least:
+            raise InputError(
+                f"hold_out: {self.hold_out} samples cannot show in {self.most_tests} tests that "
+                f"{share:.3g} of them at most miss; write {least} or more, or 0"
+            )
+        return self.hold_out
+
+    def more(self, schedule: Follower, held_out: Samples) -> More | None:
+        """A test with the samples held out, if any."""
+        return partial(schedule.tested, held_out) if self.hold_out else None
+
     def schedule(self, solver: Solver, *, seed: int, stream: int) -> Follower:
         """The step size of one seed."""
         return Follower(self, solver, seed, stream)
@@ -79,6 +111,7 @@ class Follower:
     def __init__(self, options: SetPointRule, solver: Solver, seed: int, stream: int) -> None:
         self.options, self.solver, self.seed, self.stream = options, solver, seed, stream
         self.point: SetPoint | None = None  # made by the first batch, whose size is unknown
+        self.iteration = self.total_nfe = self.batch = 0  # after the last forward pass
         self.monitoring_nfe = 0
         self.checks: list[Check] = []
 
@@ -86,6 +119,7 @@ class Follower:
         """The state for a checkpoint: that of the step size and the records so far."""
         return {
             "point": self.point and self.point.state_dict(),
+            "seen": [self.iteration, self.total_nfe, self.batch],
             "monitoring_nfe": self.monitoring_nfe,
             "checks": [asdict(check) for check in self.checks],
         }
@@ -95,6 +129,7 @@ class Follower:
         if state["point"]:
             self.point = self._made(1.0)
             self.point.load_state_dict(state["point"])
+        self.iteration, self.total_nfe, self.batch = state["seen"]
         self.monitoring_nfe = state["monitoring_nfe"]
         self.checks[:] = [Check(**check) for check in state["checks"]]
 
@@ -115,7 +150,36 @@ class Follower:
         if found:
             self.monitoring_nfe += found.nfe
             self._note(batch, found)
+        self.iteration, self.batch = batch.iteration, batch.x.shape[1]
+        self.total_nfe = batch.total_nfe[0] + int(setting.value) * self.solver.stages
         return setting
+
+    def tested(self, held_out: Samples, model: NeuralODE, parameters: Parameters) -> int:
+        """For how many iterations training goes on after a test of the model.
+
+        Args:
+            held_out: samples that were not trained with; their labels are not used.
+            model: the Neural ODE.
+            parameters: those of the seed, as a stack of one.
+        """
+        from solverproof.auditing.trained import double_problem, trained_problem
+        from solverproof.control.guard import agreement
+
+        x, standard = held_out.inputs(slice(None)), self._standard(held_out.targets)
+        own = trained_problem(model, parameters, x)
+        double = double_problem(model, parameters, x)
+
+        def passes(setting: Setting, test: int) -> bool:
+            found, nfe = agreement(own, double, setting, standard, test)
+            # As passes of a training batch, as all evaluations are.
+            self.monitoring_nfe += math.ceil(nfe * len(x) / self.batch)
+            self._note_test(setting, found)
+            return found is not None and found.verdict == "PASS"
+
+        assert self.point is not None  # made by the first batch
+        passed = self.point.confirm(passes)
+        last = self.point.tests == self.options.most_tests
+        return 0 if passed or last else self.options.prolong
 
     def _made(self, size: float) -> SetPoint:
         # Imported here because it loads torch.
@@ -139,11 +203,14 @@ class Follower:
         return size
 
     def _excess(self, batch: Batch, own: Tensor, finer: Tensor) -> float:
-        from solverproof.auditing.measures import Standard
         from solverproof.control.set_point import excess_of
 
-        real = batch.targets.is_floating_point()
-        return excess_of(Standard(self.options.accept, classes=not real), own, finer)
+        return excess_of(self._standard(batch.targets), own, finer)
+
+    def _standard(self, targets: Tensor) -> Standard:
+        from solverproof.auditing.measures import Standard
+
+        return Standard(self.options.accept, classes=not targets.is_floating_point())
 
     def _note(self, batch: Batch, found: Checked) -> None:
         from solverproof.models.losses import seed_scores
@@ -169,6 +236,27 @@ class Follower:
                 total_nfe=batch.total_nfe[0],
                 monitoring_nfe=self.monitoring_nfe,
                 excess=found.excess,
+            )
+        )
+
+    def _note_test(self, setting: Setting, found: Agreement | None) -> None:
+        self.checks.append(
+            Check(
+                iteration=self.iteration,
+                seed=self.seed,
+                step_size=1 / setting.value,
+                tolerance=None,
+                steps=setting.steps,
+                train_score=math.nan,
+                test_solver="reference",
+                test_steps=None,
+                test_tolerance=None,
+                test_score=math.nan,
+                larger_score=math.nan,
+                decision="passed" if found and found.verdict == "PASS" else "failed",
+                total_nfe=self.total_nfe,
+                monitoring_nfe=self.monitoring_nfe,
+                excess=found.high / found.accepted if found else math.nan,
             )
         )
 
