@@ -20,6 +20,7 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from solverproof.__main__ import main
 from solverproof.datasets import user_file
@@ -130,6 +131,7 @@ def _answer(arguments: list[str], seconds: float) -> tuple[int | None, str | Non
             _bounded(seconds),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
+            patch("sys.stdin", io.TextIOWrapper(io.BytesIO())),
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("always")

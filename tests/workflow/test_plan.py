@@ -1,12 +1,16 @@
 """What the configurations that come with the study imply."""
 
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from solverproof.reporting.study_page.jobs import WAITS
+from solverproof.study.config import MOST_CELLS
 
 pytestmark = pytest.mark.workflow
 
@@ -55,6 +59,35 @@ def test_the_graph_on_the_page_is_that_of_the_workflow(clone):
         if rules[below] not in ("study", "all") and names[above] != names[below]
     }
     assert found == {(above, rule) for rule, waits in WAITS.items() for above in waits}
+
+
+LONGEST = "r" * 200  # as long as the name of the folder of results may be
+
+
+@pytest.fixture(scope="module")
+def commands(clone, tmp_path_factory):
+    """The commands of a plan, which name their files, in a folder without any of these."""
+    folder = tmp_path_factory.mktemp("commands")
+    (folder / "results" / "logs" / "figures").mkdir(parents=True)
+    return folder, clone.plan().text
+
+
+@pytest.mark.parametrize("verb", ["tabulate", "gather", "comparison", "report", "plot adaptation"])
+def test_no_command_of_the_largest_study_is_too_long(commands, verb):
+    """Linux passes 2 MiB to a program; a command of more than 64 KiB is a script of Snakemake's."""
+    folder, plan = commands
+    command = re.search(rf"Shell command: (.*solverproof {verb} .*)", plan)[1]
+    of_cells = re.compile(r"\S+/seeds-\S+")
+    many = MOST_CELLS // len(of_cells.findall(command))
+    script = of_cells.sub(lambda path: " ".join([f"{LONGEST}/{path[0]}"] * many), command)
+    (folder / "script.sh").write_text(script, encoding="utf-8")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    package = str(Path(__file__).parents[2] / "workflow")
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": package}
+    done = subprocess.run(["bash", "script.sh"], cwd=folder, env=environment, check=False)
+    log = re.search(r"> (\S+) 2>&1", command)[1]
+    assert "there is no such file" in (folder / log).read_text(encoding="utf-8")
+    assert done.returncode == 2
 
 
 def kinds(outcome):

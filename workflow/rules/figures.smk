@@ -46,8 +46,8 @@ rule fan:
         spec="{}",
         code=code_hash("reporting.figures.fan"),
     shell:
-        "python -m solverproof plot {params.figure} --spec={params.spec:q} --inputs {input:q}"
-        " --out {output:q} > {log:q} 2>&1"
+        r"printf '%s\n' --inputs {input:q}"
+        " | python -m solverproof plot {params.figure} --spec={params.spec:q} --out {output:q} - > {log:q} 2>&1"
 
 
 # `use rule` silently drops localrule, so every figure repeats it.

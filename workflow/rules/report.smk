@@ -43,6 +43,6 @@ rule report:
         ),
         code=specs.page_code(),
     shell:
-        "python -m solverproof report --spec={params.spec:q} --tabulated {input.tabulated:q}"
-        " --runs {input.runs:q} --figures {input.figures:q} --explorations {input.explorations:q}"
-        " --out={output:q} > {log:q} 2>&1"
+        r"printf '%s\n' --spec={params.spec:q} --tabulated {input.tabulated:q} --runs {input.runs:q}"
+        " --figures {input.figures:q} --explorations {input.explorations:q}"
+        " | python -m solverproof report --out={output:q} - > {log:q} 2>&1"

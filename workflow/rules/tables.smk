@@ -32,7 +32,8 @@ rule tabulate:
         code=code_hash("reporting.tables"),
         out=subpath(output.evaluations, parent=True),
     shell:
-        "python -m solverproof tabulate --spec {params.spec:q} --evaluations {input:q} --out {params.out:q} > {log:q} 2>&1"
+        r"printf '%s\n' --evaluations {input:q}"
+        " | python -m solverproof tabulate --spec={params.spec:q} --out={params.out:q} - > {log:q} 2>&1"
 
 
 rule gather:
@@ -61,7 +62,8 @@ rule gather:
         code=code_hash("reporting.audits"),
         out=subpath(output.audits, parent=True),
     shell:
-        "python -m solverproof gather --spec {params.spec:q} --drops {input.drops:q} --audits {input.audits:q} --out {params.out:q} > {log:q} 2>&1"
+        r"printf '%s\n' --audits {input.audits:q}"
+        " | python -m solverproof gather --spec={params.spec:q} --drops={input.drops:q} --out={params.out:q} - > {log:q} 2>&1"
 
 
 if CONTROLLED:
@@ -90,8 +92,9 @@ if CONTROLLED:
             code=code_hash("reporting.comparison"),
             out=subpath(output.csv, parent=True),
         shell:
-            "python -m solverproof comparison --spec {params.spec:q} --drops {input.drops:q} --critical {input.critical:q} --runs {input.runs:q}"
-            " --checks {input.checks:q} --out {params.out:q} > {log:q} 2>&1"
+            r"printf '%s\n' --runs {input.runs:q} --checks {input.checks:q}"
+            " | python -m solverproof comparison --spec={params.spec:q} --drops={input.drops:q} --critical={input.critical:q}"
+            " --out={params.out:q} - > {log:q} 2>&1"
 
 
 rule tables:

@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -376,7 +377,11 @@ def _json(text: str) -> Any:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = _Parser(prog=prog, description="Is your Neural ODE solver-proof?")
+    parser = _Parser(
+        prog=prog,
+        description="Is your Neural ODE solver-proof?",
+        epilog="A last word - stands for more words, one a line on standard input.",
+    )
     parser.add_argument("--version", action="version", version=f"solverproof {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True)
 
@@ -511,7 +516,8 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m solverpr
         to fix; what the verb says, of those that judge.
     """
     try:
-        return _run(_parser(prog).parse_args(arguments))
+        words = _words(sys.argv[1:] if arguments is None else arguments)
+        return _run(_parser(prog).parse_args(words))
     except InputError as error:
         message = str(error)
         if isinstance(error, UserCodeError) and (own := own_part(error)):
@@ -522,6 +528,16 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m solverpr
         message = f"{prog}: there is not enough memory; ask for less, or take a larger machine"
     print(f"solverproof: {message}", file=sys.stderr)
     return 2
+
+
+def _words(given: Sequence[str]) -> list[str]:
+    """The words of the command line, and those on standard input if the last one is `-`.
+
+    A study may have more paths than the system passes to a program.
+    """
+    if given[-1:] != ["-"]:
+        return [*given]
+    return [*given[:-1], *os.fsdecode(sys.stdin.buffer.read()).removesuffix("\n").split("\n")]
 
 
 def _run(args: argparse.Namespace) -> int:

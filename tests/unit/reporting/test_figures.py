@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from defined import written_table
 
+from solverproof.errors import InputError
 from solverproof.evaluation.rows import Evaluation, Run
 from solverproof.files import columns, read_arrays, write_arrays
 from solverproof.ode.solvers import SOLVERS
@@ -21,6 +22,7 @@ from solverproof.reporting.figures import (
 from solverproof.reporting.figures.drawing import draw
 from solverproof.reporting.figures.style import STYLES, style_of, styled
 from solverproof.reporting.published import BRACKETS, TABLE
+from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import (
     AccuracySpec,
     AdaptationSpec,
@@ -60,7 +62,7 @@ def evaluations(path, trained, accuracy=0.5):
 
 def drops_beside(evaluations, untrained=()):
     """A table of drops in which some (seed, setting) did not train."""
-    runs = pd.read_csv(evaluations)[columns(Run)].drop_duplicates()
+    runs = read_csv(evaluations)[columns(Run)].drop_duplicates()
     value = runs["train_steps"].fillna(runs["train_tolerance"])
     chosen = [pair in untrained for pair in zip(runs["seed"], value, strict=True)]
     runs["status"] = np.where(chosen, "untrained", "ok")
@@ -142,6 +144,38 @@ def test_every_figure_of_a_study_is_drawn_whatever_failed(tmp_path, accuracy, sp
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     draw("animation", FLOW, [traced, traced], [tmp_path / "animation.gif"])
     assert (tmp_path / "animation.gif").read_bytes().startswith(b"GIF89a")
+
+
+@pytest.mark.parametrize("name", ["NA", "null"])
+def test_a_task_or_a_controller_may_be_called_what_elsewhere_means_nothing(tmp_path, name):
+    table = evaluations(tmp_path / "evaluations.csv", {"euler": [2]})
+    own = pd.read_csv(table).assign(task=name)
+    controlled = own.assign(controller=name, train_steps=8, accuracy=0.1)
+    pd.concat([own, controlled]).to_csv(table, index=False)
+    found = critical_steps(tmp_path / "critical_steps.csv", {"task": name})
+    spec = AccuracySpec.from_json({**ACCURACY, "task": name, "solvers": ["euler"]})
+    drawn = figure_of(accuracy, spec, table, drops_beside(table), found)
+    assert shown_at(drawn, 4) == {50}
+    assert len(drawn.axes) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "inputs"),
+    [
+        ("accuracy", ACCURACY, 3),
+        ("adaptation", {"task": "toy", "solver": "euler"}, 3),
+        ("collapse", {"task": "toy", "solvers": ["euler"], "threshold": 0.1}, 2),
+        ("cost", {"task": "toy", "ways": {}}, 2),
+        ("criteria", {}, 2),
+        ("growth", {}, 2),
+        ("memory", {}, 1),
+    ],
+)
+def test_a_damaged_table_is_told_in_one_line_by_every_figure(tmp_path, name, spec, inputs):
+    table = tmp_path / "table.csv"
+    table.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"table\.csv: damaged, or of another kind"):
+        draw(name, spec, [table] * inputs, [tmp_path / "figure.png"])
 
 
 def test_no_two_solvers_share_a_colour_or_a_marker():

@@ -1,4 +1,5 @@
 import csv
+import io
 import math
 
 import numpy as np
@@ -290,6 +291,16 @@ def test_reading_the_tables_back_gives_numbers(tmp_path):
         pd.api.types.is_numeric_dtype(table[name])
         for name in ("train_steps", "test_steps", "accuracy", "nfe")
     )
+
+
+def test_words_may_come_from_standard_input_whatever_characters_paths_have(tmp_path, monkeypatch):
+    named = tmp_path / "a \u2028 b.csv"
+    written_table(named, Evaluation, cell(4, 0.0))
+    words = f"--evaluations\n{named}\n".encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(words)))
+    spec = '{"threshold": 0.1, "error_threshold": 0.1, "chance": {}}'
+    assert main(["tabulate", "--spec", spec, "--out", str(tmp_path / "tables"), "-"]) == 0
+    assert (tmp_path / "tables" / "drops.csv").is_file()
 
 
 def test_a_file_that_is_missing_is_told_in_one_line(tmp_path, capsys):

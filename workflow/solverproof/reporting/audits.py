@@ -11,8 +11,9 @@ from solverproof.evaluation.rows import Run
 from solverproof.files import columns, write_text
 from solverproof.ode.solvers import by_name
 from solverproof.reporting.in_words import bracket_text, critical_text, runs_text
+from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import TablesSpec
-from solverproof.reporting.tables import concatenated, read_csv, write_csv
+from solverproof.reporting.tables import concatenated, write_csv
 
 CRITERIA = {
     "accuracy": "drop under finer solvers (the paper's)",

@@ -17,8 +17,9 @@ from solverproof.files import columns, read_json, write_text
 from solverproof.ode.solvers import Solver, by_name
 from solverproof.reporting.in_words import percent, score_with_interval, with_interval
 from solverproof.reporting.published import TABLE
+from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import TablesSpec
-from solverproof.reporting.tables import read_csv, write_csv
+from solverproof.reporting.tables import write_csv
 from solverproof.training.specifications import ControlledTraining
 
 NFE = ("nfe_training", "nfe_late", "nfe_monitored")

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from solverproof.errors import InputError
 from solverproof.evaluation.critical import critical_steps
 from solverproof.evaluation.validity import drops
-from solverproof.files import DAMAGED, write_text
+from solverproof.files import write_text
 from solverproof.ode.solvers import by_name
-from solverproof.paths import regular
 from solverproof.reporting.in_words import (
     bracket_text,
     critical_text,
@@ -19,6 +17,7 @@ from solverproof.reporting.in_words import (
     score_with_interval,
     with_interval,
 )
+from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import TablesSpec
 
 MEASURES = {
@@ -53,18 +52,6 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
     write_csv(dropped, out / "drops.csv")
     write_csv(critical, out / "critical_steps.csv")
     write_text(out / "critical_steps.md", critical_markdown(critical, spec))
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    """Read a table; only an empty cell is a missing value, for a controller may be called NA.
-
-    Raises:
-        InputError: if it is damaged.
-    """
-    try:
-        return pd.read_csv(regular(path), keep_default_na=False, na_values=[""])
-    except ValueError as error:
-        raise InputError(f"{path}: {DAMAGED}") from error
 
 
 def concatenated(paths: Sequence[Path], order: Sequence[str]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from solverproof.errors import InputError
-from solverproof.reporting.tables import read_csv
+from solverproof.reporting.reading import read_csv
 
 DEFAULT = "default"  # the study whose results lie in no folder of their own
 DROPS = "drops.csv"  # a row per model, from whose scores all conclusions are drawn

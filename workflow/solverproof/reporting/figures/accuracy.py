@@ -30,6 +30,7 @@ from solverproof.reporting.figures.style import (
     with_score,
 )
 from solverproof.reporting.published import BRACKETS
+from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import AccuracySpec
 
 NARROWEST, WIDEST = 6, 8  # panels in a row
@@ -68,7 +69,7 @@ def figure(spec: AccuracySpec, evaluations: Path, drops: Path, critical_steps: P
     """
     table = read_evaluations(evaluations, drops)
     table = with_score(table[(table["task"] == spec.task) & table["controller"].isna()])
-    rows, found = list(_rows(spec, table)), pd.read_csv(critical_steps)
+    rows, found = list(_rows(spec, table)), read_csv(critical_steps)
     columns = max(NARROWEST, *(sum(map(_width, row)) for row in rows))
     fig = Figure(figsize=(PAGE, 1.7 * len(rows) + 0.8))
     axes = fig.subplots(len(rows), columns, sharey=True, squeeze=False)

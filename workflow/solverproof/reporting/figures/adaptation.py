@@ -25,6 +25,7 @@ from solverproof.reporting.figures.style import (
 )
 from solverproof.reporting.in_words import bracket_text
 from solverproof.reporting.published import TABLE
+from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import AdaptationSpec
 
 MARKED = 10  # times at which finer solvers are marked
@@ -50,7 +51,7 @@ def figure(spec: AdaptationSpec, critical: Path, *inputs: Path) -> Figure:
     )
     _scores(scores, probes, spec)
     _sizes(sizes, checks, spec)
-    _grid(sizes, critical_row(pd.read_csv(critical), spec.task, spec.solver))
+    _grid(sizes, critical_row(read_csv(critical), spec.task, spec.solver))
     for ax in (scores, sizes):
         ax.set_xlabel("iteration of training")
         key_of(ax, fig)
@@ -59,7 +60,7 @@ def figure(spec: AdaptationSpec, critical: Path, *inputs: Path) -> Figure:
 
 
 def _read(paths: Sequence[Path]) -> pd.DataFrame:
-    return pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
+    return pd.concat([read_csv(path) for path in paths], ignore_index=True)
 
 
 def _trained(probes: pd.DataFrame, seeds: int) -> str:

@@ -27,6 +27,7 @@ from solverproof.reporting.figures.style import (
 )
 from solverproof.reporting.in_words import bracket_text, critical_text
 from solverproof.reporting.published import BRACKETS
+from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import CollapseSpec
 
 CLOSE = 12  # in percent: lines whose names would hide each other
@@ -47,7 +48,7 @@ def figure(spec: CollapseSpec, drops: Path, critical: Path) -> Figure:
         drops: the study's `drops.csv`.
         critical: its `critical_steps.csv`.
     """
-    runs, found = pd.read_csv(drops), pd.read_csv(critical)
+    runs, found = read_csv(drops), read_csv(critical)
     runs = runs[(runs["task"] == spec.task) & runs["controller"].isna()]
     runs = with_score(runs.assign(untrained=runs["status"] == UNTRAINED))
     runs["flow"] = 100 * runs["accuracy_reference"] if spec.chance else runs["error_reference"]

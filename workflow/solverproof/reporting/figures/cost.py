@@ -23,6 +23,7 @@ from solverproof.reporting.figures.style import (
     steps_axis,
     style_of,
 )
+from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import CostSpec
 
 FIXED = "fixed step"
@@ -45,7 +46,7 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
         drops: the study's `drops.csv`.
         comparison: its `comparison.csv`.
     """
-    runs, compared = pd.read_csv(drops), pd.read_csv(comparison)
+    runs, compared = read_csv(drops), read_csv(comparison)
     runs = runs[(runs["task"] == spec.task) & runs["train_steps"].notna() & has_trained(runs)]
     score = score_of(runs)
     factor = 100 if score == "accuracy" else 1

@@ -17,6 +17,7 @@ from solverproof.reporting.figures.style import (
     steps_axis,
     style_of,
 )
+from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import NoSpec
 
 CRITERIA = {
@@ -42,7 +43,7 @@ def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
         criteria: its `criteria.csv`.
     """
     del spec
-    runs, found = (_of_grids(pd.read_csv(path)) for path in (audits, criteria))
+    runs, found = (_of_grids(read_csv(path)) for path in (audits, criteria))
     runs = runs[runs["train_steps"].notna()]
     found = found[found["train_solver"].isin(runs["train_solver"])]
     tasks = list(dict.fromkeys(runs["task"]))

@@ -14,6 +14,7 @@ from solverproof.reporting.figures.style import (
     steps_axis,
     style_of,
 )
+from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import NoSpec
 
 BEYOND = 1.6  # factor from the outermost settings to where an open interval ends
@@ -32,7 +33,7 @@ def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
         criteria: its `criteria.csv`.
     """
     del spec
-    runs, found = pd.read_csv(audits), pd.read_csv(criteria)
+    runs, found = read_csv(audits), read_csv(criteria)
     runs = runs[runs["controller"].isna() & runs["train_steps"].notna()]
     found = found[(found["criterion"] == "accuracy") & found["controller"].isna()]
     fig = Figure(figsize=(0.6 * PAGE, 3.2))

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from solverproof.reporting.figures.style import BLUE, ORANGE, PAGE, steps_axis
+from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import NoSpec
 
 STYLES = {
@@ -22,7 +22,7 @@ def figure(spec: NoSpec, table: Path) -> Figure:
         table: the measurements of `solverproof.benchmarks.memory`.
     """
     del spec
-    measured = pd.read_csv(table)
+    measured = read_csv(table)
     fig = Figure(figsize=(PAGE / 2, 2.4))
     ax = fig.subplots()
     for way, (label, color, marker) in STYLES.items():

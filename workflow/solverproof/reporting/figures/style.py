@@ -23,6 +23,7 @@ from solverproof.errors import InputError
 from solverproof.evaluation.rows import UNTRAINED
 from solverproof.evaluation.scores import GUESS_ERROR, has_score, score_of
 from solverproof.files import write_atomically
+from solverproof.reporting.reading import read_csv
 
 PAGE = 6.8  # width in inches
 GIF_COLORS = 128
@@ -187,7 +188,7 @@ def with_score(table: pd.DataFrame) -> pd.DataFrame:
 
 def read_evaluations(evaluations: Path, drops: Path) -> pd.DataFrame:
     """`evaluations.csv` with a column that marks the runs of `drops.csv` that did not train."""
-    table, of_runs = pd.read_csv(evaluations), pd.read_csv(drops)
+    table, of_runs = read_csv(evaluations), read_csv(drops)
     run = ["task", "train_solver", "train_steps", "train_tolerance", "controller", "seed"]
     untrained = of_runs.loc[of_runs["status"] == UNTRAINED, run].astype(object)
     found = table[run].astype(object).merge(untrained, how="left", on=run, indicator=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from solverproof.files import read_json
-from solverproof.reporting.tables import read_csv
+from solverproof.reporting.reading import read_csv
 
 OF_RUN = ["task", "train_solver", "controller", "train_steps", "train_tolerance"]
 

@@ -1,0 +1,21 @@
+"""The tables of a study, as everything that tells of them reads them."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from solverproof.errors import InputError
+from solverproof.files import DAMAGED
+from solverproof.paths import regular
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a table; only an empty cell is a missing value, for a controller may be called NA.
+
+    Raises:
+        InputError: if there is none, or it is damaged.
+    """
+    try:
+        return pd.read_csv(regular(path), keep_default_na=False, na_values=[""])
+    except ValueError as error:
+        raise InputError(f"{path}: {DAMAGED}") from error
