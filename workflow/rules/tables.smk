@@ -4,6 +4,8 @@ TABLES = [
     for name in (
         "evaluations.csv",
         "drops.csv",
+        "settings.csv",
+        "settings.md",
         "critical_steps.csv",
         "critical_steps.md",
     )
@@ -18,10 +20,14 @@ rule tabulate:
             TABLES[0], caption="../report/evaluations.rst", category="Tables"
         ),
         drops=report(TABLES[1], caption="../report/drops.rst", category="Tables"),
-        critical=report(
-            TABLES[2], caption="../report/critical_steps.rst", category="Tables"
+        settings=report(
+            TABLES[2], caption="../report/settings.rst", category="Tables"
         ),
-        readable=TABLES[3],
+        settings_readable=TABLES[3],
+        critical=report(
+            TABLES[4], caption="../report/critical_steps.rst", category="Tables"
+        ),
+        readable=TABLES[5],
     log:
         f"{RESULTS}/logs/tabulate.log",
     localrule: True

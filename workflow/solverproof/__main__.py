@@ -15,7 +15,10 @@ from solverproof import __version__
 from solverproof.errors import InputError, shown
 from solverproof.user_code import UserCodeError, own_part
 
-TABULATED = ("evaluations.csv", "drops.csv", "critical_steps.csv", "critical_steps.md")
+TABULATED = (
+    "evaluations.csv", "drops.csv", "settings.csv", "settings.md", "critical_steps.csv",
+    "critical_steps.md",
+)  # fmt: skip
 GATHERED = ("audits.csv", "criteria.csv", "criteria.md")
 COMPARED = ("comparison.csv", "comparison.md", "comparison.tex")
 

@@ -38,7 +38,10 @@ COLUMNS = [
     "disagreement",
     "state_error",
 ]
-TABLES = ["critical_steps.csv", "critical_steps.md", "drops.csv", "evaluations.csv"]
+TABLES = [
+    "critical_steps.csv", "critical_steps.md", "drops.csv", "evaluations.csv", "settings.csv",
+    "settings.md",
+]  # fmt: skip
 WHOLE = {
     "train_steps",
     "test_steps",

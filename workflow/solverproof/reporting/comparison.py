@@ -15,7 +15,7 @@ from solverproof.evaluation.scores import has_score
 from solverproof.evaluation.validity import has_trained
 from solverproof.files import columns, read_json, write_text
 from solverproof.ode.solvers import Solver, by_name
-from solverproof.reporting.in_words import percent, score_with_interval, with_interval
+from solverproof.reporting.in_words import percent, score_with_interval, with_largest
 from solverproof.reporting.published import TABLE
 from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import TablesSpec
@@ -298,7 +298,7 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
         "nfe_monitored": [_nfe(row, "nfe_monitored") for row in rows],
         "accuracy_reference": [score_with_interval(row, "_reference") for row in rows],
         "accuracy": [score_with_interval(row) for row in rows],
-        **{name: [_with_largest(row, name) for row in rows] for name in ("drop", "disagreement")},
+        **{name: [with_largest(row, name) for row in rows] for name in ("drop", "disagreement")},
         "valid": [_valid(row) for row in rows],
         "invalid_checks": table["invalid_checks"].map(percent),
         "oscillation": oscillation.map("{:.2f}".format).mask(oscillation.isna(), "–"),
@@ -311,10 +311,6 @@ def _nfe(row: pd.Series, name: str) -> str:
     if pd.isna(mean):
         return "–"
     return f"{mean:.1f}" if pd.isna(low) else f"{mean:.1f} ({low:.1f} to {high:.1f})"
-
-
-def _with_largest(row: pd.Series, name: str) -> str:
-    return f"{with_interval(row, name)} / {percent(row[f'{name}_max'])}"
 
 
 def _valid(row: pd.Series) -> str:

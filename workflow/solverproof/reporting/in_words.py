@@ -19,6 +19,12 @@ def with_interval(row: pd.Series, name: str) -> str:
     return f"{percent(mean)} ({percent(low)} to {percent(min(high, max(mean, 1.0)))})"
 
 
+def with_largest(row: pd.Series, name: str) -> str:
+    """The same, and the largest of the shares, in the column NAME_max."""
+    mean = with_interval(row, name)
+    return mean if pd.isna(row[f"{name}_max"]) else f"{mean} / {percent(row[f'{name}_max'])}"
+
+
 def score_with_interval(row: pd.Series, of: str = "") -> str:
     """The mean accuracy in percent, or `error 0.123` of real values, each with its interval.
 

@@ -18,6 +18,7 @@ from solverproof.reporting.in_words import (
     with_interval,
 )
 from solverproof.reporting.reading import read_csv
+from solverproof.reporting.settings import settings, settings_markdown
 from solverproof.reporting.specifications import TablesSpec
 
 MEASURES = {
@@ -36,7 +37,7 @@ ORDER = [
 
 
 def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
-    """Write `evaluations.csv`, `drops.csv` and `critical_steps.csv` and `.md` into a folder.
+    """Write the tables of evaluations, of drops, of settings and of critical steps into a folder.
 
     Args:
         spec: the threshold of validity, and the solvers that the configuration defines.
@@ -50,6 +51,9 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
     critical = critical_steps(dropped, spec.threshold, solvers, **errors)
     write_csv(table, out / "evaluations.csv")
     write_csv(dropped, out / "drops.csv")
+    trained = settings(dropped)
+    write_csv(trained, out / "settings.csv")
+    write_text(out / "settings.md", settings_markdown(trained))
     write_csv(critical, out / "critical_steps.csv")
     write_text(out / "critical_steps.md", critical_markdown(critical, spec))
 

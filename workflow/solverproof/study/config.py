@@ -183,7 +183,7 @@ def _problems(config: dict[str, Any]) -> Iterator[Problem]:
     yield from _unusable_selection(config)
     yield from _unusable_kinds(config, solvers)
     yield from _unusable_families(config, solvers)
-    yield from _unusable_protocols(config)
+    yield from _unusable_protocols(config, solvers)
     yield from _unusable_ends(config)
     yield from _unusable_flow(config)
     results = Path(config["results"])
@@ -426,8 +426,10 @@ def _unusable_ends(config: Mapping[str, Any]) -> Iterator[Problem]:
             yield (*place, "augment"), "an encoder makes the states; append the zeros there"
 
 
-def _unusable_protocols(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Keys of one optimiser or schedule beside another, and losses that do not fit the data."""
+def _unusable_protocols(
+    config: Mapping[str, Any], solvers: Mapping[str, Solver]
+) -> Iterator[Problem]:
+    """Keys of one optimiser or schedule beside another, losses and penalties that do not fit."""
     for name, protocol in config["protocols"].items():
         place = ("protocols", name)
         if protocol["momentum"] and protocol["optimizer"] != "sgd":
@@ -440,7 +442,14 @@ def _unusable_protocols(config: Mapping[str, Any]) -> Iterator[Problem]:
             yield from _unusable_code((*place, "loss"), loss)
     for task in config["select"]["tasks"]:
         definition = config["tasks"][task]
-        loss = config["protocols"][definition["protocol"]]["loss"]
+        protocol = config["protocols"][definition["protocol"]]
+        for name in config["select"]["solvers"] if protocol["local_error"] else []:
+            if solvers[name].kind != "fixed":
+                message = (
+                    f"{name} is no fixed-step solver; select none but those, or remove the key"
+                )
+                yield ("protocols", definition["protocol"], "local_error"), message
+        loss = protocol["loss"]
         real = DataSet.from_json(definition["data"]).class_count() is None
         if real and loss == "cross_entropy":
             message = f"the targets of '{task}' are real values; write loss: mean_squared_error"

@@ -21,6 +21,7 @@ from solverproof.ode.integration import Solution, SolverError
 from solverproof.ode.solvers import Setting
 from solverproof.training.batches import Batch, batch_indices, run_seed
 from solverproof.training.optimizers import clip, learning_rate, optimizer, set_rate
+from solverproof.training.remedies import Remedies
 from solverproof.training.specifications import Protocol, Training
 from solverproof.training.stateful import CheckpointStore, Stateful
 
@@ -38,7 +39,7 @@ class HistoryRow:
         nfe: function evaluations in the forward pass.
         steps: steps taken; None where the solver gave up.
         rejected: steps that an adaptive solver rejected; None where it gave up.
-        total_nfe: function evaluations in all forward passes so far.
+        total_nfe: function evaluations in all forward passes so far, those of penalties included.
         seconds: since the start of training.
     """
 
@@ -140,7 +141,7 @@ def train(
     orders = [run_seed(spec.task, seed, "batches") for seed in seeds]
     # Drawn on the CPU and then moved, so that the device does not change the initial weights.
     parameters = {name: p.to(where).requires_grad_() for name, p in model.initial(weights).items()}
-    updates = optimizer(protocol, parameters)
+    updates, remedies = optimizer(protocol, parameters), Remedies(spec)
     record = _Record(seeds, protocol)
     parts: dict[str, Stateful] = {
         "parameters": _Weights(parameters),
@@ -165,16 +166,18 @@ def train(
             train_set.targets[index],
             record.total_nfe,
         )
-        forward = model(parameters, batch.x, schedule(batch), gradient=protocol.gradient)
+        setting, changed = schedule(batch), remedies.changed(model, iteration)
+        forward = changed(parameters, batch.x, setting, gradient=protocol.gradient)
         losses = loss_of(forward.outputs, batch.targets)
+        penalty, nfe = remedies.penalty(changed, batch, setting, forward)
         # Failures are found before the update, from the loss of the current parameters.
-        rows = record.add(batch, forward, losses)
+        rows = record.add(batch, forward, losses, nfe)
         # Once all seeds have failed there is no gradient left to follow.
         if not record.running:
             break
         updates.zero_grad()
         # A sum, not a mean: a seed's gradient must not depend on the size of its block.
-        losses.sum().backward()  # type: ignore[no-untyped-call]
+        (losses + penalty).sum().backward()  # type: ignore[no-untyped-call]
         if protocol.clip is not None:
             clip(parameters, protocol.clip)
         set_rate(updates, learning_rate(protocol, iteration))
@@ -287,7 +290,9 @@ class _Record:
             self.wanted += more()
         return self.running and self.iterations < self.wanted
 
-    def add(self, batch: Batch, forward: Forward, losses: Tensor) -> list[HistoryRow]:
+    def add(
+        self, batch: Batch, forward: Forward, losses: Tensor, penalty_nfe: int
+    ) -> list[HistoryRow]:
         """The rows of an iteration, one per seed that had not failed before.
 
         Rows that are due, and those of new failures, are added to the history.
@@ -298,7 +303,10 @@ class _Record:
         scores = seed_scores(forward.outputs.detach(), batch.targets).tolist()
         real = batch.targets.is_floating_point()
         # Failed seeds are counted as well, because their solves still run.
-        self.total_nfe = [n + s.nfe for n, s in zip(self.total_nfe, forward.solutions, strict=True)]
+        self.total_nfe = [
+            total + s.nfe + penalty_nfe
+            for total, s in zip(self.total_nfe, forward.solutions, strict=True)
+        ]
         results = zip(
             self.seeds, losses.tolist(), scores, forward.solutions, self.total_nfe, strict=True
         )

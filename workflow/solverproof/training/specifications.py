@@ -30,6 +30,9 @@ class Protocol(Specification):
         loss: what is minimised: `cross_entropy`, `mean_squared_error`, or an import path; None for
             that of the data, cross-entropy for classes and mean squared error for real values.
         loss_code: hash of the user's own code behind it.
+        random_end: largest relative change of the end time, which every iteration draws anew.
+        consistency: weight of what half as many steps change in end states, added to the loss.
+        local_error: weight of the error of a random step, added to the loss.
     """
 
     iterations: int
@@ -46,6 +49,9 @@ class Protocol(Specification):
     decay: float = 0.1
     loss: str | None = None
     loss_code: str | None = None
+    random_end: float = 0.0
+    consistency: float = 0.0
+    local_error: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

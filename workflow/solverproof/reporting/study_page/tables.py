@@ -14,6 +14,7 @@ from solverproof.reporting.study_page.made import Made
 from solverproof.reporting.study_page.markup import link, points, table, tag, text
 
 TITLES = {
+    "settings": "Every way to train, over its seeds",
     "critical_steps": "Critical steps and tolerances",
     "comparison": "Grid search against controllers",
     "criteria": "Four criteria of being an ODE",
