@@ -15,7 +15,7 @@ TOOLS := .venv/tools-installed
 CLUSTER := .venv/cluster-installed
 FOREIGN := .venv/foreign-installed
 
-.PHONY: figures report test test-slow test-foreign test-slurm fuzz torture smoke bench unlock lint format
+.PHONY: figures report verify test test-slow test-foreign test-slurm fuzz torture smoke bench unlock lint format
 
 figures: $(STUDY)
 	@$(BIN)/python -m solverproof check config/config.yaml $(CONFIG)
@@ -31,6 +31,10 @@ smoke: $(STUDY)
 
 bench: $(STUDY)
 	$(BIN)/python -m solverproof bench
+
+# holds the results of studies that ran against the published ones
+verify: $(STUDY)
+	$(BIN)/python -m solverproof verify results docs/results
 
 # after a run was killed, Snakemake asks for this
 unlock: $(STUDY)

@@ -107,6 +107,7 @@ def test_after_sigkill_of_everything_the_same_command_goes_on_once_unlocked(
     assert_finished_as_if_never_stopped(halfway, finished)
 
 
+@pytest.mark.slow
 def test_after_sigkill_of_snakemake_alone_its_orphans_do_no_harm_however_late_they_end(
     training, halfway, finished
 ):
