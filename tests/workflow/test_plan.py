@@ -145,6 +145,7 @@ SUPPLEMENT = {
     "factors_training": {"train": 32},
     "minima": {"train": 12, "adapt": 5},
     "paper_rule_constants": {"adapt": 18},
+    "remedies": {"train": 15},
     "set_point": {"adapt": 30},
     "set_point_constants": {"adapt": 21},
     "sphere900": {"train": 30},
