@@ -288,7 +288,9 @@ def words(draw):
 def stages(draw):
     """Stages, with files that are damaged or of another kind and specifications of another."""
     spec = draw.choice(["{}", "[]", "3", "null", '""', "{", "x" * 1000, '{"family": "spheres"}', '{"family": "x"}', "[" * 5000,
-                        '{"family": 3}', '{"threshold": 1}', '{"task": 1}', "NaN", "9" * 5000])  # fmt: skip
+                        '{"family": 3}', '{"threshold": 1}', '{"task": 1}', "NaN", "9" * 5000,
+                        '{"family": "spheres", "dimension": "2", "train": 8, "test": 8, "seed": 0}',
+                        '{"threshold": 0.1, "error_threshold": 0.1, "chance": {"toy": "half"}}'])  # fmt: skip
     verb = draw.choice(
         [
             "prepare",
@@ -297,10 +299,12 @@ def stages(draw):
             "evaluate",
             "examine",
             "trace",
+            "explore",
             "tabulate",
             "gather",
             "comparison",
             "plot",
+            "report",
         ]
     )
     options = {
@@ -310,6 +314,7 @@ def stages(draw):
         "examine": ["data", "weights", "run", "references", "out"], "trace": ["data", "weights", "out"],
         "tabulate": ["evaluations", "out"], "gather": ["drops", "audits", "out"],
         "comparison": ["drops", "critical", "runs", "checks", "out"], "plot": ["inputs", "out"],
+        "explore": ["data", "weights", "run", "out"], "report": ["tabulated", "runs", "out"],
     }[verb]  # fmt: skip
     names = {name: draw.choice(["a", "a", "a", *STRANGE]) for name in options}
     arguments = [

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import runs
 from defined import written_table
+from PIL import Image
 
 from solverproof.evaluation.audit_rows import Audit
 from solverproof.evaluation.rows import Run
@@ -57,7 +58,7 @@ def study(folder, rows, *, controller=None, explored=True, figures=()):
     return {
         "tabulated": sorted((results / "tables").glob("*.*")),
         "runs": found,
-        "drawn": [_figure(results / "figures" / f"{name}.png") for name in figures],
+        "drawn": [_figure(results / "figures" / name) for name in figures],
         "explorations": [_explored(results, run) for run in found] if explored else [],
         "out": results / "report.html",
     }
@@ -114,7 +115,11 @@ def _cell(results, table, controller, task, solver, steps):
 
 def _figure(path):
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    white, black = Image.new("L", (4, 3), 255), Image.new("L", (4, 3), 0)
+    if path.suffix == ".gif":
+        white.save(path, save_all=True, append_images=[black])
+    else:
+        white.save(path)
     return path
 
 

@@ -1,4 +1,8 @@
 PAGE = f"{RESULTS}/report.html"
+DRAWN = [
+    *[f"{RESULTS}/figures/{name}.png" for name in NAMES],
+    *(rules.animation.output if FLOW else []),
+]
 RULES = {
     "prepare": len({cell.task.name for cell in STUDY.cells}),
     "train": len(CELLS) - len(CONTROLLED),
@@ -10,7 +14,7 @@ RULES = {
     "tabulate": 1,
     "gather": 1,
     "compare": int(bool(CONTROLLED)),
-    "figures": len(NAMES),
+    "figures": len(DRAWN),
     "report": 1,
 }
 SHOWN = [path for path in rules.tables.input if path.endswith((".csv", ".md"))]
@@ -21,7 +25,7 @@ rule report:
         tabulated=SHOWN,
         runs=expand(rules.train.output.run, cell=CELLS),
         histories=expand(rules.train.output.history, cell=CELLS),
-        figures=[f"{RESULTS}/figures/{name}.png" for name in NAMES],
+        figures=DRAWN,
         explorations=expand(rules.explore.output.out, cell=EXPLORED),
     output:
         PAGE,
@@ -37,7 +41,7 @@ rule report:
                 RULES,
                 captions(
                     Path(PACKAGE, "report"),
-                    [*NAMES, *(Path(path).stem for path in SHOWN)],
+                    [Path(path).stem for path in (*DRAWN, *SHOWN)],
                 ),
             )
         ),

@@ -179,7 +179,7 @@ def explore(args: argparse.Namespace) -> None:
     from solverproof.files import read_arrays, read_json, write_arrays
 
     _set_up_torch()
-    spec = EvaluationSpec.from_json(args.spec)
+    spec = EvaluationSpec.given(args.spec)
     data, weights, run = read_arrays(args.data), _tensors(args.weights), read_json(args.run)
     write_arrays(args.out, explore_block(spec, data, weights, run))
 
@@ -223,7 +223,7 @@ def report(args: argparse.Namespace) -> None:
     from solverproof.reporting.study_page.write import write
 
     verify(run.with_name("history.csv") for run in args.runs)
-    spec = PageSpec.from_json(args.spec)
+    spec = PageSpec.given(args.spec)
     write(spec, args.tabulated, args.runs, args.figures, args.explorations, args.out)
 
 

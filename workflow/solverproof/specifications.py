@@ -1,10 +1,11 @@
 """What defines the result of a job: frozen dataclasses that are passed to it as JSON."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from types import UnionType
-from typing import Any, Self, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from solverproof.errors import InputError, shown
 
@@ -37,7 +38,7 @@ class Specification:
         """
         try:
             return cls.from_json(content)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise InputError(
                 f"--spec: {shown(content)} defines no {cls.__name__}; "
                 "take what snakemake --printshellcmds shows"
@@ -58,13 +59,32 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(hint: Any, value: Any) -> Any:
-    """A value read from JSON, converted to the type of its field."""
+    """A value read from JSON, converted to the type of its field.
+
+    Raises:
+        TypeError: if it is of another type.
+    """
     if isinstance(hint, type) and issubclass(hint, Specification):
         return hint.from_json(value)
-    if isinstance(hint, UnionType):  # an optional field; None is its default, so not in the JSON
-        return _typed(next(arg for arg in get_args(hint) if arg is not type(None)), value)
-    if hint is float and isinstance(value, int):
+    kind, inner = get_origin(hint) or hint, get_args(hint)
+    if kind is UnionType:  # an optional field
+        return None if value is None else _typed(inner[0], value)
+    if kind is float and type(value) is int:
         return float(value)  # 2 and 2.0 are the same setting and must be the same text
-    if get_origin(hint) is tuple:
-        return tuple(_typed(get_args(hint)[0], item) for item in value)
+    if not _fits(kind, inner, value):
+        raise TypeError(f"{shown(value)} is of another type")
+    if kind is tuple:
+        return tuple(_typed(inner[0], item) for item in value)
+    if kind is Mapping:
+        return {key: _typed(inner[1], item) for key, item in value.items()}
     return value
+
+
+def _fits(kind: Any, inner: tuple[Any, ...], value: Any) -> bool:
+    if kind is Literal:
+        return value in inner
+    if isinstance(value, bool):  # which Python takes for a whole number
+        return kind in (bool, Any)
+    if kind is float:
+        return isinstance(value, float) and math.isfinite(value)
+    return kind is Any or isinstance(value, (list, tuple) if kind is tuple else kind)

@@ -5,19 +5,21 @@ import json
 import math
 import re
 from html.parser import HTMLParser
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
 import pytest
 import runs
 import studies
+from PIL import Image
 
 from solverproof.files import read_arrays
 from solverproof.reporting.study_page.advice import advice
 from solverproof.reporting.study_page.jobs import WAITS, graph
 from solverproof.reporting.study_page.markup import data, table
 
-VOID = {"meta", "img", "input", "br"}
+VOID = {"meta", "img", "input", "br", "source"}
 
 
 class Outline(HTMLParser):
@@ -63,7 +65,10 @@ STUDIES = {
     "real values": {"rows": studies.real_valued(studies.evaluations())},
     "a controller": {"rows": studies.evaluations({0: {8: 0.02}}), "controller": "mine"},
     "no trajectories": {"rows": studies.evaluations(), "explored": False},
-    "figures": {"rows": studies.evaluations(), "figures": ["figure4_accuracy_toy"]},
+    "figures": {
+        "rows": studies.evaluations(),
+        "figures": ["figure4_accuracy_toy.png", "animation.gif"],
+    },
 }
 
 
@@ -102,6 +107,18 @@ def test_failed_runs_are_told_with_their_reasons_and_lead_to_their_cell(tmp_path
 def test_every_cell_can_be_linked_to_by_its_path(tmp_path):
     ids = Outline(studies.page(tmp_path, studies.evaluations())).ids
     assert {"toy/euler/steps-2/seeds-0-1", "toy/euler/steps-8/seeds-0-1"} <= set(ids)
+
+
+def test_the_animation_is_shown_and_stands_still_for_those_who_asked_for_less_motion(tmp_path):
+    page = studies.page(tmp_path, studies.evaluations(), figures=["animation.gif"])
+    found = re.search(
+        r'<source srcset="data:image/png;base64,(.*?)" media="\(prefers-reduced-motion: reduce\)">'
+        r'<img src="data:image/gif;base64,(.*?)" alt="Animation\. "',
+        page,
+    )
+    still, moving = (Image.open(BytesIO(base64.b64decode(found[i]))) for i in (1, 2))
+    assert (still.size, moving.n_frames) == ((4, 3), 2)
+    assert still.convert("L").getextrema() == moving.convert("L").getextrema()
 
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>&\u2028"

@@ -1,13 +1,16 @@
 """The reasons of a verdict: sentences with numbers, the weightiest first."""
 
+from __future__ import annotations  # what writes pages takes its words from here, without torch
+
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from solverproof.auditing.call import Call
-from solverproof.auditing.checks import Check
-from solverproof.auditing.result import Flow
-from solverproof.auditing.verdict import Agreement
+if TYPE_CHECKING:
+    from solverproof.auditing.call import Call
+    from solverproof.auditing.checks import Check
+    from solverproof.auditing.result import Flow
+    from solverproof.auditing.verdict import Agreement
 
 GROWN = 3.0  # from which on e to this power, a factor of 20, is told as a cause of errors
 MISSING = "–"

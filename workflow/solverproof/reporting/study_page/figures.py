@@ -2,7 +2,10 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
+
+from PIL import Image
 
 from solverproof.reporting.study_page.markup import tag, text
 
@@ -14,18 +17,31 @@ def figures(files: Sequence[Path], captions: Mapping[str, str]) -> str:
 
 def _figure(file: Path, caption: str) -> str:
     title = title_of(file.stem)
-    image = tag(
-        "img",
-        src=f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}",
-        alt=f"{title}. {caption}",
-        loading="lazy",
-    ).removesuffix("</img>")
+    image = _image(file, f"{title}. {caption}")
     button = tag("button", image, type="button", aria_label=f"Enlarge {title}. {caption}")
     words = tag("strong", text(title)), f" {text(caption)}"
     return tag("figure", button, tag("figcaption", *words), id=file.stem)
 
 
+def _image(file: Path, alt: str) -> str:
+    """The image; for those who asked for less motion, the first frame of one that moves."""
+    kind = file.suffix[1:]
+    image = tag("img", src=_source(kind, file.read_bytes()), alt=alt, loading="lazy")
+    if kind != "gif":
+        return image
+    with Image.open(file) as frames:
+        frames.save(still := BytesIO(), "png")
+    calm = {"srcset": _source("png", still.getvalue()), "media": "(prefers-reduced-motion: reduce)"}
+    return tag("picture", tag("source", **calm), image)
+
+
+def _source(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
 def title_of(name: str) -> str:
-    """`figure4_accuracy_sphere2` as `Figure 4: accuracy sphere2`."""
+    """`figure4_accuracy_sphere2` as `Figure 4: accuracy sphere2`, `animation` as `Animation`."""
     number, _, rest = name.partition("_")
+    if not rest:
+        return name.capitalize()
     return f"Figure {number.removeprefix('figure')}: {rest.replace('_', ' ')}"

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+VOID = {"img", "source"}  # elements without an end
+
 
 def text(words: Any) -> str:
     """Text as HTML, in which a number and its sign of percent stay on one line."""
@@ -24,7 +26,8 @@ def tag(name: str, *children: str, **attributes: Any) -> str:
         for key, value in attributes.items()
         if value is not None
     )
-    return f"<{name}{given}>{''.join(children)}</{name}>"
+    end = "" if name in VOID else f"</{name}>"
+    return f"<{name}{given}>{''.join(children)}{end}"
 
 
 def section(identifier: str, heading: str, *content: str) -> str:

@@ -81,7 +81,7 @@
   const dialog = document.getElementById("enlarged");
   for (const button of document.querySelectorAll("figure > button")) {
     button.addEventListener("click", () => {
-      dialog.querySelector(".scroll").replaceChildren(button.querySelector("img").cloneNode());
+      dialog.querySelector(".scroll").replaceChildren(button.firstElementChild.cloneNode(true));
       dialog.showModal();
     });
   }

@@ -51,7 +51,7 @@ def write(
         spec: captions, the number of jobs of every rule, and what counts as valid.
         tabulated: CSV files, and Markdown files of those that have one for readers.
         runs: `run.json` of every cell; its history is read from beside it.
-        drawn: the figures, as PNG.
+        drawn: the figures, as PNG, and the animation, as GIF.
         explorations: what the rule `explore` computed.
         out: the page.
     """
