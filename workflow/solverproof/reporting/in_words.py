@@ -55,10 +55,15 @@ def _two_digits(value: float) -> str:
     return f"{float(f'{value:.2g}'):g}"
 
 
+def bracket(row: pd.Series) -> tuple[str, float, float]:
+    """What the critical bracket is measured by, and its ends: the invalid and the valid setting."""
+    measure = measured_by(row)
+    return measure, row[f"invalid_{measure}"], row[f"valid_{measure}"]
+
+
 def bracket_text(row: pd.Series) -> str:
     """The critical bracket, or on which side of all settings it lies."""
-    measure = measured_by(row)
-    invalid, valid = row[f"invalid_{measure}"], row[f"valid_{measure}"]
+    measure, invalid, valid = bracket(row)
     if pd.isna(valid):
         return f"no setting valid (finest: {measure} {invalid:g})"
     if pd.isna(invalid):

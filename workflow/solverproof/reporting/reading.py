@@ -19,3 +19,10 @@ def read_csv(path: Path) -> pd.DataFrame:
         return pd.read_csv(regular(path), keep_default_na=False, na_values=[""])
     except ValueError as error:
         raise InputError(f"{path}: {DAMAGED}") from error
+
+
+def critical_row(critical: pd.DataFrame, task: str, solver: str) -> pd.Series:
+    """The row of `critical_steps.csv` by the paper's drop; all NaN where there is none."""
+    keys = critical[["task", "train_solver", "measure"]]
+    found = critical[(keys == [task, solver, "drop"]).all(axis=1)]
+    return (found if len(found) else critical.reindex([-1])).iloc[0]

@@ -17,7 +17,6 @@ from solverproof.reporting.figures.style import (
     FAINT,
     PAGE,
     SHADE,
-    critical_row,
     failures,
     guess_line,
     ink,
@@ -30,7 +29,7 @@ from solverproof.reporting.figures.style import (
     with_score,
 )
 from solverproof.reporting.published import BRACKETS
-from solverproof.reporting.reading import read_csv
+from solverproof.reporting.reading import critical_row, read_csv
 from solverproof.reporting.specifications import AccuracySpec
 
 NARROWEST, WIDEST = 6, 8  # panels in a row

@@ -13,7 +13,6 @@ from solverproof.evaluation.scores import has_score
 from solverproof.reporting.figures.style import (
     PAGE,
     SHADE,
-    critical_row,
     guess_line,
     ink,
     key_of,
@@ -25,7 +24,7 @@ from solverproof.reporting.figures.style import (
 )
 from solverproof.reporting.in_words import bracket_text
 from solverproof.reporting.published import TABLE
-from solverproof.reporting.reading import read_csv
+from solverproof.reporting.reading import critical_row, read_csv
 from solverproof.reporting.specifications import AdaptationSpec
 
 MARKED = 10  # times at which finer solvers are marked

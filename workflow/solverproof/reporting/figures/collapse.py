@@ -12,7 +12,6 @@ from solverproof.reporting.figures.style import (
     FAINT,
     PAGE,
     SHADE,
-    critical_row,
     failures,
     guess_line,
     ink,
@@ -27,7 +26,7 @@ from solverproof.reporting.figures.style import (
 )
 from solverproof.reporting.in_words import bracket_text, critical_text
 from solverproof.reporting.published import BRACKETS
-from solverproof.reporting.reading import read_csv
+from solverproof.reporting.reading import critical_row, read_csv
 from solverproof.reporting.specifications import CollapseSpec
 
 CLOSE = 12  # in percent: lines whose names would hide each other

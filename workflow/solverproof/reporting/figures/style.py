@@ -258,13 +258,6 @@ def guess_line(axes: Sequence[Axes], chance: float | None) -> None:
     )  # fmt: skip
 
 
-def critical_row(critical: pd.DataFrame, task: str, solver: str) -> pd.Series:
-    """The row of `critical_steps.csv` by the paper's drop; all NaN where there is none."""
-    keys = critical[["task", "train_solver", "measure"]]
-    found = critical[(keys == [task, solver, "drop"]).all(axis=1)]
-    return (found if len(found) else critical.reindex([-1])).iloc[0]
-
-
 def critical_interval(ax: Axes, row: pd.Series, settings: Sequence[float]) -> list[float]:
     """Ends of the interval of a critical number of steps; an open one ends at the panel's edge.
 

@@ -31,10 +31,21 @@ def page(blocks: Sequence[Block], drawings: Mapping[str, str]) -> str:
         drawings: the figures that it names, as SVG.
     """
     titles = [block.text for block in blocks if isinstance(block, Title)]
+    written = "\n".join(_written(block, drawings) for block in blocks)
+    return document(titles[0], f"<main>\n{written}\n</main>")
+
+
+def document(title: str, body: str, *, style: str = "", policy: str = "") -> str:
+    """A page that may load nothing, in the style of all pages.
+
+    Args:
+        title: its title, as text.
+        body: HTML.
+        style: CSS of its own.
+        policy: what else its content may do, as further directives after a semicolon.
+    """
     return Template(_data("page.html")).substitute(
-        title=escape(titles[0]),
-        style=_data("page.css"),
-        body="\n".join(_written(block, drawings) for block in blocks),
+        title=escape(title), style=_data("page.css") + style, body=body, policy=policy
     )
 
 

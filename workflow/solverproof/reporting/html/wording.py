@@ -54,11 +54,21 @@ def setting_name(setting: Setting | Candidate) -> str:
     return setting_named(solver, setting.steps, setting.tolerance)
 
 
-def setting_named(solver: str, steps: int | None, tolerance: float | None) -> str:
+def setting_named(solver: str, steps: float | None, tolerance: float | None) -> str:
     """A setting in words, the solver by the name that torchdiffeq knows: `rk4 with 8 steps`."""
-    if steps is None:
-        return f"{solver} at tolerance {number(tolerance)}"
-    return f"{solver} with {steps:,} step{'s' if steps != 1 else ''}"
+    return f"{solver} {with_setting(steps, tolerance)}"
+
+
+def with_setting(steps: float | None = None, tolerance: float | None = None) -> str:
+    """`with 8 steps`, or `at tolerance 0.1`."""
+    return f"{'with' if pd.isna(tolerance) else 'at'} {setting_text(steps, tolerance)}"
+
+
+def setting_text(steps: float | None = None, tolerance: float | None = None) -> str:
+    """`8 steps`, or `tolerance 0.1`: an adaptive solver has both, and its steps were counted."""
+    if pd.notna(tolerance):
+        return f"tolerance {number(tolerance)}"
+    return f"{number(steps)} step{'s' if steps != 1 else ''}"
 
 
 def verdict_sentence(result: AuditResult) -> str:

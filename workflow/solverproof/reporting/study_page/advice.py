@@ -15,7 +15,7 @@ def advice(run: pd.Series, audit: pd.Series, tests: pd.DataFrame) -> str:
         audit: its row of `audits.csv`.
         tests: its rows of `evaluations.csv`.
     """
-    own = _named(run["train_solver"], run["train_steps"], run["train_tolerance"])
+    own = setting_named(run["train_solver"], run["train_steps"], run["train_tolerance"])
     if pd.isna(audit["verdict"]):
         return "Do not deploy it: it has no predictions to judge."
     if run["status"] == "untrained":
@@ -55,12 +55,5 @@ def _own_cost(run: pd.Series, tests: pd.DataFrame) -> float:
 
 
 def _told(row: pd.Series) -> str:
-    setting = _named(row["test_solver"], row["test_steps"], row["test_tolerance"])
+    setting = setting_named(row["test_solver"], row["test_steps"], row["test_tolerance"])
     return f"{setting} ({number(row['nfe'])} evaluations)"
-
-
-def _named(solver: str, steps: float, tolerance: float) -> str:
-    # An adaptive solver has both: the tolerance it was given, and the steps that were counted.
-    if pd.notna(tolerance):
-        return setting_named(solver, None, tolerance)
-    return setting_named(solver, int(steps), None)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from solverproof.auditing.reasons import MISSING
 from solverproof.evaluation.scores import score_of
-from solverproof.reporting.html.wording import KINDS, number, with_interval
+from solverproof.reporting.html.wording import KINDS, number, setting_text, with_interval
 from solverproof.reporting.in_words import percent
 from solverproof.reporting.study_page.advice import advice
 from solverproof.reporting.study_page.claim import verdict_counts
@@ -47,11 +47,10 @@ def _cell(made: Made, cell: Cell) -> str:
 def _label(cell: Cell) -> str:
     """`64 steps, seeds 0 to 4`."""
     _, _, label, _ = cell.path.split("/")
-    measure, _, value = label.partition("-")
-    words = {"steps": steps_text(value), "tolerance": f"tolerance {value}"}
-    seeds = cell.seeds
+    own, seeds = cell.run["spec"].get("setting"), cell.seeds
+    how = setting_text(own.get("steps"), own.get("tolerance")) if own else label
     span = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
-    return f"{words.get(measure, label) if cell.run['spec'].get('setting') else label}, {span}"
+    return f"{how}, {span}"
 
 
 def _counts(runs: pd.DataFrame) -> Iterator[str]:
@@ -73,7 +72,7 @@ def _seeds(cell: Cell, runs: pd.DataFrame) -> str:
     rows = [
         [
             text(row["seed"]),
-            text(setting_text(row)),
+            text(setting_of(row)),
             text(shown(row[score])),
             text(shown(row[f"{score}_reference"])),
             text(percent(row["drop"])),
@@ -91,16 +90,9 @@ def _disagreement(row: pd.Series) -> str:
     return with_interval(*(row[f"disagreement_{part}"] for part in ("audit", "low", "high")))
 
 
-def setting_text(row: pd.Series) -> str:
+def setting_of(row: pd.Series) -> str:
     """The setting of a run, which with a controller is the one at the end."""
-    if pd.notna(row["train_tolerance"]):
-        return f"tolerance {row['train_tolerance']:g}"
-    return steps_text(f"{row['train_steps']:g}")
-
-
-def steps_text(steps: str) -> str:
-    """`1 step`, `64 steps`."""
-    return f"{steps} step{'' if steps == '1' else 's'}"
+    return setting_text(row["train_steps"], row["train_tolerance"])
 
 
 def status_text(status: str, reason: Any) -> str:

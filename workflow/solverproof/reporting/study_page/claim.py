@@ -8,8 +8,9 @@ from solverproof.auditing.intervals import mean_interval
 from solverproof.auditing.reasons import MISSING
 from solverproof.evaluation.scores import score_of
 from solverproof.evaluation.validity import has_trained
-from solverproof.reporting.html.wording import number
-from solverproof.reporting.in_words import critical_text, measured_by, percent
+from solverproof.reporting.html.wording import number, with_setting
+from solverproof.reporting.in_words import bracket, critical_text, percent
+from solverproof.reporting.reading import critical_row
 from solverproof.reporting.study_page.made import Made
 from solverproof.reporting.study_page.markup import link, points, tag, text
 
@@ -65,17 +66,12 @@ def _extremes(runs: pd.DataFrame) -> Iterator[str]:
     if trained.empty:
         yield "No run trained."
         return
-    measure = "train_steps" if trained["train_steps"].notna().any() else "train_tolerance"
-    values = sorted(trained[measure].unique(), reverse=measure == "train_tolerance")
+    measure = "steps" if trained["train_steps"].notna().any() else "tolerance"
+    own = trained[f"train_{measure}"]
+    values = sorted(own.unique(), reverse=measure == "tolerance")
     for value in dict.fromkeys((values[0], values[-1])):
-        scores = _scores(trained[trained[measure] == value])
-        yield f"Trained {_setting(measure, value)}, models have {scores}."
-
-
-def _setting(measure: str, value: float) -> str:
-    if measure.endswith("tolerance"):
-        return f"at tolerance {number(value)}"
-    return f"with {number(value)} step{'s' if value != 1 else ''}"
+        how, scores = with_setting(**{measure: value}), _scores(trained[own == value])
+        yield f"Trained {how}, models have {scores}."
 
 
 def _scores(runs: pd.DataFrame) -> str:
@@ -98,20 +94,20 @@ def _mean(values: pd.Series, score: str) -> str:
 
 def _bracket(critical: pd.DataFrame, task: str, solver: str) -> Iterator[str]:
     """From which setting on models are valid."""
-    rows = critical[(critical["task"] == task) & (critical["train_solver"] == solver)]
-    for _, row in rows[rows["measure"] == "drop"].iterrows():
-        yield _valid_from(row)
-
-
-def _valid_from(row: pd.Series) -> str:
-    measure = measured_by(row)
-    invalid, valid = row[f"invalid_{measure}"], row[f"valid_{measure}"]
-    if pd.isna(valid):
-        return f"They are not valid under finer solvers, not even {_setting(measure, invalid)}."
-    if pd.isna(invalid):
-        return f"They are valid under finer solvers {_setting(measure, valid)} or a finer setting."
-    ends = f"{_setting(measure, valid)} or a finer setting, not {_setting(measure, invalid)}"
-    return f"They are valid under finer solvers {ends}; the critical value is {critical_text(row)}."
+    row = critical_row(critical, task, solver)
+    measure, *ends = bracket(row)
+    if pd.isna(ends).all():
+        return
+    invalid, valid = (with_setting(**{measure: end}) for end in ends)
+    if pd.isna(ends[1]):
+        yield f"They are not valid under finer solvers, not even {invalid}."
+    elif pd.isna(ends[0]):
+        yield f"They are valid under finer solvers {valid} or a finer setting."
+    else:
+        yield (
+            f"They are valid under finer solvers {valid} or a finer setting, not {invalid}; the "
+            f"critical value is {critical_text(row)}."
+        )
 
 
 def _controllers(runs: pd.DataFrame) -> Iterator[str]:

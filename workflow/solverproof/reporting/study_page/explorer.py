@@ -13,8 +13,7 @@ from solverproof.evaluation.rows import REFERENCE, SAMPLE
 from solverproof.evaluation.scores import score_of
 from solverproof.evaluation.validity import has_trained
 from solverproof.files import read_arrays
-from solverproof.reporting.html.wording import number
-from solverproof.reporting.study_page.cells import steps_text
+from solverproof.reporting.html.wording import setting_text
 from solverproof.reporting.study_page.made import Cell, Made, setting_label
 
 LEVELS = 65535  # of a coordinate; 0 is a number that is not finite
@@ -70,7 +69,7 @@ def _model(
 
 
 def _name(label: str, measure: str, value: float, seed: int | None) -> str:
-    setting = steps_text(f"{value:g}") if measure == "steps" else f"tolerance {number(value)}"
+    setting = setting_text(**{measure: value})
     return setting if seed is None else f"{label}, seed {seed}: {setting}"
 
 

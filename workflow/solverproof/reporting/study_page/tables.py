@@ -9,7 +9,7 @@ from solverproof.auditing.reasons import MISSING
 from solverproof.evaluation.rows import REFERENCE
 from solverproof.evaluation.validity import has_trained
 from solverproof.reporting.html.wording import number
-from solverproof.reporting.study_page.cells import setting_text
+from solverproof.reporting.study_page.cells import setting_of
 from solverproof.reporting.study_page.made import Made
 from solverproof.reporting.study_page.markup import link, points, table, tag, text
 
@@ -114,4 +114,4 @@ def _bad(rows: pd.DataFrame, where: Mapping[tuple[str, int], str]) -> Iterator[l
     for _, row in rows.iterrows():
         cells = [row["seed"], row["status"], row["reason"], row["reference"]]
         path = where[row["group"], row["seed"]]
-        yield [link(f"#{path}", path), text(setting_text(row)), *(text(_cell(c)) for c in cells)]
+        yield [link(f"#{path}", path), text(setting_of(row)), *(text(_cell(c)) for c in cells)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 
 from solverproof.files import write_text
+from solverproof.reporting.html.page import document
 from solverproof.reporting.specifications import PageSpec
 from solverproof.reporting.study_page.cells import cells
 from solverproof.reporting.study_page.claim import claim
@@ -31,10 +32,7 @@ HEADINGS = {
     "made-with": "Versions, machine, seeds",
     "jobs": "Jobs",
 }
-ASSETS = (
-    ("solverproof.reporting.html", "page.css"),
-    *((__package__, name) for name in ("page.html", "study.css", "page.js", "explorer.js")),
-)
+ASSETS = ("body.html", "study.css", "page.js", "explorer.js")
 
 
 def write(
@@ -68,21 +66,20 @@ def write(
         "jobs": graph(spec.jobs) + listed(spec.jobs, made.cells),
     }
     embedded = {"explorer-data": models(made, explorations), "evaluations-data": longest(made)}
-    style, markup, own_style, *scripts = (_asset(*asset) for asset in ASSETS)
+    markup, style, *scripts = map(_asset, ASSETS)
     # Names and reasons are escaped; the hash keeps whatever else gets in from being run.
     code = "\n".join(scripts)
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
-    page = Template(markup).substitute(
+    inside = Template(markup).substitute(
         title=TITLE,
-        style=style + own_style,
-        scripts=f"'sha256-{digest}'",
         contents=points(link(f"#{name}", HEADINGS[name]) for name in content),
         body="\n".join(section(name, HEADINGS[name], part) for name, part in content.items()),
         data="\n".join(data(name, value) for name, value in embedded.items()),
         code=f"<script>{code}</script>",
     )
-    write_text(out, page)
+    policy = f"; img-src data:; script-src 'sha256-{digest}'"
+    write_text(out, document(TITLE, inside, style=style, policy=policy))
 
 
-def _asset(package: str, name: str) -> str:
-    return files(package).joinpath(name).read_text(encoding="utf-8")
+def _asset(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
