@@ -1,5 +1,8 @@
 """Errors that are meant for the user to read."""
 
+import difflib
+from collections.abc import Iterable
+
 Key = tuple[str | int, ...]
 """A place in a configuration, as a path of keys and list positions."""
 
@@ -31,3 +34,9 @@ def shown(value: object) -> str:
     """A value as messages quote it: no longer than a glance, and without line breaks."""
     text = repr(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def did_you_mean(name: object, known: Iterable[object]) -> str:
+    """`; did you mean 'euler'?` at the end of a message; nothing where no known name is like it."""
+    close = difflib.get_close_matches(str(name)[:100], map(str, known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""

@@ -5,7 +5,6 @@ it; jobs import it.
 """
 
 import ast
-import difflib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
-from solverproof.errors import InputError, shown
+from solverproof.errors import InputError, did_you_mean, shown
 from solverproof.paths import regular
 
 HERE = Path(__file__).parent
@@ -105,8 +104,7 @@ def missing(path: str) -> str | None:
         return str(error)
     if name in names or "*" in names:
         return None
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"no '{name}' in {module}" + (f"; did you mean '{close[0]}'?" if close else "")
+    return f"no '{name}' in {module}{did_you_mean(name, names)}"
 
 
 def parsed(file: Path) -> ast.Module:

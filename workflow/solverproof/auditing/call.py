@@ -1,6 +1,5 @@
 """The call of an audit: what was given, checked, and told in one line where it cannot be used."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from solverproof.auditing.deployment import times_of, times_type
 from solverproof.auditing.measures import Compare, Standard
 from solverproof.auditing.problem import Problem, device_of, problem
 from solverproof.auditing.result import Flow
-from solverproof.errors import InputError, shown
+from solverproof.errors import InputError, did_you_mean, shown
 from solverproof.ode.shipped import shipped
 from solverproof.ode.solvers import Setting, Solver, known_solvers
 
@@ -134,9 +133,8 @@ def solver_named(name: str, given: Any) -> Solver:
         return given
     known = known_solvers(shipped())
     if not isinstance(given, str) or given not in known:
-        close = difflib.get_close_matches(str(given), known, n=1)
-        meant = f"did you mean '{close[0]}'? " if close else ""
-        raise InputError(f"{name}: unknown solver {given!r}; {meant}known are: {', '.join(known)}")
+        meant = did_you_mean(given, known) or ";"
+        raise InputError(f"{name}: unknown solver {given!r}{meant} known are: {', '.join(known)}")
     return known[given]
 
 

@@ -1,11 +1,10 @@
 """What an error against the schema means to the reader: its place, what is wrong, what to write."""
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from solverproof.errors import Problem, shown
+from solverproof.errors import Problem, did_you_mean, shown
 
 _EXPECTED = {
     "integer": "a whole number",
@@ -35,11 +34,9 @@ def explain(error: Any) -> Problem:
     return key, error.message
 
 
-def suggestion(name: object, known: Iterable[str]) -> str:
+def suggestion(name: object, known: Iterable[object]) -> str:
     """The known name that is like a wrong one, or all of them; the end of a message."""
-    names = [str(item) for item in known]
-    close = difflib.get_close_matches(str(name)[:100], names, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; known are: {', '.join(names)}"
+    return did_you_mean(name, known) or f"; known are: {', '.join(map(str, known))}"
 
 
 def _missing(value: Any, keys: Any, _: Any) -> str:
