@@ -20,9 +20,7 @@ rule tabulate:
             TABLES[0], caption="../report/evaluations.rst", category="Tables"
         ),
         drops=report(TABLES[1], caption="../report/drops.rst", category="Tables"),
-        settings=report(
-            TABLES[2], caption="../report/settings.rst", category="Tables"
-        ),
+        settings=report(TABLES[2], caption="../report/settings.rst", category="Tables"),
         settings_readable=TABLES[3],
         critical=report(
             TABLES[4], caption="../report/critical_steps.rst", category="Tables"
