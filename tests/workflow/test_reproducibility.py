@@ -28,6 +28,7 @@ def test_a_finished_study_has_all_tables(finished):
         "tables/drops.csv",
         "tables/audits.csv",
         *(f"tables/criteria.{kind}" for kind in ("csv", "md")),
+        *(f"tables/settings.{kind}" for kind in ("csv", "md")),
         *(f"tables/critical_steps.{kind}" for kind in ("csv", "md")),
         *(f"tables/comparison.{kind}" for kind in ("csv", "md", "tex")),
     }

@@ -40,7 +40,7 @@ def test_a_run_is_told_in_few_lines_and_ends_with_its_numbers_while_the_log_keep
     assert len(told) < 20, outcome.text
     assert "localrule" not in outcome.text
     assert "100 %: 3 of 3 jobs in " in outcome.text
-    assert "\n10 figures in results/figures\n6 tables in results/tables\n" in outcome.text
+    assert "\n10 figures in results/figures\n7 tables in results/tables\n" in outcome.text
     assert "\nsphere2  euler, adapt_midpoint " in outcome.text
     assert "localrule fan:" in log_of(study)
     assert "Finished jobid: " in log_of(study)
@@ -94,7 +94,7 @@ def test_a_run_that_is_interrupted_says_how_far_it_came(fresh):
 def test_a_study_with_nothing_to_do_tells_its_numbers(study):
     outcome = plainly(study).run()
     assert outcome.idle
-    assert "\n10 figures in results/figures\n6 tables in results/tables\n" in outcome.text
+    assert "\n10 figures in results/figures\n7 tables in results/tables\n" in outcome.text
     assert "\nsphere2  euler " in outcome.text
 
 
