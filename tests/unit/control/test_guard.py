@@ -54,6 +54,10 @@ def test_all_tests_together_pass_a_model_with_too_many_misses_in_one_of_twenty_c
     assert chance <= DOUBT
 
 
+def test_where_all_may_miss_one_sample_will_do():
+    assert least_samples(1.0, 3) == 1
+
+
 @given(share=st.floats(0.001, 0.5), tests=st.integers(1, 20))
 def test_the_fewest_samples_are_those_with_which_none_may_miss(share, tests):
     least, confidence = least_samples(share, tests), confidence_of(tests)

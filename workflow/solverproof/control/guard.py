@@ -35,6 +35,8 @@ def least_samples(share: float, tests: int) -> int:
         share: of samples that may miss.
         tests: their number.
     """
+    if share >= 1:
+        return 1
     doubt = 1 - confidence_of(tests)
     return math.ceil(math.log(doubt / 2) / math.log1p(-share))
 
