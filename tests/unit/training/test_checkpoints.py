@@ -47,12 +47,12 @@ CELLS = {
             "most_steps": 50, "initial": None, "probe_every": 4, "probe_solvers": [],
         },
     }),
-    "guarded": ("adapt", {  # so strictly that no test passes, and training is made longer twice
-        "name": "some", "solver": "euler", "seeds": [0], "iterations": 20,
+    "guarded": ("adapt", {  # no test passes, and training is made longer twice
+        "name": "some", "solver": "euler", "seeds": [0], "iterations": 40, "learning_rate": 0.03,
         "controller": {
-            "family": "set_point", "accept": 0.5, "spread": 4, "shortest": 5, "longest": 20,
+            "family": "set_point", "accept": 0.1, "spread": 4, "shortest": 5, "longest": 20,
             "most_steps": 2, "initial": 1.0, "probe_every": 4, "probe_solvers": [],
-            "hold_out": 9, "most_tests": 3, "prolong": 15,
+            "hold_out": 60, "most_tests": 3, "prolong": 15,
         },
     }),
 }  # fmt: skip
@@ -169,6 +169,17 @@ def test_a_training_that_was_stopped_ends_with_the_bytes_of_one_that_was_not(
         torch.manual_seed(saves)  # as a new process would not have
     assert stopped.run() == expected
     assert not stopped.checkpoint.exists()
+
+
+def test_a_training_that_was_made_longer_goes_on_from_there(tmp_path, monkeypatch):
+    whole, stopped = (Job(tmp_path / name, "guarded") for name in ("whole", "stopped"))
+    expected = whole.run()
+    assert json.loads((whole.folder / "run.json").read_text())["iterations"] == 40 + 2 * 15
+    with monkeypatch.context() as patch:
+        stopping_after(patch, 60)
+        with pytest.raises(StoppedError):
+            stopped.run()
+    assert stopped.run() == expected
 
 
 def test_training_really_goes_on_where_it_was_and_says_so(tmp_path, monkeypatch, capsys):

@@ -102,8 +102,9 @@ def drawn(monkeypatch):
 def test_training_goes_on_as_long_as_it_is_told_to_as_if_it_had_been_longer_from_the_start():
     data, told = data_of("mlp"), [3, 4, 0]
 
-    def more(model, parameters):
-        assert model.outputs(parameters, torch.zeros(3, 1, 2).double()).shape == (3, 1, 2)
+    def more(end):
+        states = torch.zeros(3, 1, 2).double()
+        assert end.model.outputs(end.parameters, states).shape == (3, 1, 2)
         return told.pop(0)
 
     longer = train_with_schedule(spec_of("mlp"), data, lambda _: EULER, more=more)

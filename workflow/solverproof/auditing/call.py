@@ -37,11 +37,11 @@ class Call:
     problem: Problem
     setting: Setting
     standard: Standard
-    labels: Tensor | None
+    labels: Tensor | None = None
     candidates: tuple[Setting, ...] | None
-    trained: Setting | Flow | None
+    trained: Setting | Flow | None = None
     confidence: float
-    batch_size: int | None
+    batch_size: int | None = None
 
 
 def checked_call(

@@ -64,11 +64,8 @@ def agreement(
         problem=model,
         setting=setting,
         standard=standard,
-        labels=None,
         candidates=(),
-        trained=None,
         confidence=confidence_of(test),
-        batch_size=None,
     )
     deployed = deploy(model, setting)
     met = repeated(call, deployed)
@@ -79,3 +76,8 @@ def agreement(
         return None, nfe
     judge = Judge(call, found)
     return judge.agreement(judge.of(setting, deployed)), nfe
+
+
+def passed(found: Agreement | None) -> bool:
+    """Whether a test passed; where the flow is not resolved it did not."""
+    return found is not None and found.verdict == "PASS"

@@ -13,7 +13,7 @@ from solverproof.auditing.deployment import deploy
 from solverproof.auditing.measures import Compare, Standard
 from solverproof.auditing.problem import Problem, State, device_of, problem
 from solverproof.auditing.verdict import Agreement
-from solverproof.control.guard import agreement
+from solverproof.control.guard import agreement, passed
 from solverproof.control.set_point import Checked, Rule, SetPoint, excess_of
 from solverproof.errors import InputError
 from solverproof.ode.integration import equal_steps
@@ -144,7 +144,7 @@ class StepController:
             standard = self._standard(model.outputs(model.flat_start()))
             self.agreement, nfe = agreement(model, model.in_double(), setting, standard, test)
         self.nfe += nfe
-        return self.agreement is not None and self.agreement.verdict == "PASS"
+        return passed(self.agreement)
 
     def _excess(self, own: Tensor, finer: Tensor) -> float:
         return excess_of(self._standard(own), own, finer)

@@ -108,9 +108,7 @@ def _audited(
         standard=standard,
         labels=targets.to(where) if standard.classes else None,
         candidates=(),
-        trained=None,
         confidence=CONFIDENCE,
-        batch_size=None,
     )
     judge = Judge(call, flow)
     own = judge.of(setting, deploy(call.problem, setting).moved(where))

@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 
 from solverproof.auditing.intervals import mean_interval, share_interval
-from solverproof.evaluation.rows import UNTRAINED
-from solverproof.evaluation.scores import has_score
 from solverproof.evaluation.validity import has_trained
 from solverproof.files import columns, read_json, write_text
 from solverproof.ode.solvers import Solver, by_name
 from solverproof.reporting.in_words import percent, score_with_interval, with_largest
 from solverproof.reporting.published import TABLE
 from solverproof.reporting.reading import read_csv
+from solverproof.reporting.settings import over_seeds
 from solverproof.reporting.specifications import TablesSpec
 from solverproof.reporting.tables import write_csv
 from solverproof.training.specifications import ControlledTraining
@@ -225,24 +224,16 @@ def _results(
     task: str, solver: str, runs: pd.DataFrame, *, published: str | None
 ) -> dict[str, Any]:
     """The columns that all rows have."""
-    trained, valid = runs[has_trained(runs)], int(runs["valid"].sum())
-    low, high = share_interval(valid, len(runs))
-    least, most = mean_interval(trained[MEANS])
+    found = over_seeds(runs, MEANS)
+    low, high = share_interval(found["seeds_valid"], found["seeds"])
     nfe, accuracy = TABLE.get((task, solver), {}).get(published or "", (None, None))
     return {
         "task": task,
         "train_solver": solver,
-        **trained[MEANS].mean().add_suffix("_mean"),
-        **least.add_suffix("_low"),
-        **most.add_suffix("_high"),
-        **trained[DEVIATIONS].std().add_suffix("_sd"),
-        **trained[["drop", "disagreement"]].max().add_suffix("_max"),
-        "seeds": len(runs),
-        "seeds_valid": valid,
+        **found,
+        **runs.loc[has_trained(runs), DEVIATIONS].std().add_suffix("_sd"),
         "valid_low": low,
         "valid_high": high,
-        "seeds_failed": int((~has_score(runs)).sum()),
-        "seeds_untrained": int((runs["status"] == UNTRAINED).sum()),
         "published_nfe": nfe,
         "published_accuracy": accuracy,
     }

@@ -8,6 +8,9 @@ from solverproof.errors import InputError
 from solverproof.files import DAMAGED
 from solverproof.paths import regular
 
+# the columns of a run that tell how its model was trained
+OF_WAY = ["task", "train_solver", "controller", "train_steps", "train_tolerance"]
+
 
 def read_csv(path: Path) -> pd.DataFrame:
     """Read a table; only an empty cell is a missing value, for a controller may be called NA.

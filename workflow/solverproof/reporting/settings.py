@@ -1,7 +1,9 @@
 """Every way to train of a study, over its seeds: what its models are worth, and as an ODE."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -16,8 +18,8 @@ from solverproof.reporting.in_words import (
     with_interval,
     with_largest,
 )
+from solverproof.reporting.reading import OF_WAY
 
-WAYS = ["task", "train_solver", "controller", "train_steps", "train_tolerance"]
 MEASURES = [
     "accuracy_reference", "accuracy", "error_reference", "error", "drop", "disagreement",
     "accuracy_alone", "changed_alone",
@@ -61,16 +63,25 @@ def settings(drops: pd.DataFrame) -> pd.DataFrame:
         train_steps=drops["train_steps"].where(grid),
         train_tolerance=drops["train_tolerance"].where(grid),
     )
-    groups = ways.groupby(WAYS, dropna=False)
-    rows = [{**dict(zip(WAYS, way, strict=True)), **_of(runs)} for way, runs in groups]
+    groups = ways.groupby(OF_WAY, dropna=False)
+    rows = [
+        {**dict(zip(OF_WAY, way, strict=True)), **over_seeds(runs, MEASURES)}
+        for way, runs in groups
+    ]
     measured = [f"{name}_{part}" for name in MEASURES for part in PARTS]
     table = pd.DataFrame(rows, columns=[*columns(Trained), *measured])
     # the grid first
-    return table.sort_values(WAYS, na_position="first", ignore_index=True)
+    return table.sort_values(OF_WAY, na_position="first", ignore_index=True)
 
 
-def _of(runs: pd.DataFrame) -> dict[str, object]:
-    trained = runs[has_trained(runs)][MEASURES]
+def over_seeds(runs: pd.DataFrame, measures: Sequence[str]) -> dict[str, Any]:
+    """Numbers of seeds, and means of measures over those that trained, of one way to train.
+
+    Args:
+        runs: rows of `drops.csv`.
+        measures: columns, drop and disagreement among them.
+    """
+    trained = runs.loc[has_trained(runs), measures]
     low, high = mean_interval(trained)
     return {
         "seeds": len(runs),

@@ -35,6 +35,23 @@ class Batch:
     total_nfe: list[int]
 
 
+@dataclass(frozen=True)
+class Ending:
+    """A training where it would end.
+
+    Attributes:
+        iteration: the last one.
+        model, parameters, total_nfe: as of a batch, after that iteration.
+        batch: samples of an iteration.
+    """
+
+    iteration: int
+    model: NeuralODE
+    parameters: Parameters
+    total_nfe: list[int]
+    batch: int
+
+
 def batch_indices(samples: int, batch: int, streams: Sequence[int]) -> Iterator[Tensor]:
     """Endless batches of sample indices, shape (streams, batch), from the seeds of streams.
 

@@ -15,14 +15,16 @@ PARTS = ("train_x", "train_y")
 
 def parted(
     spec: ControlledTraining, data: Mapping[str, np.ndarray]
-) -> tuple[dict[str, np.ndarray], Samples]:
-    """Data to train with, and the samples that are held out, a random choice of the seed's.
+) -> tuple[Mapping[str, np.ndarray], Samples | None]:
+    """Data to train with, and samples that are held out, a random choice of the seed's; or none.
 
     Raises:
         InputError: if too few are held out for a test, or none is left to train with.
     """
     (seed,), of = spec.seeds, len(data["train_x"])
     count = spec.controller.held_out(classes=data["train_y"].dtype.kind != "f")
+    if not count:
+        return data, None
     if count >= of:
         raise InputError(f"hold_out: there are {of} training samples; write fewer, not {count}")
     order = np.random.default_rng(run_seed(spec.task, seed, "held_out")).permutation(of)

@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -19,7 +18,7 @@ from solverproof.models.neural_ode import Forward, NeuralODE, neural_ode
 from solverproof.models.samples import samples
 from solverproof.ode.integration import Solution, SolverError
 from solverproof.ode.solvers import Setting
-from solverproof.training.batches import Batch, batch_indices, run_seed
+from solverproof.training.batches import Batch, Ending, batch_indices, run_seed
 from solverproof.training.optimizers import clip, learning_rate, optimizer, set_rate
 from solverproof.training.remedies import Remedies
 from solverproof.training.specifications import Protocol, Training
@@ -57,7 +56,7 @@ class HistoryRow:
 
 Schedule = Callable[[Batch], Setting]
 """Chooses the setting of an iteration."""
-More = Callable[[NeuralODE, Parameters], int]
+More = Callable[[Ending], int]
 """Asked where training would end: for how many iterations it goes on; 0 ends it."""
 Report = Callable[[int, Sequence[HistoryRow]], None]
 """Receives the number of an iteration and one row per seed that is still trained."""
@@ -156,7 +155,7 @@ def train(
     # checkpoint needs no state of their generators.
     batches = batch_indices(len(train_set), protocol.batch, orders)
     ahead = islice(batches, record.iterations, None)
-    while record.goes_on(partial(more, model, parameters) if more else None):
+    while record.goes_on(more, model, parameters):
         iteration, index = record.iterations + 1, next(ahead)
         batch = Batch(
             iteration,
@@ -284,10 +283,11 @@ class _Record:
             for seed, nfe in zip(self.seeds, self.total_nfe, strict=True)
         }
 
-    def goes_on(self, more: Callable[[], int] | None) -> bool:
+    def goes_on(self, more: More | None, model: NeuralODE, parameters: Parameters) -> bool:
         """Whether there is another iteration: of those that are wanted, or of more."""
         if more and self.running and self.iterations == self.wanted:
-            self.wanted += more()
+            batch = self.protocol.batch
+            self.wanted += more(Ending(self.iterations, model, parameters, self.total_nfe, batch))
         return self.running and self.iterations < self.wanted
 
     def add(

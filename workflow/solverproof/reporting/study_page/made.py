@@ -8,9 +8,7 @@ from typing import Any
 import pandas as pd
 
 from solverproof.files import read_json
-from solverproof.reporting.reading import read_csv
-
-OF_RUN = ["task", "train_solver", "controller", "train_steps", "train_tolerance"]
+from solverproof.reporting.reading import OF_WAY, read_csv
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def _grouped(table: pd.DataFrame) -> pd.DataFrame:
     """A table of runs with the column `group`; see `Cell`."""
     if "seed" not in table or "train_steps" not in table:
         return table
-    runs = table[OF_RUN].itertuples(index=False)
+    runs = table[OF_WAY].itertuples(index=False)
     return table.assign(group=[f"{task}/{solver}/{_label(*how)}" for task, solver, *how in runs])
 
 

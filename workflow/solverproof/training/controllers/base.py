@@ -63,12 +63,12 @@ class Controller(Family):
         del classes
         return 0
 
-    def more(self, schedule: Any, held_out: Samples) -> More | None:
+    def more(self, schedule: Any, held_out: Samples | None) -> More | None:
         """What decides whether training goes on where it would end; None: it ends.
 
         Args:
             schedule: that of the seed.
-            held_out: samples that were not trained with.
+            held_out: samples that were not trained with; None if there are none.
         """
         del schedule, held_out
         return None
@@ -115,7 +115,7 @@ class Schedule(Stateful, Protocol):
         """The setting to train a batch with."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Check:
     """A row of `checks.csv`: a comparison with a more accurate solver.
 
@@ -140,14 +140,14 @@ class Check:
     iteration: int
     seed: int
     step_size: float | None
-    tolerance: float | None
+    tolerance: float | None = None
     steps: int | None
-    train_score: float
-    test_solver: str
-    test_steps: int | None
-    test_tolerance: float | None
-    test_score: float
-    larger_score: float
+    train_score: float = math.nan
+    test_solver: str = ""
+    test_steps: int | None = None
+    test_tolerance: float | None = None
+    test_score: float = math.nan
+    larger_score: float = math.nan
     decision: Decision
     total_nfe: int
     monitoring_nfe: int

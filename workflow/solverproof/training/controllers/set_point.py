@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from solverproof.errors import InputError
 from solverproof.ode.solvers import Setting, Solver
-from solverproof.training.controllers.base import Check, Controller
+from solverproof.training.controllers.base import Check, Controller, Decision
 from solverproof.training.controllers.measuring import first_size
 
 if TYPE_CHECKING:
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from solverproof.auditing.measures import Standard
     from solverproof.auditing.verdict import Agreement
     from solverproof.control.set_point import Checked, SetPoint
-    from solverproof.models.fields import Parameters
-    from solverproof.models.neural_ode import NeuralODE
     from solverproof.models.samples import Samples
-    from solverproof.training.batches import Batch
+    from solverproof.training.batches import Batch, Ending
     from solverproof.training.loop import More
 
 
@@ -96,9 +94,9 @@ class SetPointRule(Controller):
             )
         return self.hold_out
 
-    def more(self, schedule: Follower, held_out: Samples) -> More | None:
+    def more(self, schedule: Follower, held_out: Samples | None) -> More | None:
         """A test with the samples held out, if any."""
-        return partial(schedule.tested, held_out) if self.hold_out else None
+        return None if held_out is None else partial(schedule.tested, held_out)
 
     def schedule(self, solver: Solver, *, seed: int, stream: int) -> Follower:
         """The step size of one seed."""
@@ -111,7 +109,6 @@ class Follower:
     def __init__(self, options: SetPointRule, solver: Solver, seed: int, stream: int) -> None:
         self.options, self.solver, self.seed, self.stream = options, solver, seed, stream
         self.point: SetPoint | None = None  # made by the first batch, whose size is unknown
-        self.iteration = self.total_nfe = self.batch = 0  # after the last forward pass
         self.monitoring_nfe = 0
         self.checks: list[Check] = []
 
@@ -119,7 +116,6 @@ class Follower:
         """The state for a checkpoint: that of the step size and the records so far."""
         return {
             "point": self.point and self.point.state_dict(),
-            "seen": [self.iteration, self.total_nfe, self.batch],
             "monitoring_nfe": self.monitoring_nfe,
             "checks": [asdict(check) for check in self.checks],
         }
@@ -129,7 +125,6 @@ class Follower:
         if state["point"]:
             self.point = self._made(1.0)
             self.point.load_state_dict(state["point"])
-        self.iteration, self.total_nfe, self.batch = state["seen"]
         self.monitoring_nfe = state["monitoring_nfe"]
         self.checks[:] = [Check(**check) for check in state["checks"]]
 
@@ -150,36 +145,33 @@ class Follower:
         if found:
             self.monitoring_nfe += found.nfe
             self._note(batch, found)
-        self.iteration, self.batch = batch.iteration, batch.x.shape[1]
-        self.total_nfe = batch.total_nfe[0] + int(setting.value) * self.solver.stages
         return setting
 
-    def tested(self, held_out: Samples, model: NeuralODE, parameters: Parameters) -> int:
+    def tested(self, held_out: Samples, end: Ending) -> int:
         """For how many iterations training goes on after a test of the model.
 
         Args:
             held_out: samples that were not trained with; their labels are not used.
-            model: the Neural ODE.
-            parameters: those of the seed, as a stack of one.
+            end: the training of the seed, where it would end.
         """
         from solverproof.auditing.trained import double_problem, trained_problem
-        from solverproof.control.guard import agreement
+        from solverproof.control.guard import agreement, passed
 
         x, standard = held_out.inputs(slice(None)), self._standard(held_out.targets)
-        own = trained_problem(model, parameters, x)
-        double = double_problem(model, parameters, x)
+        own = trained_problem(end.model, end.parameters, x)
+        double = double_problem(end.model, end.parameters, x)
 
         def passes(setting: Setting, test: int) -> bool:
             found, nfe = agreement(own, double, setting, standard, test)
             # As passes of a training batch, as all evaluations are.
-            self.monitoring_nfe += math.ceil(nfe * len(x) / self.batch)
-            self._note_test(setting, found)
-            return found is not None and found.verdict == "PASS"
+            self.monitoring_nfe += math.ceil(nfe * len(x) / end.batch)
+            self._note_test(end, setting, found, "passed" if passed(found) else "failed")
+            return passed(found)
 
         assert self.point is not None  # made by the first batch
-        passed = self.point.confirm(passes)
+        confirmed = self.point.confirm(passes)
         last = self.point.tests == self.options.most_tests
-        return 0 if passed or last else self.options.prolong
+        return 0 if confirmed or last else self.options.prolong
 
     def _made(self, size: float) -> SetPoint:
         # Imported here because it loads torch.
@@ -224,14 +216,11 @@ class Follower:
                 iteration=batch.iteration,
                 seed=self.seed,
                 step_size=1 / found.setting.value,
-                tolerance=None,
                 steps=found.setting.steps,
                 train_score=own,
                 test_solver=found.finer.solver.name,
                 test_steps=found.finer.steps,
-                test_tolerance=None,
                 test_score=finer,
-                larger_score=math.nan,
                 decision=found.move,
                 total_nfe=batch.total_nfe[0],
                 monitoring_nfe=self.monitoring_nfe,
@@ -239,22 +228,18 @@ class Follower:
             )
         )
 
-    def _note_test(self, setting: Setting, found: Agreement | None) -> None:
+    def _note_test(
+        self, end: Ending, setting: Setting, found: Agreement | None, decision: Decision
+    ) -> None:
         self.checks.append(
             Check(
-                iteration=self.iteration,
+                iteration=end.iteration,
                 seed=self.seed,
                 step_size=1 / setting.value,
-                tolerance=None,
                 steps=setting.steps,
-                train_score=math.nan,
                 test_solver="reference",
-                test_steps=None,
-                test_tolerance=None,
-                test_score=math.nan,
-                larger_score=math.nan,
-                decision="passed" if found and found.verdict == "PASS" else "failed",
-                total_nfe=self.total_nfe,
+                decision=decision,
+                total_nfe=end.total_nfe[0],
                 monitoring_nfe=self.monitoring_nfe,
                 excess=found.high / found.accepted if found else math.nan,
             )
