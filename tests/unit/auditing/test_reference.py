@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from solverproof.auditing.reference import margins, reference
+from solverproof.auditing.reference import margins, reference, resolve
 from solverproof.models.ends import LinearHead, Zeros
 from solverproof.models.neural_ode import NeuralODE, stack
 from solverproof.ode import integration, sample_control
+from solverproof.ode.integration import Solution
 from solverproof.ode.solvers import SOLVERS, Setting
 from solverproof.user_code import guarded
 
@@ -145,6 +146,34 @@ def test_a_setting_that_diverged_is_judged_by_the_margins_alone(x):
     model, parameters = linear([[1.0, 0.0], [0.0, -1.0]])
     found = reference(model, parameters, x, torch.full_like(x, math.nan))
     assert found.status == "ok"
+
+
+@pytest.mark.parametrize(("doubtful", "levels"), [(True, [200, 1, 1]), (False, [200])])
+def test_once_nearly_all_samples_are_resolved_only_doubtful_ones_are_refined(doubtful, levels):
+    # errors of RK4 fall with the fourth power of the step size; one of 200 samples has large ones
+    coefficient = torch.ones(200, 1, dtype=torch.float64)
+    coefficient[7] = 4e3
+    flow, asked = torch.randn(200, 1, dtype=torch.float64), []
+
+    def equal(setting, chosen):
+        asked.append((setting.steps, chosen.nonzero().flatten().tolist()))
+        return Solution((flow + coefficient / setting.steps**4)[chosen], 0, setting.steps)
+
+    def adaptive(_, chosen, ours):
+        assert len(ours) == int(chosen.sum())
+        return Solution(flow[chosen], 0, 0)
+
+    def sure(ours, theirs, _):
+        return (theirs - ours).abs()[:, 0] <= (1e-6 if doubtful else 1.0)
+
+    found = resolve(equal, adaptive, lambda z: z, flow + 1e-4, sure, further=True)
+    assert found.status == "ok"
+    assert [steps for steps, _ in asked] == [64, 128, 256][: len(levels)]
+    assert [len(chosen) for _, chosen in asked] == levels
+    assert found.resolved.tolist() == [i != 7 or doubtful for i in range(200)]
+    steps = torch.full((200, 1), 64.0, dtype=torch.float64)
+    steps[7] = asked[-1][0]
+    torch.testing.assert_close(found.state, flow + coefficient / steps**4, rtol=0, atol=1e-15)
 
 
 @settings(max_examples=50)

@@ -72,21 +72,23 @@ def flow(
 def _resolved(
     double: Problem, measured: Tensor, standard: Standard, grid: Tensor | None
 ) -> Reference:
-    field, start = double.flat_field(), double.flat_start()
+    start = double.flat_start()
 
-    def equal(setting: Setting) -> Solution:
+    def equal(setting: Setting, chosen: Tensor) -> Solution:
+        some = double.chosen(chosen)
         if grid is None:
-            return solve(field, start, setting, horizon=1.0)
-        return _on_grid(field, start, _halved(grid, setting.value))
+            return solve(some.flat_field(), some.flat_start(), setting, horizon=1.0)
+        return _on_grid(some.flat_field(), some.flat_start(), _halved(grid, setting.value))
 
-    def adaptive(setting: Setting, ours: Tensor) -> Solution:
-        found = adaptively(double, setting, ours, timed=grid is not None)
+    def adaptive(setting: Setting, chosen: Tensor, ours: Tensor) -> Solution:
+        some = double.chosen(chosen)
+        found = adaptively(some, setting, ours, timed=grid is not None)
         # Of a high order where the flow is smooth and goes far; at kinks it would cost much more.
         more = ours.isfinite().all(1) & ~found.state.isfinite().all(1)
         if not more.any():
             return found
         finer = Setting(SOLVERS["dopri8"], tolerance=setting.value)
-        again = adaptively(double.chosen(more), finer, ours[more], timed=grid is not None)
+        again = adaptively(some.chosen(more), finer, ours[more], timed=grid is not None)
         assert found.reached is not None
         assert again.reached is not None
         state = found.state.index_put((more,), again.state)
@@ -115,12 +117,13 @@ def _resolved(
         sure,
         alike=alike,
         level=level,
-        enough=0.0,
+        further=True,
     )
     # Verdicts need no more than to be sure; errors below the distance are then told as that.
-    decided = found.sure & found.distance.isfinite() if found.sure is not None else found.resolved
-    if found.status != "ok" and float((~decided).double().mean()) <= SHARE:
-        return replace(found, status="ok", reason=None, resolved=decided)
+    assert found.sure is not None
+    known = found.resolved | (found.sure & found.distance.isfinite())
+    if float((~known).double().mean()) <= SHARE:
+        return replace(found, status="ok", reason=None, resolved=known)
     return found
 
 

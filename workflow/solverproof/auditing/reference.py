@@ -27,10 +27,10 @@ CERTAINTY = 0.1  # of the margin: ten times the estimated error changes no predi
 ROUNDING = 1e-8  # of the state: a hundredth of what float32, in which models run, can tell
 FURTHER = 2
 SHARE = 0.01  # of samples that may stay unresolved
-Solve = Callable[[Setting], Solution]
-"""Solves the flow from every sample in float64, shape (samples, features)."""
-SolveAgain = Callable[[Setting, Tensor], Solution]
-"""The same, given what the other solver made of it."""
+Solve = Callable[[Setting, Tensor], Solution]
+"""Solves the flow in float64 from the samples that a mask chooses, shape (chosen, features)."""
+SolveAgain = Callable[[Setting, Tensor, Tensor], Solution]
+"""The same, given what the other solver made of them."""
 Alike = Callable[[Tensor, Tensor], Tensor]
 """Whether two end states of each sample differ by no more than rounding, shape (samples,)."""
 Head = Callable[[Tensor], Tensor]
@@ -82,7 +82,7 @@ def resolve(
     *,
     alike: Alike = alike_near_one,
     level: int = 0,
-    enough: float = SHARE,
+    further: bool = False,
 ) -> Reference:
     """Solve a flow with RK4 and with Dopri 5, ever finer, until they agree.
 
@@ -103,40 +103,49 @@ def resolve(
         sure: whether predictions are.
         alike: whether final states differ by rounding.
         level: the first number of doublings of 64 steps.
-        enough: share of unresolved samples that ends the refinement; two more refinements are
-            tried for its sake.
+        further: whether those of the last 1 % whose predictions are not sure are refined twice
+            more. The others wait: the last levels are the dearest, and would tell no more of them.
 
     Returns:
-        The finest solution of RK4, which is the more accurate of the two.
+        Of each sample the finest solution of RK4, which is the more accurate of the two.
     """
     nfe = good = 0
+    ours = theirs = torch.full_like(measured, math.nan)
+    rest = torch.ones(len(measured), dtype=torch.bool, device=measured.device)
     for doublings in range(level, max(level + 1, REFINEMENTS) + 1):
         steps = Setting(SOLVERS["rk4"], steps=STEPS * 2**doublings)
         finest = min(doublings, REFINEMENTS)
         tolerance = Setting(SOLVERS["dopri5"], tolerance=TOLERANCE / FINER**finest)
-        ours = equal(steps)
-        theirs = adaptive(tolerance, ours.state)
-        nfe += ours.nfe + theirs.nfe
-        outputs, distance = head(ours.state), norms_of(theirs.state - ours.state)
-        error = norms_of(measured - ours.state)
+        one = equal(steps, rest)
+        other = adaptive(tolerance, rest, one.state)
+        nfe += one.nfe + other.nfe
+        ours, theirs = (
+            states.index_put((rest,), solved.state)
+            for states, solved in ((ours, one), (theirs, other))
+        )
+        outputs, distance = head(ours), norms_of(theirs - ours)
+        error = norms_of(measured - ours)
         # A setting that diverged has an error that is not a number: only predictions count then.
         error = error.nan_to_num(nan=math.inf, posinf=math.inf)
-        certain = sure(ours.state, theirs.state, outputs)
+        certain = sure(ours, theirs, outputs)
         small = (distance <= AGREEMENT * error) & certain
         # A distance that is not a number is never small; an infinite one is no less than itself.
         known = distance.isfinite() & outputs.isfinite().flatten(1).all(1)
-        resolved = known & (small | alike(ours.state, theirs.state))
-        found = Reference(ours.state, outputs, distance, resolved, nfe, sure=certain)
+        resolved = known & (small | alike(ours, theirs))
+        found = Reference(ours, outputs, distance, resolved, nfe, sure=certain)
         share = float((~resolved).double().mean())
         good += share <= SHARE
-        if share <= enough or good > FURTHER:
+        doubtful = ~(resolved | certain)
+        if share <= SHARE and (good > FURTHER or not (further and doubtful.any())):
             return found
         # Finer ones would not get further. RK4 may: unstable steps overflow, shorter ones do not.
-        if float((~theirs.state.isfinite().all(1)).double().mean()) > SHARE:
-            return replace(found, status="unresolved", reason=_lost(theirs, tolerance))
+        if float((~theirs.isfinite().all(1)).double().mean()) > SHARE:
+            return replace(found, status="unresolved", reason=_lost(other, tolerance))
+        if share <= SHARE:
+            rest = doubtful
     if share <= SHARE:
         return found
-    reason = f"{ours.steps} steps of RK4 and Dopri 5 disagree on {share:.1%} of the samples"
+    reason = f"{one.steps} steps of RK4 and Dopri 5 disagree on {share:.1%} of the samples"
     if not known.all():
         reason += f", where {float((~known).double().mean()):.1%} overflow"
     return replace(found, status="unresolved", reason=reason)
@@ -186,8 +195,8 @@ def reference(
 
     try:
         found = resolve(
-            lambda setting: _solution(model(parameters, x, setting)),
-            lambda setting, _: _solution(_adaptively(model, parameters, x, setting)),
+            lambda setting, some: _solution(model(parameters, x[:, some], setting)),
+            lambda setting, some, _: _solution(_adaptively(model, parameters, x[:, some], setting)),
             head,
             measured.flatten(1),
             sure,
