@@ -199,9 +199,10 @@ def _plan(files: list[Path]) -> list[str]:
         specs.accuracy_spec(study, task), specs.collapse_spec(study, task)
         specs.cost_spec(study, task)
     assert len({cell.path for cell in study.cells}) == len(study.cells), "two cells have one path"
+    audit_spec = specs.audit_spec(study)
     for cell in study.cells[:50]:
         assert re.fullmatch(CELL, cell.path), f"the path of a cell is {cell.path!r}"
-        made = [specs.training_spec(cell), specs.evaluation_spec(cell), specs.audit_spec(cell)]
+        made = [specs.training_spec(cell), specs.evaluation_spec(cell), audit_spec(cell)]
         for spec in made:
             content = json.loads(canonical(spec))
             assert type(spec).from_json(content) == spec, f"{spec} is not read back"

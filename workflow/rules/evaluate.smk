@@ -45,7 +45,7 @@ use rule evaluate as audit with:
         f"{RESULTS}/benchmarks/audit/{{cell}}.tsv"
     params:
         verb="examine",
-        spec=of_cell(specs.audit_spec, canonical),
+        spec=of_cell(specs.audit_spec(STUDY), canonical),
         code=of_cell(specs.audit_code),
 
 

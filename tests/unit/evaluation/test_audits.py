@@ -45,7 +45,7 @@ def audits(models, setting, data=None, failures=None, **others):
     cell = {**CELL, "seeds": list(range(3, 3 + len(models))), **others}
     run = {"setting": setting.to_json(), "failures": failures or {}}
     tests = {"solvers": [setting.solver.name], "ratios": [1]}
-    spec = EvaluationSpec.from_json({**cell, **tests})
+    spec = EvaluationSpec.from_json({**CELL, "seeds": cell["seeds"], **tests})
     flows = cross_solver.evaluate(spec, data, parameters, run).flows
     return examine(AuditSpec.from_json(cell), data, parameters, run, flows)
 
@@ -121,6 +121,27 @@ def test_a_model_that_failed_in_training_has_its_status_and_no_verdict():
     assert (first.verdict, first.kind, second.verdict) == (None, None, "PASS")
     assert first.accepted == second.accepted == 0.01
     assert math.isnan(first.disagreement)
+
+
+def test_other_settings_are_tried_for_the_first_seed_that_trained():
+    failures = {"3": {"status": "diverged", "reason": "told"}}
+    models = [linear(-3.0)] * 3
+    found = audits(models, euler(8), data_of(1000), failures, candidates=True)
+    assert [one.tried is None for one in found] == [True, False, True]
+    own, other = found[1:]
+    # one step of Euler turns every sign; of those that need two evaluations and turn none, two
+    # steps of Euler make 0.25 of what the flow makes 0.05, a step of midpoint or Heun makes 2.5
+    advised = (own.advised_solver, own.advised_steps, own.advised_nfe)
+    assert advised == ("euler", 2, 2)
+    assert own.advised_tolerance is None
+    assert other.advised_solver is other.advised_nfe is None
+    assert own.disagreement == other.disagreement == 0
+
+
+def test_nothing_is_advised_where_too_few_samples_confirm_it():
+    (found,) = audits([linear(-3.0)], euler(1), data_of(100), candidates=True)
+    assert found.tried > 1
+    assert found.advised_solver is None
 
 
 def test_a_prediction_at_a_tie_of_the_flow_is_no_miss_that_is_known():

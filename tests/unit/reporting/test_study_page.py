@@ -195,7 +195,7 @@ def test_what_a_rule_waits_for_stands_before_it():
 
 def model(verdict, kind, status="ok", disagreement=0.0):
     run = {"train_solver": "euler", "train_steps": 8, "train_tolerance": math.nan, "status": status}
-    audit = {"verdict": verdict, "kind": kind, "accepted": 0.01, "samples": 1000}
+    audit = {"verdict": verdict, "kind": kind, "accepted": 0.01, "samples": 1000, "tried": None}
     return pd.Series(run), pd.Series(audit | {"disagreement": disagreement})
 
 
@@ -219,6 +219,23 @@ def under(**disagreement):
 )
 def test_the_advice_follows_the_verdict_and_the_settings_that_agree(verdict, kind, tests, told):
     assert told in advice(*model(verdict, kind), under(**tests))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "advised", "told"),
+    [
+        ("PASS", ("rk4", 1, 4), "or take rk4 with 1 step (4 evaluations)"),
+        ("PASS", ("euler", 8, 8), "nothing cheaper"),
+        ("FAIL", ("rk4", 4, 16), "take rk4 with 4 steps (16 evaluations)"),
+        ("FAIL", (None, None, None), "take a finer setting"),
+    ],
+)
+def test_where_the_audit_tried_other_settings_its_advice_counts(verdict, advised, told):
+    run, audit = model(verdict, "unresolved")
+    names = ("advised_solver", "advised_steps", "advised_nfe")
+    found = dict(zip(names, advised, strict=True)) | {"tried": 36, "advised_tolerance": math.nan}
+    audit = pd.concat([audit.drop("tried"), pd.Series(found, dtype=object)])
+    assert told in advice(run, audit, under(n8=0.0, n16=0.0))
 
 
 def test_agreement_on_too_few_samples_is_not_enough_to_be_advised():

@@ -1,29 +1,25 @@
 """The audit: is a trained model an ODE, and with which solver may it be deployed?"""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
 import torch
 
+from solverproof.auditing.advising import Report, advice, others
 from solverproof.auditing.call import Call
-from solverproof.auditing.candidates import DEARER, tried
 from solverproof.auditing.checks import Check, checks, repeated
-from solverproof.auditing.choosing import choosing, confirmed
-from solverproof.auditing.deployment import Deployed, deploy, odeint_call
+from solverproof.auditing.deployment import Deployed, deploy
 from solverproof.auditing.flow import flow
-from solverproof.auditing.judging import Judge, Solved
+from solverproof.auditing.judging import Judge
 from solverproof.auditing.measures import spread
 from solverproof.auditing.reasons import reasons
-from solverproof.auditing.result import Advice, AuditResult, Candidate, Flow
+from solverproof.auditing.result import AuditResult, Candidate, Flow
 from solverproof.auditing.sharpness import along_the_flow, convergence, sharpness
 from solverproof.auditing.verdict import Agreement, kind_of
 from solverproof.files import columns
-
-Report = Callable[[str], None]
-"""Receives a line about what is being done."""
 
 
 @torch.no_grad()
@@ -52,7 +48,7 @@ def run_audit(call: Call, report: Report) -> AuditResult:
         return _inconclusive(call, deployed, looked_at, why)
     judge = Judge(call, found)
     own = judge.of(call.setting, deployed)
-    solved = [own, *_others(call, judge, own, report)]
+    solved = [own, *others(judge, own, report)]
     trained = _trained(call, judge, report)
     report("measuring order, growth and stability")
     sharp = sharpness(call, found)
@@ -74,29 +70,9 @@ def run_audit(call: Call, report: Report) -> AuditResult:
         disagreement_interval=(agreement.low, agreement.high),
         measures=measures,
         settings=_table([judge.row(one) for one in solved]),
-        advice=_advice(call, judge, solved),
+        advice=advice(judge, solved),
         per_sample=judge.per_sample(own),
     )
-
-
-def _others(call: Call, judge: Judge, own: Solved, report: Report) -> Iterator[Solved]:
-    """The candidates: those that were given, or the default ones."""
-
-    def run(setting: Any) -> Solved:
-        report(f"trying {setting.words}")
-        return judge.run(setting)
-
-    if call.candidates is not None:
-        yield from (run(setting) for setting in call.candidates if setting != call.setting)
-        return
-    among = choosing(call.problem.samples, call.standard.share, call.confidence)
-
-    def is_safe(solved: Solved) -> bool:
-        return judge.agreement(solved, among).verdict == "PASS"
-
-    most = own.run.nfe if is_safe(own) else DEARER * own.run.nfe
-    found = tried(run, is_safe=is_safe, nfe=lambda solved: solved.run.nfe, most=most)
-    yield from (solved for setting, solved in found if setting != call.setting)
 
 
 def _trained(call: Call, judge: Judge, report: Report) -> Agreement | Flow | None:
@@ -107,25 +83,6 @@ def _trained(call: Call, judge: Judge, report: Report) -> Agreement | Flow | Non
         return "flow"
     report(f"solving as trained: {call.trained.words}")
     return judge.agreement(judge.run(call.trained))
-
-
-def _advice(call: Call, judge: Judge, solved: Sequence[Solved]) -> Advice | None:
-    """The cheapest of the settings that are confirmed, see `choosing`.
-
-    The deployed setting needs no second half: it was not chosen by the samples.
-    """
-    safe = confirmed(
-        solved,
-        passes=lambda one, half: judge.agreement(one, half).verdict == "PASS",
-        error=lambda one, half: spread(one.distance[half])["p95"],
-    )
-    own = solved[0]
-    if judge.agreement(own).verdict == "PASS":
-        safe.append(own)
-    if not safe:
-        return None
-    best = min(safe, key=lambda one: (one.run.nfe, one.run.seconds))
-    return Advice(best.setting, best.run.nfe, odeint_call(best.setting, call.problem))
 
 
 def _table(rows: Sequence[Candidate]) -> pd.DataFrame:

@@ -48,7 +48,8 @@ class Judge:
         return self.of(setting, deploy(self.call.problem, setting, self.call.batch_size))
 
     def of(self, setting: Setting, run: Deployed) -> Solved:
-        """What a setting made of the samples, held against the flow."""
+        """What a setting made of the samples, held against the flow, on the latter's device."""
+        run = run.moved(self.state.device)
         distance = distances(run.states, self.state)
         return Solved(
             setting,

@@ -43,6 +43,11 @@ class Measured:
     damped: float = math.nan
     crossing: float = math.nan
     folds: bool | None = None
+    tried: int | None = None
+    advised_solver: str | None = None
+    advised_steps: int | None = None
+    advised_tolerance: float | None = None
+    advised_nfe: int | None = None
     status: str
     reason: str | None = None
 
@@ -75,6 +80,10 @@ class Audit(Measured, Run):
             reverse.
         crossing: with fewer steps of Euler's method neighbouring trajectories meet; 0 if none do.
         folds: whether a step of Euler's method is proved not to be one to one.
+        tried: settings that were tried, its own included, to find what to deploy it with; None of a
+            model for which none were.
+        advised_solver, advised_steps, advised_tolerance, advised_nfe: the cheapest of them that is
+            confirmed to follow the flow; empty where none is.
         status: `ok`; why training failed; `unresolved`; why the solver gave up; or `nonfinite`.
         reason: in a few more words; None where the status is `ok`.
     """

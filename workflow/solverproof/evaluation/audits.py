@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from solverproof.auditing.advising import advice, others
 from solverproof.auditing.call import Call
-from solverproof.auditing.deployment import deploy
 from solverproof.auditing.flow import Flow
 from solverproof.auditing.intervals import CONFIDENCE
 from solverproof.auditing.judging import Judge, Solved
@@ -43,7 +43,8 @@ def examine(
 ) -> list[Audit]:
     """Audit every seed of a cell, on the samples of its reference.
 
-    Candidates are not tried, and the call is not checked: evaluation has done both in its way.
+    Candidates are tried where the specification asks for them, and then for one seed: evaluation
+    has tried some for all. Nor is the call checked again.
 
     Args:
         spec: what is audited.
@@ -63,6 +64,9 @@ def examine(
 
     standard = Standard(ACCEPTED, classes=not test_set.targets.is_floating_point())
 
+    trained = [seed for seed in spec.seeds if str(seed) not in run["failures"]]
+    advised = trained[:1] if spec.candidates else []
+
     def found(index: int, seed: int) -> Measured:
         if str(seed) in run["failures"]:
             return Measured(accepted=standard.share, **run["failures"][str(seed)])
@@ -71,7 +75,8 @@ def examine(
             return _unresolved(flow, standard)
         first = slice(len(flow.state))
         inputs, targets = test_set.inputs(first), test_set.targets[first]
-        return _audited(model, own, inputs, targets, setting, standard, flow)
+        tried = None if seed in advised else ()
+        return _audited(model, own, inputs, targets, setting, standard, flow, tried)
 
     return [
         Audit(**vars(run_of(spec, setting, seed)), **vars(found(index, seed)))
@@ -98,6 +103,7 @@ def _audited(
     setting: Setting,
     standard: Standard,
     reference: Reference,
+    candidates: tuple[Setting, ...] | None,
 ) -> Measured:
     double = double_problem(model, parameters, x)
     where = device_of(double.start)
@@ -107,11 +113,11 @@ def _audited(
         setting=setting,
         standard=standard,
         labels=targets.to(where) if standard.classes else None,
-        candidates=(),
+        candidates=candidates,
         confidence=CONFIDENCE,
     )
     judge = Judge(call, flow)
-    own = judge.of(setting, deploy(call.problem, setting).moved(where))
+    own = judge.run(setting)
     agreement = judge.agreement(own)
     return Measured(
         verdict=agreement.verdict,
@@ -125,6 +131,7 @@ def _audited(
         **_accuracies(judge, own),
         **_leads(judge, own),
         **_along_the_flow(call, flow),
+        **_advised(judge, own),
         status=own.run.status,
         reason=own.run.reason,
     )
@@ -188,6 +195,18 @@ def _sharp(found: Stability) -> dict[str, Any]:
         "lipschitz": found.lipschitz.max,
         "crossing": found.crossing,
         "folds": found.folds,
+    }
+
+
+def _advised(judge: Judge, own: Solved) -> dict[str, Any]:
+    """What to deploy the model with, where other settings are to be tried."""
+    if judge.call.candidates is not None:
+        return {}
+    solved = [own, *others(judge, own, lambda _: None)]
+    best = advice(judge, solved)
+    names = ("solver", "steps", "tolerance", "nfe")
+    return {"tried": len(solved)} | {
+        f"advised_{name}": getattr(best, name) for name in names if best
     }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 # For types alone: figures know these columns, and must not depend on what computes them.
 if TYPE_CHECKING:
-    from solverproof.evaluation.specifications import AuditSpec
+    from solverproof.evaluation.specifications import BlockSpec
     from solverproof.ode.solvers import Setting
 
 REFERENCE = "reference"  # in place of a test solver's name
@@ -38,7 +38,7 @@ class Run:
     seed: int
 
 
-def run_of(spec: "AuditSpec", train: "Setting", seed: int) -> Run:
+def run_of(spec: "BlockSpec", train: "Setting", seed: int) -> Run:
     """One model of a trained cell.
 
     Args:

@@ -8,7 +8,7 @@ from solverproof.specifications import Specification
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditSpec(Specification):
+class BlockSpec(Specification):
     """A trained block of seeds, each with the setting it was trained with.
 
     Attributes:
@@ -29,7 +29,18 @@ class AuditSpec(Specification):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationSpec(AuditSpec):
+class AuditSpec(BlockSpec):
+    """The audit of a trained block of seeds.
+
+    Attributes:
+        candidates: whether other settings are tried for the first seed that trained.
+    """
+
+    candidates: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSpec(BlockSpec):
     """A trained block of seeds under other solvers.
 
     Attributes:

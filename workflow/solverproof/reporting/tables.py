@@ -29,6 +29,7 @@ MEASURES = {
 WHOLE = [
     "train_steps", "test_steps", "worst_steps", "nfe", "seed", "invalid_steps", "valid_steps",
     "seeds_valid_steps_min", "seeds_valid_steps_max", "nfe_invalid", "nfe_valid", "samples",
+    "tried", "advised_steps", "advised_nfe",
 ]  # fmt: skip
 ORDER = [
     "task", "train_solver", "controller", "train_steps", "train_tolerance", "seed",

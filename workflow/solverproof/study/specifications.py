@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from solverproof.datasets.base import DataSet
-from solverproof.evaluation.specifications import AuditSpec, EvaluationSpec, TraceSpec
+from solverproof.evaluation.specifications import AuditSpec, BlockSpec, EvaluationSpec, TraceSpec
 from solverproof.family import Family
 from solverproof.ode.solvers import Solver
 from solverproof.reporting.specifications import (
@@ -91,8 +91,7 @@ def training_code(cell: Cell) -> str:
 
 def evaluation_spec(cell: Cell) -> EvaluationSpec:
     """What defines the evaluation of a cell."""
-    audited = vars(audit_spec(cell))
-    return EvaluationSpec(**audited, solvers=cell.test_solvers, ratios=cell.ratios)
+    return EvaluationSpec(**vars(_block(cell)), solvers=cell.test_solvers, ratios=cell.ratios)
 
 
 def evaluation_code(cell: Cell) -> str:
@@ -100,9 +99,17 @@ def evaluation_code(cell: Cell) -> str:
     return code_of(evaluation_spec(cell), *EVALUATE)
 
 
-def audit_spec(cell: Cell) -> AuditSpec:
-    """What defines the audit of a cell."""
-    return AuditSpec(
+def audit_spec(study: Study) -> Callable[[Cell], AuditSpec]:
+    """A function that gives what defines the audit of a cell.
+
+    Other settings are tried for the cells that the page shows the trajectories of.
+    """
+    shown = {cell.path for cell in explored(study)}
+    return lambda cell: AuditSpec(**vars(_block(cell)), candidates=cell.path in shown)
+
+
+def _block(cell: Cell) -> BlockSpec:
+    return BlockSpec(
         task=cell.task.name,
         model=cell.task.model,
         device=cell.task.device,
@@ -114,7 +121,7 @@ def audit_spec(cell: Cell) -> AuditSpec:
 
 def audit_code(cell: Cell) -> str:
     """The code behind the audit of a cell."""
-    return code_of(audit_spec(cell), *AUDIT)
+    return code_of(_block(cell), *AUDIT)
 
 
 def trace_spec(cell: Cell, seed: int) -> TraceSpec:

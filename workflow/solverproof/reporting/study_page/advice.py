@@ -1,5 +1,7 @@
 """What to deploy a model of the study with, in a sentence."""
 
+import math
+
 import pandas as pd
 
 from solverproof.auditing.intervals import share_interval
@@ -20,14 +22,12 @@ def advice(run: pd.Series, audit: pd.Series, tests: pd.DataFrame) -> str:
         return "Do not deploy it: it has no predictions to judge."
     if run["status"] == "untrained":
         return "Do not deploy it: it did not train."
-    safe = _agreeing(audit, tests)
     if audit["kind"] == "solver-bound":
         return f"Pin {own} and take nothing else: it learned its solver's steps, not a flow."
-    found = _told(safe.iloc[0]) if len(safe) else None
+    found, nfe = _cheapest(audit, tests)
     if audit["verdict"] == "PASS":
-        cheaper = safe[safe["nfe"] < _own_cost(run, tests)]
-        if len(cheaper):
-            return f"Keep {own}, or take {_told(cheaper.iloc[0])}, the cheapest tested that agrees."
+        if nfe < _own_cost(run, tests):
+            return f"Keep {own}, or take {found}, the cheapest tested that agrees."
         return f"Keep {own}: nothing cheaper that was tested surely agrees with the flow."
     if audit["verdict"] == "FAIL":
         return f"Do not deploy it with {own}: take {found or 'a finer setting'}."
@@ -35,6 +35,25 @@ def advice(run: pd.Series, audit: pd.Series, tests: pd.DataFrame) -> str:
     if pd.isna(audit["disagreement"]):
         return f"Its flow is not known closely enough to judge by: stay with {own}."
     return f"{number(audit['samples'])} samples do not tell; until more do, {until}."
+
+
+def _cheapest(audit: pd.Series, tests: pd.DataFrame) -> tuple[str | None, float]:
+    """What to deploy a model with, in words, and its evaluations; None and infinite if not known.
+
+    It is what the audit advises where it tried other settings, else the cheapest test setting that
+    agrees.
+    """
+    if pd.notna(audit["tried"]):
+        if pd.isna(audit["advised_nfe"]):
+            return None, math.inf
+        return _told(audit, "advised", audit["advised_nfe"])
+    safe = _agreeing(audit, tests)
+    return _told(safe.iloc[0], "test", safe.iloc[0]["nfe"]) if len(safe) else (None, math.inf)
+
+
+def _told(row: pd.Series, which: str, nfe: float) -> tuple[str, float]:
+    parts = (row[f"{which}_{part}"] for part in ("solver", "steps", "tolerance"))
+    return f"{setting_named(*parts)} ({number(nfe)} evaluations)", float(nfe)
 
 
 def _agreeing(audit: pd.Series, tests: pd.DataFrame) -> pd.DataFrame:
@@ -52,8 +71,3 @@ def _own_cost(run: pd.Series, tests: pd.DataFrame) -> float:
     own = tests[(tests["test_solver"] == run["train_solver"]) & (tests["control"] != SAMPLE)]
     measure = "steps" if pd.notna(run["train_steps"]) else "tolerance"
     return float(own.loc[own[f"test_{measure}"] == run[f"train_{measure}"], "nfe"].min())
-
-
-def _told(row: pd.Series) -> str:
-    setting = setting_named(row["test_solver"], row["test_steps"], row["test_tolerance"])
-    return f"{setting} ({number(row['nfe'])} evaluations)"
