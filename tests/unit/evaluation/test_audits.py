@@ -155,6 +155,20 @@ def test_a_prediction_at_a_tie_of_the_flow_is_no_miss_that_is_known():
     assert found.disagreement_low < 0.5
 
 
+def test_a_sample_whose_prediction_is_sure_counts_though_its_end_state_is_not_resolved():
+    data, parameters = data_of(), stack([linear(-3.0)])
+    run = {"setting": euler(4).to_json(), "failures": {}}
+    spec = EvaluationSpec.from_json({**CELL, "solvers": ["euler"], "ratios": [1]})
+    (flow,) = cross_solver.evaluate(spec, data, parameters, run).flows.values()
+    rough = replace(flow, resolved=torch.arange(SAMPLES) >= 4)
+    unsure = replace(rough, sure=torch.arange(SAMPLES) >= 2)
+    verdicts = [
+        examine(AuditSpec.from_json(CELL), data, parameters, run, {3: one})[0].verdict
+        for one in (flow, rough, unsure)
+    ]
+    assert verdicts == ["PASS", "PASS", "INCONCLUSIVE"]
+
+
 def test_a_flow_that_is_not_resolved_leaves_the_verdict_open():
     data, parameters = data_of(), stack([linear(-1.0)])
     run = {"setting": euler(8).to_json(), "failures": {}}

@@ -119,11 +119,9 @@ def _resolved(
         level=level,
         further=True,
     )
-    # Verdicts need no more than to be sure; errors below the distance are then told as that.
-    assert found.sure is not None
-    known = found.resolved | (found.sure & found.distance.isfinite())
-    if float((~known).double().mean()) <= SHARE:
-        return replace(found, status="ok", reason=None, resolved=known)
+    # Verdicts need no more; errors below the distance are then told as that.
+    if float((~found.decided).double().mean()) <= SHARE:
+        return replace(found, status="ok", reason=None, resolved=found.decided)
     return found
 
 

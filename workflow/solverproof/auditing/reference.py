@@ -67,6 +67,16 @@ class Reference:
     reason: str | None = None
     sure: Tensor | None = None
 
+    @property
+    def decided(self) -> Tensor:
+        """Whether what is judged of each sample is known, shape (samples,).
+
+        Its end state need not be: predictions that are sure are the same for all states near it.
+        """
+        if self.sure is None:
+            return self.resolved
+        return self.resolved | (self.sure & self.distance.isfinite())
+
 
 def alike_near_one(ours: Tensor, theirs: Tensor) -> Tensor:
     """Whether end states are alike, of features of about 1."""
@@ -200,6 +210,7 @@ def reference(
             head,
             measured.flatten(1),
             sure,
+            further=True,
         )
     except InputError as error:  # a user's own network may hold constants in float32
         nothing = torch.full_like(measured, math.nan)

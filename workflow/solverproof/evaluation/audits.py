@@ -140,7 +140,7 @@ def _audited(
 def _prepared(reference: Reference, device: torch.device) -> Reference:
     """A reference on a device, with its states as a matrix."""
     found = _changed(reference, lambda tensor: tensor.to(device))
-    return replace(found, state=found.state.flatten(1))
+    return replace(found, state=found.state.flatten(1), resolved=found.decided)
 
 
 def _changed(reference: Reference, change: Callable[[Tensor], Tensor]) -> Reference:
