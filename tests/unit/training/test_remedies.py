@@ -1,5 +1,6 @@
 """What may keep a field an ODE: each against its definition, and none without its key."""
 
+import copy
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ from defined import classifier_of
 from test_loop import EULER, data_of, same_bits, spec_of, steps_of, train
 
 from solverproof.ode.solvers import SOLVERS, Setting
+from solverproof.training import remedies
 from solverproof.training.remedies import consistency, local_error, random_end
 
 RATE = 0.7
@@ -138,6 +140,20 @@ def test_a_remedy_changes_what_is_trained_and_a_seed_in_a_block_as_if_alone(key)
         alone = train(spec_of("mlp", seeds=[seed], **{key: 0.5}), data)
         for name, p in together.parameters.items():
             torch.testing.assert_close(p[i], alone.parameters[name][0], rtol=1e-9, atol=1e-11)
+
+
+def test_two_remedies_draw_from_streams_of_their_own(monkeypatch):
+    drawn = {"random_end": [], "local_error": []}
+    for remedy, function in (("random_end", random_end), ("local_error", local_error)):
+
+        def spied(*given, remedy=remedy, function=function):
+            *others, random = given
+            drawn[remedy].append(copy.deepcopy(random).random())
+            return function(*others, random)
+
+        monkeypatch.setattr(remedies, remedy, spied)
+    train(spec_of("mlp", random_end=0.5, local_error=0.5), data_of("mlp"))
+    assert len(set(drawn["random_end"]) | set(drawn["local_error"])) == 2 * 5
 
 
 def test_evaluations_of_penalties_count():

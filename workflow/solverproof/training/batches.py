@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from solverproof.models.fields import Parameters
 from solverproof.models.neural_ode import NeuralODE
 
-Purpose = Literal["weights", "batches", "controller", "held_out", "remedies"]
+Purpose = Literal["weights", "batches", "controller", "held_out", "random_end", "local_error"]
 
 
 @dataclass(frozen=True)

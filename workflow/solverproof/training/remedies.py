@@ -5,6 +5,7 @@ Weight decay, which knows nothing of solvers, is what to compare them with.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -24,17 +25,17 @@ Penalty = tuple[Tensor, int]
 class Remedies:
     """Those that a training asks for.
 
-    What they draw follows from task and iteration alone: seeds are solved together, so they share
+    What each draws follows from task and iteration alone: seeds are solved together, so they share
     it.
     """
 
     def __init__(self, spec: Training) -> None:
-        self.protocol, self.stream = spec.protocol, run_seed(spec.task, 0, "remedies")
+        self.protocol, self.task = spec.protocol, spec.task
 
     def changed(self, model: NeuralODE, iteration: int) -> NeuralODE:
         """The model to train in an iteration."""
         share = self.protocol.random_end
-        return random_end(model, share, self._random(iteration)) if share else model
+        return random_end(model, share, self._random("random_end", iteration)) if share else model
 
     def penalty(
         self, model: NeuralODE, batch: Batch, setting: Setting, forward: Forward
@@ -59,12 +60,14 @@ class Remedies:
             values, nfe = consistency(model, batch.parameters, batch.x, setting, forward.state)
             yield weight * values, nfe
         if weight := self.protocol.local_error:
-            random = self._random(batch.iteration)
+            random = self._random("local_error", batch.iteration)
             values, nfe = local_error(model, batch.parameters, batch.x, setting, random)
             yield weight * values, nfe
 
-    def _random(self, iteration: int) -> np.random.Generator:
-        return np.random.default_rng([self.stream, iteration])
+    def _random(
+        self, remedy: Literal["random_end", "local_error"], iteration: int
+    ) -> np.random.Generator:
+        return np.random.default_rng([run_seed(self.task, 0, remedy), iteration])
 
 
 def random_end(model: NeuralODE, share: float, random: np.random.Generator) -> NeuralODE:
