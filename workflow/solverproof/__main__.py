@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import sys
@@ -518,6 +519,9 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m solverpr
         The exit status: 0 on success; 2, with one line on standard error, if the user has something
         to fix; what the verb says, of those that judge.
     """
+    # As on standard error: what the terminal's encoding lacks is escaped.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         words = _words(sys.argv[1:] if arguments is None else arguments)
         return _run(_parser(prog).parse_args(words))

@@ -1,4 +1,6 @@
+import io
 import re
+import sys
 
 import pytest
 from hypothesis import given
@@ -105,6 +107,14 @@ def test_the_report_is_a_table_and_names_the_job_that_bounds_the_study(results):
 def test_the_command_line_prints_the_report(results, capsys):
     assert main(["scaling", str(results)]) == 0
     assert capsys.readouterr().out == report(results) + "\n"
+
+
+def test_what_the_terminal_cannot_show_is_escaped(results, monkeypatch):
+    shown = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(shown, encoding="latin-1"))
+    assert main(["scaling", str(results)]) == 0
+    sys.stdout.flush()
+    assert b"| 8.0\\u201314.0 |" in shown.getvalue()
 
 
 def test_a_folder_without_benchmarks_is_told_in_one_line(tmp_path, capsys):
