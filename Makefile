@@ -1,21 +1,31 @@
 # The two commands: make figures, make test. Each creates .venv on first use.
 # make figures CONFIG=my.yaml lays your own configuration over the default one. Options of pip are
 # variables, too: PIP_EXTRA_INDEX_URL=URL adds an index of packages, for example of CPU builds.
+# HASHES=yes installs only what has a hash in envs/ (docs/security.md).
 CORES ?= all
 CONFIG ?=
+HASHES ?=
 CASES ?= 20000
 RUNS ?= 200
 SEED ?= 0
+JOBS ?= 1
+ENVIRONMENTS ?= .venv/portability
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+HASHED := $(PIP) --no-deps --require-hashes
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 STUDY := .venv/study-installed
 TOOLS := .venv/tools-installed
 CLUSTER := .venv/cluster-installed
 FOREIGN := .venv/foreign-installed
 
-.PHONY: figures report verify test test-slow test-foreign test-slurm fuzz torture smoke bench unlock lint format
+# Snakemake, pip and matplotlib keep files there, and some users, as in containers, have none.
+ifeq ($(shell test -w "$$HOME" || echo none),none)
+export HOME := $(CURDIR)/.venv/home
+endif
+
+.PHONY: figures report verify test test-slow test-foreign test-slurm fuzz torture portability smoke bench unlock hashes lint format
 
 figures: $(STUDY)
 	@$(BIN)/python -m solverproof check config/config.yaml $(CONFIG)
@@ -59,6 +69,10 @@ fuzz: $(TOOLS)
 torture: $(TOOLS)
 	$(BIN)/python -m tests.torture --runs $(RUNS) --seed $(SEED) --page docs/faults.md
 
+# the tiny study in strange places; environments of other versions are made in ENVIRONMENTS
+portability: $(TOOLS)
+	$(BIN)/python -m tests.portability --jobs $(JOBS) --environments $(ENVIRONMENTS) --page docs/portability.md
+
 # private Slurms on this machine, one per process; needs its daemons and munge
 test-slurm: $(CLUSTER) $(TOOLS)
 	$(BIN)/python -m pytest tests/slurm --numprocesses 2 --dist loadfile
@@ -70,6 +84,12 @@ lint: $(TOOLS)
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
+# after other versions in envs/requirements.txt; needs uv
+hashes:
+	echo "# Made by \`make hashes\` from requirements.txt; torch and setuptools are in hashes-first.txt." > envs/hashes.txt
+	uv pip compile --quiet --universal --python-version 3.11 --no-deps --generate-hashes --no-header --no-annotate \
+		--no-emit-package torch --no-emit-package setuptools envs/requirements.txt >> envs/hashes.txt
+
 format: $(TOOLS)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -77,7 +97,8 @@ format: $(TOOLS)
 
 $(STUDY): envs/requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(PIP) -r $<
+	$(if $(HASHES),$(HASHED) --only-binary :all: -r envs/hashes-first.txt,$(PIP) -r $<)
+	$(if $(HASHES),$(HASHED) --no-build-isolation -r envs/hashes.txt)
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 

@@ -3,6 +3,8 @@
 import os
 import re
 import subprocess
+import sys
+from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -64,6 +66,64 @@ def test_an_index_of_packages_reaches_pip(clone, tmp_path):
     make = ["make", "--silent", ".venv/study-installed", *given]
     done = subprocess.run(make, cwd=copy, capture_output=True, text=True, check=False)
     assert done.stdout == "file:///builds\n" * 2, done.stderr
+
+
+def test_hashes_are_of_the_exact_versions_and_asked_for_by_one_variable(clone):
+    envs = clone.folder / "envs"
+    exact = pins((envs / "requirements.txt").read_text(encoding="utf-8").splitlines())
+    hashed = [
+        requirement
+        for name in ("hashes-first.txt", "hashes.txt")
+        for requirement in re.findall(
+            r"^(\S+==\S+) (?:\\\n    --hash=sha256:[0-9a-f]{64} ?)+$",
+            (envs / name).read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
+    ]
+    assert sorted(hashed) == sorted(exact)
+    make = ["make", "--dry-run", "--always-make", ".venv/study-installed"]
+    for more, count in (["HASHES=yes"], 2), ([], 0):
+        done = subprocess.run(
+            [*make, *more], cwd=clone.folder, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.count("--require-hashes") == count
+
+
+def test_a_package_that_was_changed_is_refused(clone, tmp_path):
+    changed = tmp_path / "cycler-0.12.1-py3-none-any.whl"
+    about = "cycler-0.12.1.dist-info"
+    with ZipFile(changed, "w") as wheel:
+        wheel.writestr(
+            f"{about}/METADATA", "Metadata-Version: 2.1\nName: cycler\nVersion: 0.12.1\n"
+        )
+        wheel.writestr(
+            f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{about}/RECORD", "")
+    hashes = (clone.folder / "envs" / "hashes.txt").read_text(encoding="utf-8")
+    own = re.search(r"^cycler==.*\n(?: +--hash.*\n)+", hashes, re.MULTILINE)[0]
+    (tmp_path / "hashes.txt").write_text(own, encoding="utf-8")
+    pip = (sys.executable, "-m", "pip", "--isolated", "install", "--dry-run", "--ignore-installed")
+    offered = ("--no-index", "--find-links", ".", "--no-deps", "--require-hashes")
+    command = [*pip, *offered, "--requirement", "hashes.txt"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "DO NOT MATCH THE HASHES" in done.stderr
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_who_has_no_home_gets_one_beside_the_packages(clone, tmp_path, writable):
+    """Without, Snakemake ends in a traceback before it reads the workflow."""
+    copy = clone.copy_to(tmp_path / "clone").folder
+    (copy / ".venv").mkdir()
+    home = tmp_path if writable else tmp_path / "nowhere"
+    make = ["make", "--silent", ".venv/study-installed", "PIP=printenv HOME #", "PYTHON=true"]
+    environment = {**os.environ, "HOME": str(home)}
+    done = subprocess.run(
+        make, cwd=copy, env=environment, capture_output=True, text=True, check=False
+    )
+    given = home if writable else copy / ".venv" / "home"
+    assert set(done.stdout.splitlines()) == {str(given)}, done.stderr
 
 
 def test_git_ignores_all_that_a_study_leaves_but_the_page_about_it(clone, study):

@@ -1,6 +1,9 @@
 # Faults of Snakemake 9 that cost much here, each with what it costs. Look at them again with 10.
 import atexit
 import gc
+import getpass
+import os
+from logging import FileHandler
 
 from snakemake import __version__ as SNAKEMAKE
 from snakemake.jobs import GroupJob
@@ -20,3 +23,17 @@ if SNAKEMAKE.startswith("9."):
         msg and logger.error(msg),
         group_error(group, msg, **kwargs),
     )
+
+    # Its log file is written in the encoding of the locale, and a line with a letter that this
+    # lacks, as of a folder, is lost to a traceback on the screen. Escape the letter.
+    # https://github.com/snakemake/snakemake/blob/v9.27.1/src/snakemake/logging.py
+    for handler in logger.handlers:
+        if isinstance(handler, FileHandler):
+            handler.stream.reconfigure(errors="backslashreplace")
+
+    # It logs the name of its user, and ends in a traceback where there is none, as in containers.
+    # https://github.com/snakemake/snakemake/blob/v9.27.1/src/snakemake/workflow.py
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["LOGNAME"] = str(os.getuid())

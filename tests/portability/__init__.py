@@ -1,0 +1,1 @@
+"""A tiny study on machines and in folders that are not like ours: `make portability`."""
