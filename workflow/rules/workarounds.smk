@@ -36,4 +36,4 @@ if SNAKEMAKE.startswith("9."):
     try:
         getpass.getuser()
     except (KeyError, OSError):
-        os.environ["LOGNAME"] = str(os.getuid())
+        os.environ.update(LOGNAME=str(os.getuid()))
