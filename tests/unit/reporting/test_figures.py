@@ -19,6 +19,7 @@ from solverproof.reporting.figures import (
     regions,
     trajectories,
 )
+from solverproof.reporting.figures.cost import LINE
 from solverproof.reporting.figures.drawing import draw
 from solverproof.reporting.figures.style import STYLES, style_of, styled
 from solverproof.reporting.published import BRACKETS, TABLE
@@ -344,7 +345,7 @@ def test_below_the_collapse_stand_drop_and_disagreement_with_the_drop_that_is_ac
         "drop that is accepted: 10": {10.0},
     }
     assert set(values) < set(key(drawn))
-    assert "critical bracket: steps 2–4; estimate 3 (2.5 to open)" in key(drawn)
+    assert "critical bracket: 2–4 steps; estimate 3 (2.5 to open)" in key(drawn)
 
 
 def test_the_published_bracket_is_drawn_where_there_is_one(tmp_path, monkeypatch):
@@ -358,9 +359,9 @@ def test_the_published_bracket_is_drawn_where_there_is_one(tmp_path, monkeypatch
     ("critical", "told"),
     [
         ({"valid_steps": math.nan, "invalid_steps": 4, "critical_steps": math.nan},
-         "critical bracket: no setting valid (finest: steps 4)"),
+         "critical bracket: no setting valid (finest: 4 steps)"),
         ({"invalid_steps": math.nan, "valid_steps": 2, "critical_steps": math.nan},
-         "critical bracket: all valid (coarsest: steps 2)"),
+         "critical bracket: all valid (coarsest: 2 steps)"),
     ],
 )  # fmt: skip
 def test_on_which_side_of_all_settings_the_critical_step_lies_is_told(tmp_path, critical, told):
@@ -384,7 +385,7 @@ def test_of_real_values_errors_collapse_upwards(tmp_path):
     assert len(drawn.axes) == 1
 
 
-def cost_figure(tmp_path, runs, compared, score="accuracy"):
+def cost_figure(tmp_path, runs, compared, score="accuracy", chance=None):
     """Runs are (solver, steps, controller, seed, unlike, flow's score, status)."""
     names = ["train_solver", "train_steps", "controller", "seed", "disagreement"]
     table = pd.DataFrame(runs, columns=[*names, f"{score}_reference", "status"])
@@ -393,7 +394,8 @@ def cost_figure(tmp_path, runs, compared, score="accuracy"):
     nfe = ["nfe_monitored", "nfe_monitored_low", "nfe_monitored_high"]
     rows = pd.DataFrame(compared, columns=["train_solver", "method", *nfe]).assign(task="toy")
     rows.to_csv(tmp_path / "comparison.csv", index=False)
-    spec = CostSpec(task="toy", ways={"mine": "set-point", "other": "random steps"})
+    ways = {"mine": "set-point", "other": "random steps"}
+    spec = CostSpec(task="toy", ways=ways, chance=chance)
     return figure_of(cost, spec, tmp_path / "drops.csv", tmp_path / "comparison.csv")
 
 
@@ -417,13 +419,36 @@ def test_what_a_way_costs_is_drawn_against_what_its_models_do_as_odes(tmp_path):
         ("rk4", 9, "other", 0, 0, 0, "untrained"),
     ]
     compared = [("rk4", "mine", 14.5, 12, 17), ("rk4", "other", 5, 4, 6)]
-    drawn = cost_figure(tmp_path, runs, compared)
+    drawn = cost_figure(tmp_path, runs, compared, chance=0.1)
     unlike, flow, deployed = (drawn_points(ax) for ax in drawn.axes)
     assert unlike == [[(2, pytest.approx(51)), (8, pytest.approx(13.5))], [(14.5, 0)]]
     assert flow == [[(2, pytest.approx(85)), (8, pytest.approx(85))], [(14.5, pytest.approx(98))]]
-    assert deployed == [[(2, 2), (8, 8)], [(14.5, 12)]]  # three steps of four stages
+    assert deployed == [[(14.5, 12)]]  # three steps of four stages
+    (fixed,) = (line for line in drawn.axes[2].lines if line.get_marker() == "None")
+    assert [*fixed.get_xdata()] == [*fixed.get_ydata()] == [2, 14.5]
     assert {"fixed step", "set-point"} <= set(texts(drawn))
     assert "random steps" not in texts(drawn)  # no model of it has trained
+
+
+def test_names_of_ways_that_cost_the_same_do_not_stand_over_each_other(tmp_path):
+    runs = [("euler", 4, way, seed, 0.1, 0.9, "ok") for way in ("mine", "other") for seed in (0, 1)]
+    compared = [("euler", way, 8, 7, 9) for way in ("mine", "other")]
+    deployed = cost_figure(tmp_path, runs, compared, chance=0.5).axes[2]
+    heights = {text.get_text(): text.xy[1] for text in deployed.texts}
+    assert heights["random steps"] - heights["set-point"] == pytest.approx(LINE, abs=1e-9)
+
+
+def test_small_differences_between_ways_do_not_fill_the_panel(tmp_path):
+    runs = [("euler", 4, "mine", seed, 0.1, 0.90 + 0.01 * seed, "ok") for seed in (0, 1)]
+    flow = cost_figure(tmp_path, runs, [("euler", "mine", 8, 7, 9)], chance=0.5).axes[1]
+    assert flow.get_ylim() == (40, 100)
+    assert "guess" in [text.get_text() for text in flow.texts]
+
+
+def test_a_study_none_of_whose_models_trained_has_empty_panels(tmp_path):
+    runs = [("euler", 4, None, seed, 0.1, 0.1, "untrained") for seed in (0, 1)]
+    drawn = cost_figure(tmp_path, runs, [], chance=0.5)
+    assert [drawn_points(ax) for ax in drawn.axes] == [[], [], []]
 
 
 def test_of_real_values_the_cost_is_drawn_against_errors(tmp_path):
@@ -501,7 +526,7 @@ def test_the_adaptation_is_drawn_beside_the_bracket_of_the_grid_and_what_is_publ
     assert scores.lines[0].get_ydata() == pytest.approx([80, 80])
     means = next(line for line in sizes.lines if line.get_label() == "geometric mean")
     assert means.get_ydata() == pytest.approx([8, 8])
-    assert "critical bracket of the grid: steps 2–4" in key(drawn)
+    assert "critical bracket of the grid: 2–4 steps" in key(drawn)
     assert ("mean over training in the paper: 100.5" in key(drawn)) == (published is not None)
 
 

@@ -100,11 +100,13 @@ class CostSpec(Specification):
     Attributes:
         task: its name.
         ways: how each controller chooses a step, in words.
+        chance: the accuracy of a guess; None of real values.
         own_solvers: solvers in the tables that the configuration defines.
     """
 
     task: str
     ways: Mapping[str, str]
+    chance: float | None = None
     own_solvers: tuple[Solver, ...] = ()
 
 

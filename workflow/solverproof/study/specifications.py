@@ -221,7 +221,9 @@ def cost_spec(study: Study, task: str) -> CostSpec:
     """What defines figure 8 of a task, with its controllers of solvers that have steps."""
     cells = [c for c in study.cells if c.task.name == task and not c.solver.is_adaptive]
     ways = {c.label: WAYS.get(c.controller.family, c.label) for c in cells if c.controller}
-    return CostSpec(task=task, ways=ways, own_solvers=_own_solvers(study))
+    return CostSpec(
+        task=task, ways=ways, chance=_chance(study, task), own_solvers=_own_solvers(study)
+    )
 
 
 def adaptation_spec(study: Study, cells: Sequence[Cell]) -> AdaptationSpec:

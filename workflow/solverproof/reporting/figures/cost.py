@@ -1,5 +1,6 @@
 """Figure 8: what each way to choose a step costs in training, and whether its models are ODEs."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from solverproof.reporting.figures.style import (
     FAINT,
     PAGE,
     SCALES,
+    guess_line,
     key_below,
     label_panels,
     name_beside,
+    score_axis,
     steps_axis,
     style_of,
 )
@@ -28,6 +31,9 @@ from solverproof.reporting.specifications import CostSpec
 
 FIXED = "fixed step"
 ENDS = ("_low", "_high")
+MEANS = ("nfe", "unlike", "score")
+COLUMNS = ["solver", "way", "deployed", *(f"{name}{end}" for name in MEANS for end in ("", *ENDS))]
+LINE = 0.07  # of the height of a panel, from one name to the next
 LEAST = 0.1  # per cent of predictions; below it the axis is linear, so that none at all has a place
 ACCEPTED = 1.0  # per cent of predictions that the audit accepts
 
@@ -37,12 +43,12 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
 
     These are the mean over training, with the checks of a controller. (a) the predictions that the
     model's flow makes otherwise, (b) the accuracy of the flow, (c) the evaluations of a forward
-    pass of the model that is deployed. A colour stands for a training solver; small points that a
-    line connects are its models of fixed steps, large ones those of a controller. Means over seeds,
-    bars their intervals at 95 %.
+    pass of the model that is deployed, which with a fixed step are those of training: a line. A
+    colour stands for a training solver; small points that a line connects are its models of fixed
+    steps, large ones those of a controller. Means over seeds, bars their intervals at 95 %.
 
     Args:
-        spec: the task, and what its controllers are called.
+        spec: the task, its guess, and what its controllers are called.
         drops: the study's `drops.csv`.
         comparison: its `comparison.csv`.
     """
@@ -50,12 +56,13 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
     runs = runs[(runs["task"] == spec.task) & runs["train_steps"].notna() & has_trained(runs)]
     score = score_of(runs)
     factor = 100 if score == "accuracy" else 1
-    ways = pd.DataFrame([*_fixed(spec, runs, score), *_controlled(spec, runs, compared, score)])
+    found = [*_fixed(spec, runs, score), *_controlled(spec, runs, compared, score)]
+    ways = pd.DataFrame(found, columns=COLUMNS)
     scale = SCALES[score]
     fig = Figure(figsize=(PAGE, 2.8))
     unlike, flow, deployed = axes = fig.subplots(1, 3, sharex=True)
     for ax in axes:
-        steps_axis(ax, "evaluations per training iteration")
+        steps_axis(ax, "evaluations per iteration")
     unlike.set_yscale("symlog", linthresh=LEAST)
     unlike.axhline(
         ACCEPTED, color=FAINT, linewidth=0.8, linestyle=":", zorder=0, label="accepted by an audit"
@@ -65,14 +72,17 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
         ordered = rows.sort_values("nfe")
         _points(unlike, ordered, "unlike", 100, (0, 100), **look)
         _points(flow, ordered, "score", factor, (scale.low, scale.high), **look)
-        deployed.plot(ordered["nfe"], ordered["deployed"], **look, label=style_of(str(solver)).name)
-        _name(deployed, ordered, str(way), look["color"])
+        own = ordered[ordered["way"] != FIXED]  # the others are the line
+        deployed.plot(own["nfe"], own["deployed"], **look, label=style_of(str(solver)).name)
     unlike.set(title="predictions unlike the flow's", ylabel="share (%)")
-    flow.set(title="as an ODE", ylabel=scale.label)
+    flow.set_title("as an ODE")
+    score_axis(flow, factor * ways["score"], spec.chance)
+    guess_line([flow], spec.chance)
     deployed.set(title="deployed with", ylabel="evaluations per forward pass")
     deployed.set_yscale("log", base=2)
     for ax in (unlike, deployed):
         ax.yaxis.set_major_formatter("{x:g}")
+    _name_ways(deployed, ways)
     label_panels(axes)
     key_below(fig, 9)
     return fig
@@ -86,10 +96,9 @@ def _fixed(spec: CostSpec, runs: pd.DataFrame, score: str) -> Iterator[dict[str,
         yield {
             "solver": solver,
             "way": FIXED,
-            **dict.fromkeys(("nfe", "nfe_low", "nfe_high"), nfe),
+            **dict.fromkeys(("nfe", "nfe_low", "nfe_high", "deployed"), nfe),
             **_mean("unlike", group["disagreement"]),
             **_mean("score", group[f"{score}_reference"]),
-            "deployed": nfe,
         }
 
 
@@ -146,9 +155,17 @@ def _points(
     )
 
 
-def _name(ax: Axes, rows: pd.DataFrame, way: str, color: str) -> None:
-    """What points are, beside the dearest of them: to its left, where nothing is cut off."""
-    last = rows.iloc[-1]
-    name_beside(
-        ax, way, (last["nfe"], last["deployed"]), (-5, 0), va="center", ha="right", color=color
-    )
+def _name_ways(ax: Axes, ways: pd.DataFrame) -> None:
+    """The line of fixed steps, and names on the left of all other points, none over another."""
+    controlled = ways[ways["way"] != FIXED].sort_values("deployed")
+    ends = [ways["nfe"].min(), ways["nfe"].max()]
+    ax.plot(ends, ends, color=FAINT, linewidth=0.8, zorder=0)
+    name_beside(ax, FIXED, (ends[0], ends[0]), (6, 0), va="center", color=FAINT)
+    bottom, top = (math.log2(limit) for limit in ax.get_ylim())
+    place = -math.inf
+    for _, row in controlled.iterrows():
+        place = max(place + LINE, (math.log2(row["deployed"]) - bottom) / (top - bottom))
+        name_beside(
+            ax, row["way"], (row["nfe"], place), (-5, 0), xycoords=("data", "axes fraction"),
+            va="center", ha="right", color=style_of(row["solver"]).color,
+        )  # fmt: skip
