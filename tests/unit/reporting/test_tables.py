@@ -217,9 +217,9 @@ def test_drops_and_critical_steps_are_those_of_the_evaluations(tmp_path):
 @pytest.mark.parametrize(
     ("drops", "bracket", "seeds", "accuracy"),
     [
-        ({4: 0, 8: 0}, "all valid (coarsest: steps 4)", "valid from 4", "96.9 (96.9 to 96.9)"),
-        ({4: 0.5, 8: 0.5}, "no setting valid (finest: steps 8)", "2 of 2 never valid", "–"),
-        ({4: 0.5, 8: 0.0, 16: 0.0}, "steps 4–8", "valid from 8", "96.9 (96.9 to 96.9)"),
+        ({4: 0, 8: 0}, "all valid (coarsest: 4 steps)", "valid from 4", "96.9 (96.9 to 96.9)"),
+        ({4: 0.5, 8: 0.5}, "no setting valid (finest: 8 steps)", "2 of 2 never valid", "–"),
+        ({4: 0.5, 8: 0.0, 16: 0.0}, "4–8 steps", "valid from 8", "96.9 (96.9 to 96.9)"),
     ],
 )
 def test_the_readable_table_tells_the_bracket_in_words(tmp_path, drops, bracket, seeds, accuracy):
@@ -236,7 +236,7 @@ def test_the_readable_table_tells_how_the_seeds_differ(tmp_path):
     row = readable(
         tmp_path, *cells, cell(8, 0.0, seeds=[3], reason="loss not finite at iteration 3")
     )
-    assert row["critical bracket"] == "steps 4–8"
+    assert row["critical bracket"] == "4–8 steps"
     assert row["brackets of single seeds"] == "valid from 4 to 8; 1 of 4 never valid"
     assert row["runs failed / untrained / unresolved"] == "1 / 0 / 0"
 
@@ -269,7 +269,7 @@ def test_a_study_of_failures_alone_has_tables(tmp_path):
         cell(4, 0.0, reason="loss not finite at iteration 3"),
         cell(8, 0.0, reason="the same"),
     )
-    assert row["critical bracket"] == "no setting valid (finest: steps 8)"
+    assert row["critical bracket"] == "no setting valid (finest: 8 steps)"
     assert row["accuracy with its solver there (%, 95 %)"] == "–"
     assert row["runs failed / untrained / unresolved"] == "4 / 0 / 0"
 

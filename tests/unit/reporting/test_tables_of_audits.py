@@ -93,7 +93,7 @@ def test_models_that_the_paper_calls_valid_and_the_audit_fails_are_counted(table
     assert (strict["met_fail"], strict["unmet_fail"], strict["valid_steps"]) == (0, 4, 8)
     readable = (tables / "criteria.md").read_text(encoding="utf-8")
     assert "2 / 0 / 4" in readable
-    assert "steps 4–8" in readable
+    assert "4–8 steps" in readable
 
 
 def test_runs_that_failed_or_are_untrained_are_rows_with_a_status(tmp_path):

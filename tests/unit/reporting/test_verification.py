@@ -48,7 +48,7 @@ def test_a_mean_that_moves_by_more_than_its_seeds_do_is_beyond_chance(tmp_path, 
     found = verify(table(tmp_path / "now", [-0.101, -0.099, -0.1, -0.102, -0.098]), published)
     assert not found.agrees
     assert len(found.beyond_chance) == 3
-    assert "accuracy as an ODE, toy euler steps 2: 52 % published, 42 % now (-10)" in " ".join(
+    assert "accuracy as an ODE, toy euler 2 steps: 52 % published, 42 % now (-10)" in " ".join(
         found.lines
     )
 
@@ -73,7 +73,7 @@ def test_seeds_that_no_longer_train_are_beyond_chance(tmp_path, published):
 def test_models_that_were_published_and_are_not_there_are_told(tmp_path, published):
     found = verify(table(tmp_path / "now", settings=(4,)), published)
     assert not found.agrees
-    assert "5 are not there: toy euler steps 2 0, toy euler steps 2 1" in " ".join(found.lines)
+    assert "5 are not there: toy euler 2 steps 0, toy euler 2 steps 1" in " ".join(found.lines)
     assert verify(table(tmp_path / "more", settings=(2, 4, 8)), published).agrees
 
 

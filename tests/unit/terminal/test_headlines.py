@@ -52,16 +52,16 @@ def test_a_run_that_was_to_make_no_tables_tells_no_numbers_of_older_ones(tmp_pat
 @pytest.mark.parametrize(
     ("ends", "bracket", "at"),
     [
-        ({"invalid_steps": 64, "valid_steps": 128}, "steps 64 to 128", "steps 128"),
-        ({"valid_steps": 2}, "steps 2 or coarser", "steps 2"),
-        ({"invalid_steps": 4}, "finer than steps 4", "-"),
+        ({"invalid_steps": 64, "valid_steps": 128}, "64–128 steps", "128 steps"),
+        ({"valid_steps": 2}, "all valid (coarsest: 2 steps)", "2 steps"),
+        ({"invalid_steps": 4}, "no setting valid (finest: 4 steps)", "-"),
         (
             {"invalid_tolerance": 0.1, "valid_tolerance": 0.01},
-            "tolerance 0.1 to 0.01",
+            "tolerance 0.1–0.01",
             "tolerance 0.01",
         ),
-        ({"valid_tolerance": 0.1}, "tolerance 0.1 or coarser", "tolerance 0.1"),
-        ({"invalid_tolerance": 0.1}, "finer than tolerance 0.1", "-"),
+        ({"valid_tolerance": 0.1}, "all valid (coarsest: tolerance 0.1)", "tolerance 0.1"),
+        ({"invalid_tolerance": 0.1}, "no setting valid (finest: tolerance 0.1)", "-"),
     ],
 )
 def test_the_bracket_of_a_solver_and_the_accuracy_at_its_valid_end_stand_in_one_line(

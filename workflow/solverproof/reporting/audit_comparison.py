@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from solverproof.reporting.html.wording import number, setting_named, with_interval
+from solverproof.reporting.html.wording import number, with_interval
+from solverproof.reporting.in_words import setting_named
 
 # from good to bad
 VERDICTS = ("PASS", "INCONCLUSIVE", "FAIL")

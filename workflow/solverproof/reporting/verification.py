@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from solverproof.errors import InputError
+from solverproof.reporting.in_words import setting_text
 from solverproof.reporting.reading import read_csv
 
 DEFAULT = "default"  # the study whose results lie in no folder of their own
@@ -154,10 +155,8 @@ def _models(folder: Path) -> pd.DataFrame:
     if not table.is_file():
         raise InputError(f"{table}: no such file; give a folder with the tables of a study")
     drops = read_csv(table)
-    steps = "steps " + drops["train_steps"].map("{:.0f}".format)
-    setting = steps.where(
-        drops["train_steps"].notna(), "tolerance " + drops["train_tolerance"].map("{:g}".format)
-    )
+    pairs = zip(drops["train_steps"], drops["train_tolerance"], strict=True)
+    setting = pd.Series([setting_text(*pair) for pair in pairs], drops.index)
     drops["setting"] = drops["controller"].fillna(setting)
     drops["trained"] = (drops["status"] == "ok").astype(float)
     return drops.set_index([*PLACE, "seed"])[list(MEASURES)].astype(float)

@@ -1,9 +1,12 @@
 """Where the figures and tables of a study are, and its most important numbers."""
 
 import csv
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+from solverproof.reporting.in_words import bracket, bracket_text, setting_text
 
 HEADINGS = ("task", "trained with", "critical bracket", "accuracy as an ODE (%, 95 %)", "at")
 Row = Mapping[str, str]
@@ -53,13 +56,13 @@ def _read(table: Path) -> list[Row]:
 
 def _bracket(row: Row) -> tuple[str, str]:
     """The critical bracket, and its valid end."""
-    unit = "tolerance {}" if row["valid_tolerance"] or row["invalid_tolerance"] else "steps {}"
-    invalid = row["invalid_tolerance"] or row["invalid_steps"]
-    valid = row["valid_tolerance"] or row["valid_steps"]
-    if not valid:
-        return f"finer than {unit.format(invalid)}", "-"
-    both = f"{invalid} to {valid}" if invalid else valid
-    return unit.format(both) + ("" if invalid else " or coarser"), unit.format(valid)
+    ends = {
+        f"{side}_{measure}": float(row[f"{side}_{measure}"] or "nan")
+        for side in ("invalid", "valid")
+        for measure in ("steps", "tolerance")
+    }
+    measure, _, valid = bracket(ends)
+    return bracket_text(ends), "-" if math.isnan(valid) else setting_text(**{measure: valid})
 
 
 def _accuracy(row: Row) -> str:

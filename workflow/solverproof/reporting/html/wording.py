@@ -9,6 +9,7 @@ from solverproof.auditing.reasons import MISSING, percent
 from solverproof.auditing.result import AuditResult, Candidate
 from solverproof.files import columns
 from solverproof.ode.solvers import Setting
+from solverproof.reporting.in_words import setting_named
 
 BEYOND = 0.05  # share of samples that an error at the 95th percentile leaves beyond it
 KINDS = {"ode": "ODE", "solver-bound": "Solver-bound", "unresolved": "Unresolved"}
@@ -52,23 +53,6 @@ def setting_name(setting: Setting | Candidate) -> str:
     """A setting in words."""
     solver = setting.solver if isinstance(setting.solver, str) else setting.solver.name
     return setting_named(solver, setting.steps, setting.tolerance)
-
-
-def setting_named(solver: str, steps: float | None, tolerance: float | None) -> str:
-    """A setting in words, the solver by the name that torchdiffeq knows: `rk4 with 8 steps`."""
-    return f"{solver} {with_setting(steps, tolerance)}"
-
-
-def with_setting(steps: float | None = None, tolerance: float | None = None) -> str:
-    """`with 8 steps`, or `at tolerance 0.1`."""
-    return f"{'with' if pd.isna(tolerance) else 'at'} {setting_text(steps, tolerance)}"
-
-
-def setting_text(steps: float | None = None, tolerance: float | None = None) -> str:
-    """`8 steps`, or `tolerance 0.1`: an adaptive solver has both, and its steps were counted."""
-    if pd.notna(tolerance):
-        return f"tolerance {number(tolerance)}"
-    return f"{number(steps)} step{'s' if steps != 1 else ''}"
 
 
 def verdict_sentence(result: AuditResult) -> str:

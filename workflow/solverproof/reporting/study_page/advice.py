@@ -6,7 +6,8 @@ import pandas as pd
 
 from solverproof.auditing.intervals import share_interval
 from solverproof.evaluation.rows import REFERENCE, SAMPLE
-from solverproof.reporting.html.wording import number, setting_named
+from solverproof.reporting.html.wording import number
+from solverproof.reporting.in_words import setting_named
 
 
 def advice(run: pd.Series, audit: pd.Series, tests: pd.DataFrame) -> str:

@@ -8,8 +8,8 @@ import pandas as pd
 
 from solverproof.auditing.reasons import MISSING
 from solverproof.evaluation.scores import score_of
-from solverproof.reporting.html.wording import KINDS, number, setting_text, with_interval
-from solverproof.reporting.in_words import percent
+from solverproof.reporting.html.wording import KINDS, number, with_interval
+from solverproof.reporting.in_words import percent, setting_text
 from solverproof.reporting.study_page.advice import advice
 from solverproof.reporting.study_page.claim import verdict_counts
 from solverproof.reporting.study_page.curves import history

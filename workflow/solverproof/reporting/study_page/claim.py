@@ -8,8 +8,8 @@ from solverproof.auditing.intervals import mean_interval
 from solverproof.auditing.reasons import MISSING
 from solverproof.evaluation.scores import score_of
 from solverproof.evaluation.validity import has_trained
-from solverproof.reporting.html.wording import number, with_setting
-from solverproof.reporting.in_words import bracket, critical_text, percent
+from solverproof.reporting.html.wording import number
+from solverproof.reporting.in_words import bracket, critical_text, percent, with_setting
 from solverproof.reporting.reading import critical_row
 from solverproof.reporting.study_page.made import Made
 from solverproof.reporting.study_page.markup import link, points, tag, text

@@ -13,7 +13,7 @@ from solverproof.evaluation.rows import REFERENCE, SAMPLE
 from solverproof.evaluation.scores import score_of
 from solverproof.evaluation.validity import has_trained
 from solverproof.files import read_arrays
-from solverproof.reporting.html.wording import setting_text
+from solverproof.reporting.in_words import setting_text
 from solverproof.reporting.study_page.made import Cell, Made, setting_label
 
 LEVELS = 65535  # of a coordinate; 0 is a number that is not finite
