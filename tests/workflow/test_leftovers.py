@@ -15,6 +15,7 @@ LEFT = [
     "results/figures/figure8_cost_sphere2.pdf",
     "results/figures/figure8_cost_sphere2.png",
     "results/tables/comparison.csv",
+    "results/tables/comparison.html",
     "results/tables/comparison.md",
     "results/tables/comparison.tex",
 ]

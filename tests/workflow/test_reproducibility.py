@@ -1,5 +1,9 @@
 """A finished study has all its files, and a second one from scratch has the same bytes."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
 pytestmark = pytest.mark.workflow
@@ -27,10 +31,10 @@ def test_a_finished_study_has_all_tables(finished):
         "tables/evaluations.csv",
         "tables/drops.csv",
         "tables/audits.csv",
-        *(f"tables/criteria.{kind}" for kind in ("csv", "md")),
-        *(f"tables/settings.{kind}" for kind in ("csv", "md")),
-        *(f"tables/critical_steps.{kind}" for kind in ("csv", "md")),
-        *(f"tables/comparison.{kind}" for kind in ("csv", "md", "tex")),
+        *(f"tables/criteria.{kind}" for kind in ("csv", "md", "html")),
+        *(f"tables/settings.{kind}" for kind in ("csv", "md", "html")),
+        *(f"tables/critical_steps.{kind}" for kind in ("csv", "md", "html")),
+        *(f"tables/comparison.{kind}" for kind in ("csv", "md", "html", "tex")),
     }
     assert all(text.count(b"\n") > 1 for text in tables.values())
 
@@ -128,4 +132,19 @@ def test_a_finished_study_makes_a_report(study):
     outcome = study.snakemake("--report", "report.html")
     assert outcome.code == 0, outcome.text
     report = (study.folder / "report.html").read_text(encoding="utf-8")
-    assert all(f"{name}.pdf" in report for name in FIGURES)
+    results = json.loads(re.search(r"^ *var results = (\{.*\});?$", report, re.MULTILINE)[1])
+    shown = {Path(path).name: result for path, result in results.items()}
+    pages = ["settings", "critical_steps", "criteria", "comparison"]
+    assert shown.keys() == {
+        "animation.gif",
+        *(f"{name}.png" for name in FIGURES),
+        *(f"{name}.html" for name in pages),
+        *(f"{name}.csv" for name in (*pages, "evaluations", "drops", "audits")),
+    }
+    names = [tuple(result["labels"].values()) for result in shown.values()]
+    assert len(set(names)) == len(names)
+    assert ("Figure 4: accuracy under other test settings", "digits") in names
+    for name, result in shown.items():
+        assert result["caption"].startswith("<p>"), name
+        assert not re.search(r"[{}]|system-message", result["caption"]), name
+    assert "Neural ODE is trained through a numerical solver" in report

@@ -14,6 +14,7 @@ sys.path[:0] = [
 from snakemake.utils import update_config
 from solverproof.checksums import verify
 from solverproof.errors import InputError
+from solverproof.reporting import titles
 from solverproof.specifications import canonical
 from solverproof.study import resources as needs
 from solverproof.study import specifications as specs

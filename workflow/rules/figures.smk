@@ -23,6 +23,14 @@ NAMES = [
     *[f"figure8_cost_{task}" for task in SELECTED if specs.cost_spec(STUDY, task).ways],
 ]
 
+# a file of Snakemake's report, which shows images in place and hands out all else
+IMAGE = lambda file: report(
+    f"{RESULTS}/figures/{file}",
+    caption=f"../report/{titles.kind_of(Path(file).stem)}.rst",
+    category="Figures",
+    labels=dict(zip(("figure", "of"), titles.figure_title(Path(file).stem))),
+)
+
 
 wildcard_constraints:
     adapted="|".join(ADAPTED) or "none",
@@ -30,12 +38,8 @@ wildcard_constraints:
 
 rule fan:
     output:
-        pdf=report(
-            f"{RESULTS}/figures/figure3_fan.pdf",
-            caption="../report/figure3.rst",
-            category="Figures",
-        ),
-        png=f"{RESULTS}/figures/figure3_fan.png",
+        pdf=f"{RESULTS}/figures/figure3_fan.pdf",
+        png=IMAGE("figure3_fan.png"),
     log:
         f"{RESULTS}/logs/figures/figure3_fan.log",
     localrule: True
@@ -57,12 +61,8 @@ use rule fan as accuracy with:
         rules.tabulate.output.drops,
         rules.tabulate.output.critical,
     output:
-        pdf=report(
-            f"{RESULTS}/figures/figure4_accuracy_{{task}}.pdf",
-            caption="../report/figure4.rst",
-            category="Figures",
-        ),
-        png=f"{RESULTS}/figures/figure4_accuracy_{{task}}.png",
+        pdf=f"{RESULTS}/figures/figure4_accuracy_{{task}}.pdf",
+        png=IMAGE("figure4_accuracy_{task}.png"),
     log:
         f"{RESULTS}/logs/figures/figure4_accuracy_{{task}}.log",
     localrule: True
@@ -82,12 +82,8 @@ use rule fan as adaptation with:
             cell=[cell.path for cell in ADAPTED[wildcards.adapted]],
         ),
     output:
-        pdf=report(
-            f"{RESULTS}/figures/figure5_adaptation_{{adapted}}.pdf",
-            caption="../report/figure5.rst",
-            category="Figures",
-        ),
-        png=f"{RESULTS}/figures/figure5_adaptation_{{adapted}}.png",
+        pdf=f"{RESULTS}/figures/figure5_adaptation_{{adapted}}.pdf",
+        png=IMAGE("figure5_adaptation_{adapted}.png"),
     log:
         f"{RESULTS}/logs/figures/figure5_adaptation_{{adapted}}.log",
     localrule: True
@@ -102,12 +98,8 @@ use rule fan as criteria with:
         rules.gather.output.audits,
         rules.gather.output.criteria,
     output:
-        pdf=report(
-            f"{RESULTS}/figures/figure6_criteria.pdf",
-            caption="../report/figure6.rst",
-            category="Figures",
-        ),
-        png=f"{RESULTS}/figures/figure6_criteria.png",
+        pdf=f"{RESULTS}/figures/figure6_criteria.pdf",
+        png=IMAGE("figure6_criteria.png"),
     log:
         f"{RESULTS}/logs/figures/figure6_criteria.log",
     localrule: True
@@ -122,12 +114,8 @@ use rule fan as growth with:
         rules.gather.output.audits,
         rules.gather.output.criteria,
     output:
-        pdf=report(
-            f"{RESULTS}/figures/figure9_growth.pdf",
-            caption="../report/figure9.rst",
-            category="Figures",
-        ),
-        png=f"{RESULTS}/figures/figure9_growth.png",
+        pdf=f"{RESULTS}/figures/figure9_growth.pdf",
+        png=IMAGE("figure9_growth.png"),
     log:
         f"{RESULTS}/logs/figures/figure9_growth.log",
     localrule: True
@@ -142,12 +130,8 @@ use rule fan as collapse with:
         rules.tabulate.output.drops,
         rules.tabulate.output.critical,
     output:
-        pdf=report(
-            f"{RESULTS}/figures/figure7_collapse_{{task}}.pdf",
-            caption="../report/figure7.rst",
-            category="Figures",
-        ),
-        png=f"{RESULTS}/figures/figure7_collapse_{{task}}.png",
+        pdf=f"{RESULTS}/figures/figure7_collapse_{{task}}.pdf",
+        png=IMAGE("figure7_collapse_{task}.png"),
     log:
         f"{RESULTS}/logs/figures/figure7_collapse_{{task}}.log",
     localrule: True
@@ -166,12 +150,8 @@ if CONTROLLED:
             rules.tabulate.output.drops,
             rules.compare.output.csv,
         output:
-            pdf=report(
-                f"{RESULTS}/figures/figure8_cost_{{task}}.pdf",
-                caption="../report/figure8.rst",
-                category="Figures",
-            ),
-            png=f"{RESULTS}/figures/figure8_cost_{{task}}.png",
+            pdf=f"{RESULTS}/figures/figure8_cost_{{task}}.pdf",
+            png=IMAGE("figure8_cost_{task}.png"),
         log:
             f"{RESULTS}/logs/figures/figure8_cost_{{task}}.log",
         localrule: True
@@ -192,12 +172,8 @@ if FLOW:
             evaluations=rules.tabulate.output.evaluations,
             drops=rules.tabulate.output.drops,
         output:
-            pdf=report(
-                f"{RESULTS}/figures/figure1_trajectories.pdf",
-                caption="../report/figure1.rst",
-                category="Figures",
-            ),
-            png=f"{RESULTS}/figures/figure1_trajectories.png",
+            pdf=f"{RESULTS}/figures/figure1_trajectories.pdf",
+            png=IMAGE("figure1_trajectories.png"),
         log:
             f"{RESULTS}/logs/figures/figure1_trajectories.log",
         localrule: True
@@ -210,12 +186,8 @@ if FLOW:
         input:
             expand(rules.trace.output.out, cell=FLOW.coarse.path, seed=FLOW.seed),
         output:
-            pdf=report(
-                f"{RESULTS}/figures/figure2_regions.pdf",
-                caption="../report/figure2.rst",
-                category="Figures",
-            ),
-            png=f"{RESULTS}/figures/figure2_regions.png",
+            pdf=f"{RESULTS}/figures/figure2_regions.pdf",
+            png=IMAGE("figure2_regions.png"),
         log:
             f"{RESULTS}/logs/figures/figure2_regions.log",
         localrule: True
@@ -229,11 +201,7 @@ if FLOW:
             fine=rules.trajectories.input.fine,
             coarse=rules.trajectories.input.coarse,
         output:
-            gif=report(
-                f"{RESULTS}/figures/animation.gif",
-                caption="../report/animation.rst",
-                category="Figures",
-            ),
+            gif=IMAGE("animation.gif"),
         log:
             f"{RESULTS}/logs/figures/animation.log",
         localrule: True

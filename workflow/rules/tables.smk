@@ -1,31 +1,28 @@
 CONTROLLED = [path for path, cell in CELLS.items() if cell.controller]
-TABLES = [
-    f"{RESULTS}/tables/{name}"
-    for name in (
-        "evaluations.csv",
-        "drops.csv",
-        "settings.csv",
-        "settings.md",
-        "critical_steps.csv",
-        "critical_steps.md",
-    )
-]
+# a file of Snakemake's report, which shows pages in place and hands out all else
+TABLE = lambda file: report(
+    f"{RESULTS}/tables/{file}",
+    caption=f"../report/{Path(file).stem}.rst",
+    category="Tables",
+    labels={
+        "table": titles.TABLES[Path(file).stem],
+        "as": "page" if file.endswith(".html") else "CSV",
+    },
+)
 
 
 rule tabulate:
     input:
         expand(rules.evaluate.output.out, cell=CELLS),
     output:
-        evaluations=report(
-            TABLES[0], caption="../report/evaluations.rst", category="Tables"
-        ),
-        drops=report(TABLES[1], caption="../report/drops.rst", category="Tables"),
-        settings=report(TABLES[2], caption="../report/settings.rst", category="Tables"),
-        settings_readable=TABLES[3],
-        critical=report(
-            TABLES[4], caption="../report/critical_steps.rst", category="Tables"
-        ),
-        readable=TABLES[5],
+        evaluations=TABLE("evaluations.csv"),
+        drops=TABLE("drops.csv"),
+        settings=TABLE("settings.csv"),
+        settings_page=TABLE("settings.html"),
+        settings_readable=f"{RESULTS}/tables/settings.md",
+        critical=TABLE("critical_steps.csv"),
+        critical_page=TABLE("critical_steps.html"),
+        critical_readable=f"{RESULTS}/tables/critical_steps.md",
     log:
         f"{RESULTS}/logs/tabulate.log",
     localrule: True
@@ -45,16 +42,9 @@ rule gather:
         audits=expand(rules.audit.output.out, cell=CELLS),
         drops=rules.tabulate.output.drops,
     output:
-        audits=report(
-            f"{RESULTS}/tables/audits.csv",
-            caption="../report/audits.rst",
-            category="Tables",
-        ),
-        criteria=report(
-            f"{RESULTS}/tables/criteria.csv",
-            caption="../report/criteria.rst",
-            category="Tables",
-        ),
+        audits=TABLE("audits.csv"),
+        criteria=TABLE("criteria.csv"),
+        page=TABLE("criteria.html"),
         readable=f"{RESULTS}/tables/criteria.md",
     log:
         f"{RESULTS}/logs/gather.log",
@@ -79,11 +69,8 @@ if CONTROLLED:
             runs=expand(rules.adapt.output.run, cell=CONTROLLED),
             checks=expand(rules.adapt.output.checks, cell=CONTROLLED),
         output:
-            csv=report(
-                f"{RESULTS}/tables/comparison.csv",
-                caption="../report/comparison.rst",
-                category="Tables",
-            ),
+            csv=TABLE("comparison.csv"),
+            page=TABLE("comparison.html"),
             md=f"{RESULTS}/tables/comparison.md",
             tex=f"{RESULTS}/tables/comparison.tex",
         log:
@@ -103,6 +90,6 @@ if CONTROLLED:
 
 rule tables:
     input:
-        TABLES,
+        rules.tabulate.output,
         rules.gather.output,
         rules.compare.output if CONTROLLED else [],

@@ -8,7 +8,7 @@ from defined import row_of
 from scipy import stats
 
 from solverproof.evaluation.validity import Drop
-from solverproof.reporting.settings import settings, settings_markdown
+from solverproof.reporting.settings import settings, settings_readable
 
 OK = {"task": "toy", "train_solver": "euler", "status": "ok", "error": math.nan}
 
@@ -63,19 +63,21 @@ def test_the_grid_comes_first_by_its_settings_and_a_controller_is_one_row():
     )
     assert rows["train_steps"].fillna(0).tolist() == [0, 2, 16, 0]
     assert rows["seeds"].tolist() == [1, 1, 1, 2]
-    named = [line.split("|")[3].strip() for line in settings_markdown(rows).splitlines()[2:]]
-    assert named == ["tolerance 0.1", "N = 2", "N = 16", "adapt"]
+    assert settings_readable(rows)["setting"].tolist() == [
+        "tolerance 0.1",
+        "2 steps",
+        "16 steps",
+        "adapt",
+    ]
 
 
 def test_readers_see_intervals_the_largest_and_no_empty_columns():
     untrained = run(2, 0.5, 0.5, status="untrained", valid=False)
     rows = table(run(0, 1.0, 0.9), run(1, 1.0, 0.96), untrained)
-    text = settings_markdown(rows)
-    heading, _, row = text.splitlines()
-    assert "alone" not in heading
-    assert "93.0 (54.9 to 100.0)" in row
-    assert "7.0 (-31.1 to 45.1) / 10.0" in row
-    assert "2 of 3, 1 untrained" in row
+    readable = settings_readable(rows)
+    assert not any("alone" in heading for heading in readable)
+    row = set(readable.iloc[0])
+    assert {"93.0 (54.9 to 100.0)", "7.0 (-31.1 to 45.1) / 10.0", "2 of 3, 1 untrained"} <= row
 
 
 def test_errors_of_real_values_are_told_as_they_are():
@@ -84,6 +86,5 @@ def test_errors_of_real_values_are_told_as_they_are():
         {**run(0, 1, 1), **real, "error": 0.25, "error_reference": 0.5},
         {**run(1, 1, 1), **real, "error": 0.25, "error_reference": 0.5},
     )
-    row = settings_markdown(rows).splitlines()[2]
-    assert "error 0.250 (0.250 to 0.250)" in row
-    assert "error 0.500 (0.500 to 0.500)" in row
+    row = set(settings_readable(rows).iloc[0])
+    assert {"error 0.250 (0.250 to 0.250)", "error 0.500 (0.500 to 0.500)"} <= row

@@ -8,9 +8,10 @@ import pandas as pd
 from solverproof.evaluation.audit_rows import VERDICTS
 from solverproof.evaluation.criteria import criteria, with_drops
 from solverproof.evaluation.rows import Run
-from solverproof.files import columns, write_text
+from solverproof.files import columns
 from solverproof.ode.solvers import by_name
 from solverproof.reporting.in_words import bracket_text, critical_text, runs_text
+from solverproof.reporting.readable import write_readable
 from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import TablesSpec
 from solverproof.reporting.tables import concatenated, write_csv
@@ -24,7 +25,7 @@ CRITERIA = {
 
 
 def gather(spec: TablesSpec, audits: Sequence[Path], drops: Path, out: Path) -> None:
-    """Write `audits.csv` and `criteria.csv` and `.md` into a folder.
+    """Write `audits.csv` and `criteria.csv`, `.md` and `.html` into a folder.
 
     Args:
         spec: the threshold of validity, and the solvers that the configuration defines.
@@ -40,13 +41,13 @@ def gather(spec: TablesSpec, audits: Sequence[Path], drops: Path, out: Path) -> 
     folds = table["folds"].map({True: "true", False: "false"})
     write_csv(table.assign(folds=folds), out / "audits.csv")
     write_csv(found, out / "criteria.csv")
-    write_text(out / "criteria.md", criteria_markdown(found))
+    write_readable(criteria_readable(found), out, "criteria")
 
 
-def criteria_markdown(found: pd.DataFrame) -> str:
-    """Critical settings and verdicts by every criterion, as a Markdown table for readers."""
+def criteria_readable(found: pd.DataFrame) -> pd.DataFrame:
+    """Critical settings and verdicts by every criterion, as a table for readers."""
     rows, verdicts = [row for _, row in found.iterrows()], " / ".join(VERDICTS)
-    readable = pd.DataFrame(
+    return pd.DataFrame(
         {
             "task": found["task"],
             "training solver": found["train_solver"],
@@ -60,7 +61,6 @@ def criteria_markdown(found: pd.DataFrame) -> str:
             "runs failed / untrained / unresolved": [runs_text(row) for row in rows],
         }
     )
-    return str(readable.to_markdown(index=False)) + "\n"
 
 
 def _of_grid(row: pd.Series, text: Callable[[pd.Series], str]) -> str:

@@ -15,6 +15,7 @@ from solverproof.files import columns, read_json, write_text
 from solverproof.ode.solvers import Solver, by_name
 from solverproof.reporting.in_words import percent, score_with_interval, with_largest
 from solverproof.reporting.published import TABLE
+from solverproof.reporting.readable import write_readable
 from solverproof.reporting.reading import read_csv
 from solverproof.reporting.settings import over_seeds
 from solverproof.reporting.specifications import TablesSpec
@@ -152,7 +153,7 @@ def compare(
     checks: Sequence[Path],
     out: Path,
 ) -> None:
-    """Write `comparison.csv`, `.md` and `.tex` into a folder.
+    """Write `comparison.csv`, `.md`, `.html` and `.tex` into a folder.
 
     Args:
         spec: the solvers that the configuration defines.
@@ -178,8 +179,7 @@ def compare(
     )
     write_csv(table, out / "comparison.csv")
     readable = _readable(table)
-    markdown = readable.to_markdown(index=False, disable_numparse=True)
-    write_text(out / "comparison.md", f"{markdown}\n")
+    write_readable(readable, out, "comparison")
     write_text(out / "comparison.tex", _latex(readable))
 
 

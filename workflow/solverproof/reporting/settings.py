@@ -15,6 +15,7 @@ from solverproof.files import columns
 from solverproof.reporting.in_words import (
     percent,
     score_with_interval,
+    setting_text,
     with_interval,
     with_largest,
 )
@@ -96,8 +97,8 @@ def over_seeds(runs: pd.DataFrame, measures: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def settings_markdown(table: pd.DataFrame) -> str:
-    """The table of `settings` as Markdown for readers, without columns that are empty."""
+def settings_readable(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of `settings` for readers, without columns that are empty."""
     rows = [row for _, row in table.iterrows()]
     readable = pd.DataFrame(
         {
@@ -117,16 +118,13 @@ def settings_markdown(table: pd.DataFrame) -> str:
             "valid": [_valid(row) for row in rows],
         }
     )
-    kept = readable.loc[:, (readable != percent(math.nan)).any()]
-    return str(kept.to_markdown(index=False, disable_numparse=True)) + "\n"
+    return readable.loc[:, (readable != percent(math.nan)).any()]
 
 
 def _setting(row: pd.Series) -> str:
     if pd.notna(row["controller"]):
         return str(row["controller"])
-    if pd.notna(row["train_tolerance"]):
-        return f"tolerance {row['train_tolerance']:g}"
-    return f"N = {row['train_steps']:g}"
+    return setting_text(row["train_steps"], row["train_tolerance"])
 
 
 def _valid(row: pd.Series) -> str:

@@ -17,8 +17,9 @@ from solverproof.reporting.in_words import (
     score_with_interval,
     with_interval,
 )
+from solverproof.reporting.readable import write_readable
 from solverproof.reporting.reading import read_csv
-from solverproof.reporting.settings import settings, settings_markdown
+from solverproof.reporting.settings import settings, settings_readable
 from solverproof.reporting.specifications import TablesSpec
 
 MEASURES = {
@@ -54,9 +55,9 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
     write_csv(dropped, out / "drops.csv")
     trained = settings(dropped)
     write_csv(trained, out / "settings.csv")
-    write_text(out / "settings.md", settings_markdown(trained))
+    write_readable(settings_readable(trained), out, "settings")
     write_csv(critical, out / "critical_steps.csv")
-    write_text(out / "critical_steps.md", critical_markdown(critical, spec))
+    write_readable(critical_readable(critical, spec), out, "critical_steps")
 
 
 def concatenated(paths: Sequence[Path], order: Sequence[str]) -> pd.DataFrame:
@@ -76,10 +77,10 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     write_text(path, typed.to_csv(index=False, lineterminator="\n"))
 
 
-def critical_markdown(critical: pd.DataFrame, spec: TablesSpec) -> str:
-    """The critical brackets as a Markdown table for readers."""
+def critical_readable(critical: pd.DataFrame, spec: TablesSpec) -> pd.DataFrame:
+    """The critical brackets as a table for readers."""
     rows = [row for _, row in critical.iterrows()]
-    readable = pd.DataFrame(
+    return pd.DataFrame(
         {
             "task": critical["task"],
             "training solver": critical["train_solver"],
@@ -95,7 +96,6 @@ def critical_markdown(critical: pd.DataFrame, spec: TablesSpec) -> str:
             "runs failed / untrained / unresolved": [runs_text(row) for row in rows],
         }
     )
-    return str(readable.to_markdown(index=False)) + "\n"
 
 
 def _at_valid(row: pd.Series, spec: TablesSpec) -> str:

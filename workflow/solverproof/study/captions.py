@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from solverproof.reporting.titles import kind_of
+
 
 def captions(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """Captions by the name of the file without its suffix; none of those that have none.
@@ -12,13 +14,8 @@ def captions(folder: Path, names: Iterable[str]) -> dict[str, str]:
         folder: of captions as Snakemake reads them: `figure4.rst` is that of all figures 4.
         names: of figures, such as `figure4_accuracy_sphere2`, and of tables.
     """
-    files = {name: folder / f"{_kind(name)}.rst" for name in names}
+    files = {name: folder / f"{kind_of(name)}.rst" for name in names}
     return {name: _told(file, name) for name, file in files.items() if file.exists()}
-
-
-def _kind(name: str) -> str:
-    numbered = re.match(r"figure\d+(?=_)", name)
-    return numbered[0] if numbered else name
 
 
 def _told(file: Path, name: str) -> str:

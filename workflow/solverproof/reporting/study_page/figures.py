@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from solverproof.reporting.study_page.markup import tag, text
+from solverproof.reporting.titles import figure_title
 
 
 def figures(files: Sequence[Path], captions: Mapping[str, str]) -> str:
@@ -16,7 +17,7 @@ def figures(files: Sequence[Path], captions: Mapping[str, str]) -> str:
 
 
 def _figure(file: Path, caption: str) -> str:
-    title = title_of(file.stem)
+    title = ", ".join(filter(None, figure_title(file.stem)))
     image = _image(file, f"{title}. {caption}")
     button = tag("button", image, type="button", aria_label=f"Enlarge {title}. {caption}")
     words = tag("strong", text(title)), f" {text(caption)}"
@@ -37,11 +38,3 @@ def _image(file: Path, alt: str) -> str:
 
 def _source(kind: str, content: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def title_of(name: str) -> str:
-    """`figure4_accuracy_sphere2` as `Figure 4: accuracy sphere2`, `animation` as `Animation`."""
-    number, _, rest = name.partition("_")
-    if not rest:
-        return name.capitalize()
-    return f"Figure {number.removeprefix('figure')}: {rest.replace('_', ' ')}"

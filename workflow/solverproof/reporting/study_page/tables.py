@@ -12,16 +12,8 @@ from solverproof.reporting.html.wording import number
 from solverproof.reporting.study_page.cells import setting_of
 from solverproof.reporting.study_page.made import Made
 from solverproof.reporting.study_page.markup import link, points, table, tag, text
+from solverproof.reporting.titles import TABLES
 
-TITLES = {
-    "settings": "Every way to train, over its seeds",
-    "critical_steps": "Critical steps and tolerances",
-    "comparison": "Grid search against controllers",
-    "criteria": "Four criteria of being an ODE",
-    "drops": "Every model: what it loses",
-    "audits": "Every model: its audit",
-    "evaluations": "Every model under every test setting",
-}
 LONGEST = "evaluations"  # its rows are data, of which the script shows some at a time
 DIGITS = 5
 
@@ -33,11 +25,11 @@ def tables(made: Made, captions: Mapping[str, str]) -> str:
 
 def _names(made: Made) -> list[str]:
     """Those that are known first, in the order of the titles."""
-    return [n for n in TITLES if n in made.tables] + [n for n in made.tables if n not in TITLES]
+    return [n for n in TABLES if n in made.tables] + [n for n in made.tables if n not in TABLES]
 
 
 def _titled(made: Made, name: str, captions: Mapping[str, str]) -> str:
-    title = TITLES.get(name, name.replace("_", " "))
+    title = TABLES.get(name, name.replace("_", " "))
     told = f"{captions.get(name, '')} In full precision: tables/{name}.csv."
     head = tag("h3", text(title), id=f"table-{name}") + tag("p", text(told.strip()))
     if name in made.readable:
