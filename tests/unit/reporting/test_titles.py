@@ -1,9 +1,11 @@
 """What figures and tables are called: short, and each has a title and a caption."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from docutils.core import publish_parts
 
 from solverproof.reporting.readable import write_readable
 from solverproof.reporting.titles import FIGURES, TABLES, figure_title
@@ -14,6 +16,14 @@ CAPTIONS = Path(__file__).parents[3] / "workflow" / "report"
 def test_all_that_has_a_title_has_a_caption_and_the_other_way_round():
     named = {*FIGURES, *TABLES, "study"}  # the text of all of Snakemake's report
     assert {file.stem for file in CAPTIONS.glob("*.rst")} == named
+
+
+def test_a_caption_is_one_paragraph_in_snakemakes_report():
+    """One that began with (a) would be a list there."""
+    for name in (*FIGURES, *TABLES):
+        written = (CAPTIONS / f"{name}.rst").read_text(encoding="utf-8")
+        shown = publish_parts(written, writer="html")["body"]
+        assert re.fullmatch(r"<p>[^<]*</p>\n", shown), name
 
 
 @pytest.mark.parametrize(
