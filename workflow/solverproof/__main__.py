@@ -17,11 +17,11 @@ from solverproof.errors import InputError, shown
 from solverproof.user_code import UserCodeError, own_part
 
 TABULATED = (
-    "evaluations.csv", "drops.csv", "settings.csv", "settings.md", "critical_steps.csv",
-    "critical_steps.md",
+    "evaluations.csv", "drops.csv", "settings.csv", "settings.html", "settings.md",
+    "critical_steps.csv", "critical_steps.html", "critical_steps.md",
 )  # fmt: skip
-GATHERED = ("audits.csv", "criteria.csv", "criteria.md")
-COMPARED = ("comparison.csv", "comparison.md", "comparison.tex")
+GATHERED = ("audits.csv", "criteria.csv", "criteria.html", "criteria.md")
+COMPARED = ("comparison.csv", "comparison.html", "comparison.md", "comparison.tex")
 
 if TYPE_CHECKING:
     from solverproof.ode.solvers import Setting

@@ -39,8 +39,8 @@ COLUMNS = [
     "state_error",
 ]
 TABLES = [
-    "critical_steps.csv", "critical_steps.md", "drops.csv", "evaluations.csv", "settings.csv",
-    "settings.md",
+    "critical_steps.csv", "critical_steps.html", "critical_steps.md", "drops.csv",
+    "evaluations.csv", "settings.csv", "settings.html", "settings.md",
 ]  # fmt: skip
 WHOLE = {
     "train_steps",
