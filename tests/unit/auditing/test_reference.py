@@ -166,7 +166,7 @@ def test_once_nearly_all_samples_are_resolved_only_doubtful_ones_are_refined(dou
     def sure(ours, theirs, _):
         return (theirs - ours).abs()[:, 0] <= (1e-6 if doubtful else 1.0)
 
-    found = resolve(equal, adaptive, lambda z: z, flow + 1e-4, sure, further=True)
+    found = resolve(equal, adaptive, lambda z: z, flow + 1e-4, sure)
     assert found.status == "ok"
     assert [steps for steps, _ in asked] == [64, 128, 256][: len(levels)]
     assert [len(chosen) for _, chosen in asked] == levels

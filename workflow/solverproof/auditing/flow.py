@@ -117,7 +117,6 @@ def _resolved(
         sure,
         alike=alike,
         level=level,
-        further=True,
     )
     # Verdicts need no more; errors below the distance are then told as that.
     if float((~found.decided).double().mean()) <= SHARE:

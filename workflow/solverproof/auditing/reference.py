@@ -92,7 +92,6 @@ def resolve(
     *,
     alike: Alike = alike_near_one,
     level: int = 0,
-    further: bool = False,
 ) -> Reference:
     """Solve a flow with RK4 and with Dopri 5, ever finer, until they agree.
 
@@ -102,7 +101,9 @@ def resolve(
 
     A sample is resolved when the distance of both final states is at most a hundredth of its error
     under the setting that is judged and surely changes no prediction, or is rounding. The
-    reference is resolved when at most 1 % of the samples are not.
+    reference is resolved when at most 1 % of the samples are not. Those of them whose predictions
+    are not sure are refined, twice more at most; the others wait: the last levels are the dearest,
+    and would tell no more of them.
 
     Args:
         equal: solves with equal steps.
@@ -113,8 +114,6 @@ def resolve(
         sure: whether predictions are.
         alike: whether final states differ by rounding.
         level: the first number of doublings of 64 steps.
-        further: whether those of the last 1 % whose predictions are not sure are refined twice
-            more. The others wait: the last levels are the dearest, and would tell no more of them.
 
     Returns:
         Of each sample the finest solution of RK4, which is the more accurate of the two.
@@ -146,7 +145,7 @@ def resolve(
         share = float((~resolved).double().mean())
         good += share <= SHARE
         doubtful = ~(resolved | certain)
-        if share <= SHARE and (good > FURTHER or not (further and doubtful.any())):
+        if share <= SHARE and (good > FURTHER or not doubtful.any()):
             return found
         # Finer ones would not get further. RK4 may: unstable steps overflow, shorter ones do not.
         if float((~theirs.isfinite().all(1)).double().mean()) > SHARE:
@@ -210,7 +209,6 @@ def reference(
             head,
             measured.flatten(1),
             sure,
-            further=True,
         )
     except InputError as error:  # a user's own network may hold constants in float32
         nothing = torch.full_like(measured, math.nan)
