@@ -40,8 +40,7 @@ class Linearisation:
 
     def transposed(self, u: Tensor) -> Tensor:
         """Jᵀ u for one vector per sample, shape (samples, features)."""
-        (product,) = torch.autograd.grad(self._slope, self._state, u, retain_graph=True)
-        return product
+        return _pulled(self._slope, u, self._state)
 
     def times(self, v: Tensor) -> Tensor:
         """J v for one vector per sample, shape (samples, features).
@@ -50,20 +49,27 @@ class Linearisation:
         a second derivative of every operation.
         """
         u, product = self._pullback
-        (pushed,) = torch.autograd.grad(product, u, v, retain_graph=True)
-        return pushed
+        return _pulled(product, v, u)
 
     @cached_property
     def _pullback(self) -> tuple[Tensor, Tensor]:
         """A vector u and Jᵀ u as a function of it."""
         u = torch.zeros_like(self._slope, requires_grad=True)
-        (product,) = torch.autograd.grad(self._slope, self._state, u, create_graph=True)
-        return u, product
+        return u, _pulled(self._slope, u, self._state, create_graph=True)
 
     def matrix(self) -> Tensor:
         """The Jacobians in full, shape (samples, features, features); a pass per feature."""
         units = torch.eye(self._state.shape[1]).to(self._state).unsqueeze(1)
         return torch.stack([self.transposed(u.expand_as(self._state)) for u in units], dim=1)
+
+
+def _pulled(y: Tensor, u: Tensor, x: Tensor, *, create_graph: bool = False) -> Tensor:
+    """The gradient of y·u by x; the graph of y stays."""
+    # `grad` takes u itself, too, but then loads symbolic algebra first, and is slower.
+    with torch.enable_grad():
+        product = (y * u).sum()
+    (found,) = torch.autograd.grad(product, x, retain_graph=True, create_graph=create_graph)
+    return found
 
 
 def jacobians(field: VectorField, times: Tensor, states: Tensor) -> Tensor:

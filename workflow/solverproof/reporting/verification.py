@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtr
 
 from solverproof.errors import InputError
 from solverproof.reporting.in_words import setting_text
@@ -182,4 +182,4 @@ def _chance(change: pd.Series) -> float:
     """Student's test of paired differences."""
     spread = max(change.std(), LEAST_SPREAD)
     distance = abs(change.mean()) / (spread / math.sqrt(len(change)))
-    return float(2 * stats.t.sf(distance, len(change) - 1)) if len(change) > 1 else math.nan
+    return float(2 * stdtr(len(change) - 1, -distance)) if len(change) > 1 else math.nan

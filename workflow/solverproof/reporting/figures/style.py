@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -69,6 +68,7 @@ STYLES = {
 }
 OTHER_COLORS, OTHER_MARKERS = (ROSE, LILAC), "<>8"
 CLASS_COLORS = (RED, BLUE)
+DARK = "0.15"  # all that is written, and axes
 FAINT = "0.48"  # of what is written beside the data; readable on white and on black
 SHADE: dict[str, Any] = {"color": "0.5", "alpha": 0.18, "linewidth": 0, "zorder": 0}
 
@@ -96,6 +96,13 @@ def styled() -> Iterator[None]:
 def house_style() -> Iterator[None]:
     """The style alone: whatever else draws in this process keeps its backend."""
     house: dict[Any, Any] = {
+        **dict.fromkeys(("figure.facecolor", "axes.facecolor", "patch.edgecolor"), "white"),
+        **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), DARK),
+        **dict.fromkeys(("xtick.color", "ytick.color"), DARK),
+        "axes.axisbelow": True,
+        "patch.force_edgecolor": True,
+        "lines.solid_capstyle": "round",
+        "font.sans-serif": ["Arial", "DejaVu Sans"],
         "font.size": 8,
         "axes.titlesize": 8,
         "axes.labelsize": 8,
@@ -109,7 +116,7 @@ def house_style() -> Iterator[None]:
         "pdf.fonttype": 42,
         "savefig.dpi": 300,
     }
-    with sns.axes_style("ticks"), mpl.rc_context(house):
+    with mpl.rc_context(house):
         yield
 
 

@@ -78,14 +78,15 @@ def draw_paths(ax: Axes, trace: Mapping[str, np.ndarray], setting: int) -> None:
     labels = trace["labels"][shown]
     few = len(paths) < 10  # so that each step can be seen
     for path, label in zip(paths.transpose(1, 0, 2), labels, strict=True):
-        color, name = CLASS_COLORS[label], f"class {label}"
         ax.plot(
-            *path.T, color=color, linewidth=0.6, alpha=0.7, marker="." if few else "",
-            markersize=2.5, markevery=slice(1, -1),
+            *path.T, color=CLASS_COLORS[label], linewidth=0.6, alpha=0.7,
+            marker="." if few else "", markersize=2.5, markevery=slice(1, -1),
         )  # fmt: skip
-        ax.plot(*path[0], "o", color=color, markersize=3, fillstyle="none", markeredgewidth=0.6,
-                label=f"input of {name}")  # fmt: skip
-        ax.plot(*path[-1], "o", color=color, markersize=3.5, label=f"output of {name}")
+    for label, color in enumerate(CLASS_COLORS):
+        starts, ends = paths[0][labels == label], paths[-1][labels == label]
+        ax.plot(*starts.T, "o", color=color, markersize=3, fillstyle="none", markeredgewidth=0.6,
+                label=f"input of class {label}")  # fmt: skip
+        ax.plot(*ends.T, "o", color=color, markersize=3.5, label=f"output of class {label}")
     wrong = paths[-1][trace["predicted"][setting][shown] != labels]
     ax.plot(*wrong.T, "x", color=ink(), markersize=6, label="predicted wrong", zorder=5)
     ax.set(aspect="equal", xlabel="$z_1$, logarithmic beyond inputs", ylabel="$z_2$, likewise")
