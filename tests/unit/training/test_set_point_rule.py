@@ -146,6 +146,7 @@ def test_a_model_that_fails_is_trained_on_with_half_the_step_until_it_may_no_lon
     for one, half in pairwise(test.steps for test in tests):
         assert half in {2 * one - 1, 2 * one}  # steps are rounded up
     assert result.iterations == 20
+    assert schedule.deployed.steps == tests[-1].steps  # nothing untested is deployed
     # 32 evaluations of 20 samples are 40 of a batch of 16
     assert tests[0].monitoring_nfe == schedule.checks[-4].monitoring_nfe + 40
 

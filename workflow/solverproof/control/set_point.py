@@ -110,17 +110,17 @@ class SetPoint:
         return self._drawn(), found
 
     def confirm(self, passes: Test) -> bool:
-        """Whether the finest step passes a test where training would end.
-
-        If not it is halved, and grows no more. By how much it failed must not matter, see
-        `confidence_of`.
-        """
+        """Whether the finest step passes a test where training would end."""
         self.tests += 1
-        if passes(self.finest, self.tests):
-            return True
+        return passes(self.finest, self.tests)
+
+    def refine(self) -> None:
+        """Halve the step after a test that failed; it grows no more.
+
+        By how much the test failed must not matter, see `confidence_of`.
+        """
         self.state, _ = follow(self.law, self.state, math.inf)
         self.law, self.due_in = replace(self.law, coarsest=self.state.size), self.state.wait
-        return False
 
     def state_dict(self) -> dict[str, Any]:
         """The state for a checkpoint: plain numbers."""

@@ -127,7 +127,10 @@ class StepController:
         Args:
             z0: initial states of samples that the model was not trained with, as for `setting`.
         """
-        return self.point.confirm(partial(self._passes, z0))
+        if self.point.confirm(partial(self._passes, z0)):
+            return True
+        self.point.refine()
+        return False
 
     def state_dict(self) -> dict[str, Any]:
         """The state for a checkpoint: numbers alone."""

@@ -169,9 +169,10 @@ class Follower:
             return passed(found)
 
         assert self.point is not None  # made by the first batch
-        confirmed = self.point.confirm(passes)
-        last = self.point.tests == self.options.most_tests
-        return 0 if confirmed or last else self.options.prolong
+        if self.point.confirm(passes) or self.point.tests == self.options.most_tests:
+            return 0
+        self.point.refine()
+        return self.options.prolong
 
     def _made(self, size: float) -> SetPoint:
         # Imported here because it loads torch.
