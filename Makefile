@@ -9,6 +9,10 @@ CASES ?= 20000
 RUNS ?= 200
 SEED ?= 0
 JOBS ?= 1
+PUBLISHED := $(notdir $(patsubst %/,%,$(wildcard docs/results/*/)))
+KEPT := audits evaluations models tables traces
+DRAWN := tables tabulate gather compare figures fan accuracy adaptation animation collapse cost criteria \
+	growth regions trajectories
 ENVIRONMENTS ?= .venv/portability
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -25,7 +29,7 @@ ifeq ($(shell test -w "$$HOME" || echo none),none)
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: figures report verify test test-slow test-foreign test-slurm fuzz torture portability smoke bench unlock hashes lint format
+.PHONY: figures report verify published test test-slow test-foreign test-slurm fuzz torture portability smoke bench unlock hashes lint format
 
 figures: $(STUDY)
 	@$(BIN)/python -m solverproof check config/config.yaml $(CONFIG)
@@ -45,6 +49,20 @@ bench: $(STUDY)
 # holds the results of studies that ran against the published ones
 verify: $(STUDY)
 	$(BIN)/python -m solverproof verify results docs/results
+
+# tables and figures of the published studies, from what docs/results/ holds of each
+published: $(PUBLISHED:%=published-%)
+
+published-%: $(STUDY)
+	$(SNAKEMAKE) tables figures --forceall --allowed-rules $(DRAWN) --config results=docs/results/$* \
+		--configfile config/config.yaml $(filter-out config/default.yaml,config/$*.yaml)
+
+# keeps of a study that ran what its tables and figures are made of
+publish-%:
+	mkdir -p docs/results/$*
+	cd $(patsubst results/default,results,results/$*) && find $$(ls -d $(KEPT) 2> /dev/null) -name history.csv -prune -o \
+		\( -name '*.csv' -o -name run.json -o -path 'traces/*.safetensors' \) -print \
+		| tar --create --files-from=- | tar --extract --directory=$(CURDIR)/docs/results/$*
 
 # after a run was killed, Snakemake asks for this
 unlock: $(STUDY)

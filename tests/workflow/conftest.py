@@ -19,6 +19,7 @@ import pytest
 from tests.workflow.forked import dry_run
 
 REPOSITORY = Path(__file__).parents[2]
+PUBLISHED = "docs/results/"  # megabytes that hardly any test needs
 PAGE = Path("results/README.md")  # the only file there that comes with a clone
 GENERATED = {".git", ".venv", ".snakemake", "results", "downloads", "__pycache__"}
 TARGETS = {"study", "all", "tables", "figures"}
@@ -204,11 +205,12 @@ def files_of_clone():
             if (path == PAGE or not GENERATED.intersection(path.parts))
             and (REPOSITORY / path).is_file()
         ]
-    return [Path(name) for name in listed.split("\0") if name and (REPOSITORY / name).is_file()]
+    names = [name for name in listed.split("\0") if name and not name.startswith(PUBLISHED)]
+    return [Path(name) for name in names if (REPOSITORY / name).is_file()]
 
 
 def clone_into(folder):
-    """A fresh clone in a folder."""
+    """A fresh clone in a folder, without the published results."""
     for file in files_of_clone():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(REPOSITORY / file, folder / file)

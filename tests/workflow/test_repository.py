@@ -2,8 +2,11 @@
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
@@ -11,6 +14,7 @@ import yaml
 
 pytestmark = pytest.mark.workflow
 
+PUBLISHED = Path(__file__).parents[2] / "docs" / "results"
 COMMANDS = {
     "figures": "snakemake --cores",
     "smoke": "--configfile config/smoke.yaml",
@@ -124,6 +128,26 @@ def test_who_has_no_home_gets_one_beside_the_packages(clone, tmp_path, writable)
     )
     given = home if writable else copy / ".venv" / "home"
     assert set(done.stdout.splitlines()) == {str(given)}, done.stderr
+
+
+@pytest.mark.parametrize("study", [folder.name for folder in sorted(PUBLISHED.iterdir())])
+def test_published_tables_and_figures_are_made_of_what_is_published_alone(clone, tmp_path, study):
+    copy = clone.copy_to(tmp_path / "clone")
+    shutil.copytree(PUBLISHED / study, copy.folder / "docs" / "results" / study)
+    make = ["make", "--dry-run", f"published-{study}"]
+    told = subprocess.run(make, cwd=copy.folder, capture_output=True, text=True, check=True).stdout
+    (command,) = re.findall(r"^\S+/snakemake ((?:.*\\\n)*.*)$", told, re.MULTILINE)
+    plan = copy.plan(*shlex.split(command))
+    assert plan.jobs["tabulate"] == plan.jobs["gather"] == plan.jobs["compare"] == 1
+    assert plan.jobs.keys().isdisjoint({"prepare", "train", "adapt", "evaluate", "audit", "trace"})
+    shown = {"tables": {".csv"}, "figures": {".png", ".gif"}}
+    for folder, suffixes in shown.items():
+        prefix = f"docs/results/{study}/{folder}/"
+        made = {path for path in plan.outputs if path.startswith(prefix)}
+        made = {path for path in made if Path(path).suffix in suffixes}
+        there = {f"{prefix}{file.name}" for file in (PUBLISHED / study / folder).iterdir()}
+        assert made - there <= {f"{prefix}evaluations.csv"}
+        assert {path for path in there if Path(path).suffix in suffixes} <= made
 
 
 def test_git_ignores_all_that_a_study_leaves_but_the_page_about_it(clone, study):

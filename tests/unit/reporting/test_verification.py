@@ -29,7 +29,7 @@ def table(folder, shift=0.0, *, seeds=SEEDS, settings=(2, 4), **columns):
 
 @pytest.fixture
 def published(tmp_path):
-    return table(tmp_path / "published" / "default")
+    return table(tmp_path / "published" / "default" / "tables")
 
 
 def test_the_same_tables_agree_to_the_last_digit(tmp_path, published):

@@ -111,17 +111,17 @@ def published_studies(results: Path, published: Path) -> Iterator[tuple[str, Pat
 
     Args:
         results: the folder of results; that of an overlay lies in it under the overlay's name.
-        published: a folder per study, `default` and those of overlays.
+        published: a folder like that of its results per study, `default` and those of overlays.
 
     Raises:
         InputError: if nothing is published there.
     """
-    folders = sorted(table.parent for table in published.glob(f"*/{DROPS}"))
+    folders = sorted(table.parents[1] for table in published.glob(f"*/tables/{DROPS}"))
     if not folders:
         raise InputError(f"{published}: no published tables; give a folder like docs/results")
     for folder in folders:
         study = results if folder.name == DEFAULT else results / folder.name
-        yield folder.name, study / "tables", folder
+        yield folder.name, study / "tables", folder / "tables"
 
 
 def verify(now: Path, published: Path) -> Verification:
