@@ -119,6 +119,16 @@ def test_code_that_cannot_be_hashed_is_told_with_its_file(module, content, messa
     assert message in told
 
 
+def test_an_installed_package_may_have_files_that_are_no_python(module, monkeypatch):
+    package = module / "site-packages" / "installed"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("def loss(): ...", encoding="utf-8")
+    (package / "template.py").write_text("def {name}(:\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(package.parent)
+    assert missing("installed:loss") is None
+    assert module_hash("installed") != module_hash("my_package")
+
+
 def test_an_import_path_of_another_form_is_told():
     for path in ("", ":", ".:x", "my_code", "my_code:", ":Mine", "my code:Mine"):
         with pytest.raises(InputError, match="is no import path; write module:name"):

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 # carry values that stand as JSON beside this hash: adding a key with a neutral value must re-run
 # nothing.
 LEFT_OUT = ("errors", "families", "specifications")
+INSTALLED = {"site-packages", "dist-packages"}  # folders of installed packages
 
 
 @cache
@@ -56,7 +57,8 @@ def files_hash(folders: Sequence[str], *suffixes: str) -> str:
 def module_hash(module: str) -> str:
     """Hash of a module outside of this package, taken as in `code_hash`, without running it.
 
-    For a module of a package the whole package is hashed.
+    For a module of a package the whole package is hashed; of an installed one all bytes, because
+    it may be as large as PyTorch, with files that are no Python.
 
     Args:
         module: its import path.
@@ -80,12 +82,19 @@ def module_hash(module: str) -> str:
 
 
 def _content(file: Path) -> str:
-    if file.suffix != ".py":
-        return sha256_of(file)  # an extension module
+    if file.suffix != ".py" or INSTALLED.intersection(file.parts):
+        return _checksum(file)
     try:
         return _syntax(_parsed(file))
     except RecursionError as error:
         raise InputError(f"{file.name}: an expression has too many levels; split it") from error
+
+
+@cache
+def _checksum(file: Path) -> str:
+    """The checksum of an extension module or an installed file."""
+    # Cached, because planning asks once per cell and an installed package may be large.
+    return sha256_of(file)
 
 
 def _closure(modules: tuple[str, ...]) -> set[str]:
