@@ -71,6 +71,8 @@ class UserFile(DataSet):
         elif self.values if is_table else self.targets:
             wrong, right = ("values", "targets") if is_table else ("targets", "values")
             yield (wrong,), f"the targets of this kind of file are told by {right}; write that"
+        elif self.targets and self.label is not None:
+            yield ("label",), "the targets are real values; remove the key"
         path = Path(self.path)
         try:
             regular(path)

@@ -10,7 +10,7 @@ _EXPECTED = {
     "integer": "a whole number",
     "number": "a number",
     "string": "text",
-    "array": "a list, for example [1, 2]",
+    "array": "a list",
     "object": "keys with values",
     "null": "null",
 }
@@ -79,15 +79,23 @@ def _of_another_form(value: Any, _: Any, schema: Mapping[str, Any]) -> str:
     return f"{shown(value)} is not of the form wanted here; write {form}"
 
 
-def _of_another_type(value: Any, expected: str | list[str], _: Any) -> str:
+def _of_another_type(value: Any, expected: str | list[str], schema: Mapping[str, Any]) -> str:
     wanted = " or ".join(
         _EXPECTED[name] for name in ([expected] if isinstance(expected, str) else expected)
     )
     if value is None:
-        return f"no value is given; write {wanted}"
+        return f"no value is given; write {wanted}{_example(schema)}"
     if isinstance(value, str) and _is_number(value) and "number" in expected:
         return f"{shown(value)} is text to YAML; write {_yaml_number(value)}, with a decimal point"
-    return f"{shown(value)} is not {wanted}; write {wanted}"
+    return f"{shown(value)} is not {wanted}; write {wanted}{_example(schema)}"
+
+
+def _example(schema: Mapping[str, Any]) -> str:
+    """What a list or a mapping may look like, after their names; nothing of other types."""
+    if "items" in schema:
+        texts = schema["items"].get("type") == "string"
+        return f", for example {'[a, b]' if texts else '[1, 2]'}"
+    return f": {', '.join(schema['properties'])}" if "properties" in schema else ""
 
 
 _MESSAGES: Mapping[str, Callable[[Any, Any, Any], str]] = {

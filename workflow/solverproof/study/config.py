@@ -23,6 +23,7 @@ from solverproof.ode.tableaux import TableauError, parse
 from solverproof.study.complaints import explain, suggestion
 from solverproof.study.yaml_files import read_yaml
 from solverproof.training.controllers.base import Controller
+from solverproof.training.specifications import Protocol
 from solverproof.user_code import missing
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
@@ -438,6 +439,8 @@ def _unusable_protocols(
         if (protocol["decay_every"] is None) == (protocol["schedule"] == "step"):
             message = "belongs to schedule: step, which needs it; write both or neither"
             yield (*place, "decay_every"), message
+        if protocol["decay"] != Protocol.decay and protocol["schedule"] != "step":
+            yield (*place, "decay"), "belongs to schedule: step; write that, or remove the key"
         if ":" in (loss := protocol["loss"] or ""):
             yield from _unusable_code((*place, "loss"), loss)
     for task in config["select"]["tasks"]:
