@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from tests.fuzz.attempt import Case, defect
 
+from solverproof.__main__ import main
+
 CORPUS = Path(__file__).parents[1] / "fuzz" / "corpus.jsonl"
 LINES = CORPUS.read_text(encoding="utf-8").splitlines()
 
@@ -38,3 +40,10 @@ def test_the_judge_of_cases_finds_tracebacks_and_several_lines(monkeypatch):
     assert defect(case) == "exit code 5"
     monkeypatch.setattr("tests.fuzz.attempt.main", lambda _: 2)
     assert defect(case).startswith("0 lines")
+
+
+def test_a_command_that_is_no_verb_is_told_once_with_where_to_look(capsys):
+    assert main(["--no-such"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("solverproof: the following arguments are required")
+    assert line.endswith("solverproof --help")
