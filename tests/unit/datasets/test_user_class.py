@@ -23,6 +23,10 @@ def few():
     return {"train_x": np.zeros((2, 2))}
 
 
+def pair():
+    return np.zeros((2, 2)), [0, 1]
+
+
 def same():
     x = np.ones((4, 2))
     return {"train_x": x, "train_y": [0, 1, 0, 1], "test_x": x, "test_y": [0, 1, 0, 1]}
@@ -59,7 +63,8 @@ def test_real_values_are_standardised():
     [
         ("few", "my_data:few makes no train_y; make train_x, train_y, test_x, test_y"),
         ("same", "my_data:same: 1 samples are both trained and tested with"),
-        ("nothing", "my_data:nothing: TypeError: "),
+        ("nothing", "my_data:nothing makes NoneType; make a dictionary of train_x, train_y"),
+        ("pair", "my_data:pair makes tuple; make a dictionary of train_x, train_y, test_x, test_y"),
         ("Rungs", "my_data:Rungs: module 'my_data' has no attribute 'Rungs'"),
     ],
 )

@@ -65,7 +65,10 @@ class UserData(DataSet):
         """The arrays, checked."""
         del obtain
         with guarded(self.path):
-            made = dict(found(self.path)(**self.options))
+            made = found(self.path)(**self.options)
+        if not isinstance(made, Mapping):
+            kind, wanted = type(made).__name__, f"a dictionary of {', '.join(SPLIT)}"
+            raise InputError(f"{self.path} makes {kind}; make {wanted}")
         if missing := [name for name in SPLIT if name not in made]:
             raise InputError(f"{self.path} makes no {missing[0]}; make {', '.join(SPLIT)}")
         try:
