@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from defined import trained
@@ -139,12 +140,21 @@ def test_seeds_draw_from_streams_of_their_own():
     assert one == same != other
 
 
-@pytest.mark.parametrize("value", [0, -1, 2.0, 2.5, True, None, "4", math.nan])
+@pytest.mark.parametrize("value", [0, -1, 10**9, 2.0, 2.5, True, None, "4", math.nan])
 def test_what_is_no_number_of_steps_is_told(value):
     with pytest.raises(
         InputError, match=r"my_rules:Choosing: .* was chosen; choose a whole number"
     ):
         train(schedule("Choosing", value=value))
+
+
+@pytest.mark.parametrize(
+    ("solver", "value"), [(EULER, np.int64(4)), (DOPRI, np.float64(0.1)), (DOPRI, np.float32(0.5))]
+)
+def test_numbers_of_numpy_are_as_good_as_those_of_python(solver, value):
+    (first, *_), _ = train(schedule("Choosing", solver, value=value))
+    assert type(first.value) in {int, float}
+    assert first.value == value
 
 
 @pytest.mark.parametrize("value", [0.0, -0.1, math.inf, "0.1"])

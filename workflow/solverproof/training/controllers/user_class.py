@@ -5,6 +5,7 @@ from __future__ import annotations  # planning imports this module and must not 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from solverproof.errors import InputError
@@ -15,6 +16,8 @@ from solverproof.user_code import found, guarded
 
 if TYPE_CHECKING:
     from solverproof.training.batches import Batch
+
+MOST_STEPS = 20_000  # a mistaken rule asks for more, which memory may not hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,12 +140,17 @@ class UserSchedule:
         if name not in self.solvers:
             known = ", ".join(self.solvers)
             raise InputError(f"{self.path}: no solver '{name}'; name it under solvers ({known})")
-        tolerance = self.solver.is_adaptive
-        kinds = (int, float) if tolerance else (int,)
-        if type(value) not in kinds or not 0 < value < math.inf:
-            wanted = "a positive tolerance" if tolerance else "a whole number of steps, 1 or more"
+        # NumPy's numbers are welcome, but files hold Python's.
+        kind: Any
+        kind, plain, wanted = (
+            (Real, float, "a positive tolerance")
+            if self.solver.is_adaptive
+            else (Integral, int, f"a whole number of steps, 1 to {MOST_STEPS}")
+        )
+        most = math.inf if self.solver.is_adaptive else MOST_STEPS + 1
+        if isinstance(value, bool) or not isinstance(value, kind) or not 0 < value < most:
             raise InputError(f"{self.path}: {value!r} was chosen; choose {wanted}")
-        return Setting.of(self.solvers[name], value)
+        return Setting.of(self.solvers[name], plain(value))
 
     def _note(self, batch: Batch, setting: Setting) -> None:
         self.checks.append(
