@@ -54,14 +54,14 @@ def test_a_run_that_was_to_make_no_tables_tells_no_numbers_of_older_ones(tmp_pat
     [
         ({"invalid_steps": 64, "valid_steps": 128}, "64–128 steps", "128 steps"),
         ({"valid_steps": 2}, "all valid (coarsest: 2 steps)", "2 steps"),
-        ({"invalid_steps": 4}, "no setting valid (finest: 4 steps)", "-"),
+        ({"invalid_steps": 4}, "no setting valid (finest: 4 steps)", "–"),
         (
             {"invalid_tolerance": 0.1, "valid_tolerance": 0.01},
             "tolerance 0.1–0.01",
             "tolerance 0.01",
         ),
         ({"valid_tolerance": 0.1}, "all valid (coarsest: tolerance 0.1)", "tolerance 0.1"),
-        ({"invalid_tolerance": 0.1}, "no setting valid (finest: tolerance 0.1)", "-"),
+        ({"invalid_tolerance": 0.1}, "no setting valid (finest: tolerance 0.1)", "–"),
     ],
 )
 def test_the_bracket_of_a_solver_and_the_accuracy_at_its_valid_end_stand_in_one_line(
@@ -91,6 +91,17 @@ def test_controllers_stand_below_the_grid_of_their_solver_with_what_they_cost(fo
         "92.0 (87.1 to 96.9)",
         "72.6 evaluations",
     ]
+
+
+def test_of_real_values_the_error_is_told_and_no_score_is_below_zero(found):
+    error = {f"error_reference_{k}": v for k, v in (("mean", 0.5), ("low", -0.2), ("high", 1.2))}
+    grid = [
+        {**GRID, "valid_steps": 2, **accuracy(0.5, -0.4, 1.4)},
+        {**GRID, "task": "waves", **error},
+    ]
+    of_classes, of_values = found(grid)
+    assert "  50.0 (0.0 to 100.0)  " in of_classes
+    assert "  error 0.500 (0.000 to 1.200)  " in of_values
 
 
 def test_a_study_without_controllers_has_no_comparison(tmp_path):

@@ -38,13 +38,22 @@ def percent(share: float) -> str:
     return "–" if _lacks(share) else f"{100 * share:.1f}"
 
 
-def with_interval(row: pd.Series, name: str) -> str:
-    """A mean share in percent with its interval, given the columns NAME_mean, _low and _high."""
+def with_interval(
+    row: pd.Series | Mapping[str, float], name: str, *, least: float = -math.inf
+) -> str:
+    """A mean share in percent with its interval, given the columns NAME_mean, _low and _high.
+
+    Args:
+        row: of a table with these columns.
+        name: of the share.
+        least: what no such share is below.
+    """
     mean, low, high = (row[f"{name}_{part}"] for part in ("mean", "low", "high"))
     if _lacks(mean) or _lacks(low):
         return percent(mean)
     # Student's interval does not know that no share is above 1; an increase of errors may be.
-    return f"{percent(mean)} ({percent(low)} to {percent(min(high, max(mean, 1.0)))})"
+    low, high = max(low, least), min(high, max(mean, 1.0))
+    return f"{percent(mean)} ({percent(low)} to {percent(high)})"
 
 
 def with_largest(row: pd.Series, name: str) -> str:
@@ -53,7 +62,7 @@ def with_largest(row: pd.Series, name: str) -> str:
     return mean if _lacks(row[f"{name}_max"]) else f"{mean} / {percent(row[f'{name}_max'])}"
 
 
-def score_with_interval(row: pd.Series, of: str = "") -> str:
+def score_with_interval(row: pd.Series | Mapping[str, float], of: str = "") -> str:
     """The mean accuracy in percent, or `error 0.123` of real values, each with its interval.
 
     Args:
@@ -62,8 +71,8 @@ def score_with_interval(row: pd.Series, of: str = "") -> str:
     """
     mean, low, high = (row[f"error{of}_{part}"] for part in ("mean", "low", "high"))
     if _lacks(mean):
-        return with_interval(row, f"accuracy{of}")
-    interval = "" if _lacks(low) else f" ({low:.3f} to {high:.3f})"
+        return with_interval(row, f"accuracy{of}", least=0.0)
+    interval = "" if _lacks(low) else f" ({max(low, 0.0):.3f} to {high:.3f})"
     return f"error {mean:.3f}{interval}"
 
 

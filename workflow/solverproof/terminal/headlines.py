@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from solverproof.reporting.in_words import bracket, bracket_text, setting_text
+from solverproof.reporting.in_words import bracket, bracket_text, score_with_interval, setting_text
 
 HEADINGS = ("task", "trained with", "critical bracket", "accuracy as an ODE (%, 95 %)", "at")
 Row = Mapping[str, str]
@@ -31,20 +31,20 @@ def headlines(results: Path, made: Iterable[Path]) -> list[str]:
 
 
 def _of_grid(tables: Path) -> Iterator[tuple[str, ...]]:
-    """A row per task and training solver: the critical bracket, and the accuracy at its end."""
+    """A row per task and training solver: the critical bracket, and the score at its end."""
     for row in _read(tables / "critical_steps.csv"):
         if row["measure"] == "drop":
             bracket, end = _bracket(row)
-            yield row["task"], row["train_solver"], bracket, _accuracy(row), end
+            yield row["task"], row["train_solver"], bracket, _score(row), end
 
 
 def _of_controllers(tables: Path) -> Iterator[tuple[str, ...]]:
-    """A row per task, training solver and controller, and the accuracy after training."""
+    """A row per task, training solver and controller, and the score after training."""
     for row in _read(tables / "comparison.csv"):
         if row["nfe_training"]:  # the grid's rows have none
             trained_with = f"{row['train_solver']}, {row['method']}"
             place = f"{float(row['nfe_training']):.1f} evaluations"
-            yield row["task"], trained_with, "", _accuracy(row), place
+            yield row["task"], trained_with, "", _score(row), place
 
 
 def _read(table: Path) -> list[Row]:
@@ -62,16 +62,13 @@ def _bracket(row: Row) -> tuple[str, str]:
         for measure in ("steps", "tolerance")
     }
     measure, _, valid = bracket(ends)
-    return bracket_text(ends), "-" if math.isnan(valid) else setting_text(**{measure: valid})
+    return bracket_text(ends), "–" if math.isnan(valid) else setting_text(**{measure: valid})
 
 
-def _accuracy(row: Row) -> str:
-    """`96.7 (94.7 to 98.6)`; without an interval where one seed trained."""
-    mean, low, high = (
-        f"{100 * min(float(share), 1):.1f}" if share else ""
-        for share in (row[f"accuracy_reference_{part}"] for part in ("mean", "low", "high"))
-    )
-    return f"{mean} ({low} to {high})" if low else mean or "-"
+def _score(row: Row) -> str:
+    """`96.7 (94.7 to 98.6)`, or `error 0.12 (0.10 to 0.14)`; one seed has no interval."""
+    names = (n for n in row if n.startswith(("accuracy_reference_", "error_reference_")))
+    return score_with_interval({n: float(row[n] or "nan") for n in names}, "_reference")
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
