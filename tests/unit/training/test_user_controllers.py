@@ -1,6 +1,7 @@
 """Controllers that are the user's own."""
 
 import math
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from solverproof.training.controllers.base import Controller
 
 SOURCE = """
 import random
+
+import numpy as np
 
 
 class Doubling:
@@ -60,6 +63,22 @@ class Choosing:
 class Asking(Choosing):
     def choose(self, iteration, measure):
         measure(4, self.value)
+
+
+class Numpy:
+    def __init__(self, stream):
+        self.known, self.random = {"sizes": [(1, None)]}, np.random.default_rng(stream)
+
+
+class NumpyKept(Numpy):
+    def choose(self, iteration, measure):
+        return int(self.random.integers(1, 9))
+
+    def state_dict(self):
+        return {"random": self.random.bit_generator.state}
+
+    def load_state_dict(self, state):
+        self.random.bit_generator.state = state["random"]
 
 
 class Silent:
@@ -122,17 +141,31 @@ def test_a_rule_may_choose_tolerances():
     )
 
 
-@pytest.mark.parametrize("name", ["Doubling", "Drawing"])
+def reloaded(state):
+    """A state as checkpoints load it, without running code."""
+    saved = BytesIO()
+    torch.save(state, saved)
+    saved.seek(0)
+    return torch.load(saved, weights_only=True)
+
+
+@pytest.mark.parametrize("name", ["Doubling", "Drawing", "NumpyKept"])
 def test_a_rule_goes_on_from_its_state_as_if_it_had_never_stopped(name):
     keys = {"solvers": ["rk4"]} if name == "Doubling" else {}
     first = schedule(name, **keys)
     train(first)
     state = first.state_dict()
+    state["rule"] = reloaded(state["rule"])
     again = schedule(name, stream=99, **keys)
     again.load_state_dict(state)
     assert again.deployed == first.deployed
     assert again.checks == first.checks
     assert train(again)[0] == train(first)[0]
+
+
+def test_a_state_that_no_checkpoint_keeps_is_told_before_training():
+    with pytest.raises(InputError, match="no checkpoint keeps 'random' with its Generator; make"):
+        schedule("Numpy")
 
 
 def test_seeds_draw_from_streams_of_their_own():
@@ -155,6 +188,9 @@ def test_numbers_of_numpy_are_as_good_as_those_of_python(solver, value):
     (first, *_), _ = train(schedule("Choosing", solver, value=value))
     assert type(first.value) in {int, float}
     assert first.value == value
+    assert reloaded(schedule("Choosing", solver, value=[value]).state_dict()["rule"]) == {
+        "value": [value]
+    }
 
 
 @pytest.mark.parametrize("value", [0.0, -0.1, math.inf, "0.1"])

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from solverproof.errors import InputError
 from solverproof.ode.solvers import Setting, Solver
 from solverproof.training.controllers.base import Check, Controller, Decision
@@ -75,7 +77,9 @@ class UserController(Controller):
         """The choices for one seed."""
         with guarded(self.path):
             rule = found(self.path)(stream, **self.options)
-        return UserSchedule(self, rule, solver, seed)
+        schedule = UserSchedule(self, rule, solver, seed)
+        schedule.state_dict()  # what no checkpoint keeps is told before hours of training
+        return schedule
 
 
 class UserSchedule:
@@ -94,7 +98,7 @@ class UserSchedule:
             own = hasattr(self.rule, "state_dict")
             rule = self.rule.state_dict() if own else dict(vars(self.rule))
         return {
-            "rule": rule,
+            "rule": {name: self._plain(name, value) for name, value in rule.items()},
             "chosen": self.chosen.value if self.chosen else None,
             "monitoring_nfe": self.monitoring_nfe,
             "checks": [asdict(check) for check in self.checks],
@@ -151,6 +155,23 @@ class UserSchedule:
         if isinstance(value, bool) or not isinstance(value, kind) or not 0 < value < most:
             raise InputError(f"{self.path}: {value!r} was chosen; choose {wanted}")
         return Setting.of(self.solvers[name], plain(value))
+
+    def _plain(self, name: str, value: Any) -> Any:
+        """What a checkpoint, which runs no code, keeps of a value: NumPy's numbers as Python's."""
+        from torch import Tensor
+
+        if isinstance(value, np.generic):
+            return value.item()
+        if type(value) in {list, tuple, set}:
+            return type(value)(self._plain(name, item) for item in value)
+        if type(value) is dict:
+            return {self._plain(name, key): self._plain(name, value[key]) for key in value}
+        if value is None or type(value) in {bool, int, float, str, bytes, Tensor}:
+            return value
+        raise InputError(
+            f"{self.path}: no checkpoint keeps '{name}' with its {type(value).__name__}; make it "
+            "numbers, texts, lists or dictionaries, or write state_dict and load_state_dict"
+        )
 
     def _note(self, batch: Batch, setting: Setting) -> None:
         self.checks.append(
