@@ -145,14 +145,12 @@ class UserSchedule:
             known = ", ".join(self.solvers)
             raise InputError(f"{self.path}: no solver '{name}'; name it under solvers ({known})")
         # NumPy's numbers are welcome, but files hold Python's.
-        kind: Any
-        kind, plain, wanted = (
-            (Real, float, "a positive tolerance")
-            if self.solver.is_adaptive
-            else (Integral, int, f"a whole number of steps, 1 to {MOST_STEPS}")
-        )
-        most = math.inf if self.solver.is_adaptive else MOST_STEPS + 1
-        if isinstance(value, bool) or not isinstance(value, kind) or not 0 < value < most:
+        kind: Any = Real if self.solver.is_adaptive else Integral
+        plain = float if self.solver.is_adaptive else int
+        bound = math.inf if self.solver.is_adaptive else MOST_STEPS + 1
+        if isinstance(value, bool) or not isinstance(value, kind) or not 0 < value < bound:
+            steps = f"a whole number of steps, 1 to {MOST_STEPS}"
+            wanted = "a positive tolerance" if self.solver.is_adaptive else steps
             raise InputError(f"{self.path}: {value!r} was chosen; choose {wanted}")
         return Setting.of(self.solvers[name], plain(value))
 
