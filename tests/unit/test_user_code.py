@@ -120,13 +120,20 @@ def test_code_that_cannot_be_hashed_is_told_with_its_file(module, content, messa
 
 
 def test_an_installed_package_may_have_files_that_are_no_python(module, monkeypatch):
-    package = module / "site-packages" / "installed"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("def loss(): ...", encoding="utf-8")
-    (package / "template.py").write_text("def {name}(:\n", encoding="utf-8")
-    monkeypatch.syspath_prepend(package.parent)
-    assert missing("installed:loss") is None
-    assert module_hash("installed") != module_hash("my_package")
+    folder = module / "site-packages"
+    for name, content in {
+        "first_package": "{name}(:",
+        "same_package": "{name}(:",
+        "other_package": "{name}[:",
+    }.items():
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("def loss(): ...", encoding="utf-8")
+        (folder / name / "template.py").write_text(content, encoding="utf-8")
+    monkeypatch.syspath_prepend(folder)
+    assert missing("first_package:loss") is None
+    assert (
+        module_hash("first_package") == module_hash("same_package") != module_hash("other_package")
+    )
 
 
 def test_an_import_path_of_another_form_is_told():
