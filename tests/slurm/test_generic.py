@@ -1,4 +1,4 @@
-"""The profile for other schedulers, with a mock PBS of our own."""
+"""The profile for PBS, with a mock PBS of our own."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cluster import wait_until
+from tests.private_cluster import wait_until
 
 FAKE = Path(__file__).with_name("fake_pbs.py")
 TINY = """
@@ -87,14 +87,10 @@ def test_ctrl_c_takes_the_jobs_out_of_the_queue(study, pbs):
 
 
 def start(study, *arguments):
-    # a shell's background jobs ignore Ctrl-C, and so would this one
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(
+    return subprocess.Popen(
         study.command(*arguments),
         cwd=study.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    signal.signal(signal.SIGINT, before)
-    return process

@@ -9,44 +9,10 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-from cluster import wait_until
+from tests.private_cluster import wait_until
+from tests.troubled import GREEDY_CELL, TROUBLED_CELLS, troubled_study
 
-CANCELLED, REQUEUED, LOST = (f"sphere2/euler/steps-{n}/seeds-0-1" for n in (2, 4, 8))
-GREEDY = "own/euler/steps-1/seeds-0-1"
-# Three cells that take long enough to be disturbed, and one with a network larger than any
-# estimate.
-TROUBLED = """
-select: {tasks: [sphere2, own], solvers: [euler], seeds: [0-1]}
-steps:
-  sphere2: {euler: [2, 4, 8]}
-  own: {euler: [1]}
-controlled:
-  sphere2: {euler: []}
-test: {ratios: [1, 0.5]}
-tasks:
-  own:
-    data: {family: spheres, dimension: 2, train: 200, test: 100}
-    network: greedy
-    protocol: brief
-networks:
-  greedy: {family: module, path: "greedy:Greedy"}
-protocols:
-  paper_spheres: {iterations: 4000}
-  brief: {iterations: 500, batch: 32, learning_rate: 1.0e-3}
-figures:
-  flow: {fine: 8, coarse: 2}
-"""
-GREEDY_NETWORK = """
-import torch
-
-# 800 MB; where a network's layers are unknown, 1000 MB are asked for
-BALLAST = torch.ones(200_000_000)
-
-
-class Greedy(torch.nn.Linear):
-    def __init__(self, shape):
-        super().__init__(shape[-1], shape[-1])
-"""
+CANCELLED, REQUEUED, LOST = TROUBLED_CELLS
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +21,16 @@ def troubled(clone, slurm, submit, tmp_path_factory):
 
     One was cancelled, one was preempted, one lost its node and one ran out of memory.
     """
-    study = clone.copy_to(tmp_path_factory.mktemp("troubled") / "study")
-    (study.folder / "tiny.yaml").write_text(TROUBLED, encoding="utf-8")
-    (study.folder / "greedy.py").write_text(GREEDY_NETWORK, encoding="utf-8")
+    study = troubled_study(clone, tmp_path_factory.mktemp("troubled") / "study")
     before = len(slurm.jobs())
     submission = submit(study, "tables", "--group-components", "short=1")
-    cancelled, _ = submission.training(CANCELLED)
+    cancelled = submission.training(CANCELLED)["SLURM_JOB_ID"]
     slurm.run("scancel", cancelled)
-    requeued, _ = submission.training(REQUEUED)
+    requeued = submission.training(REQUEUED)["SLURM_JOB_ID"]
     slurm.requeue(requeued)
     wait_until(lambda: "FAILED" in {job.state for job in slurm.jobs()[before:]})  # out of memory
-    lost, node = submission.training(LOST)
+    disturbed = submission.training(LOST)
+    lost, node = disturbed["SLURM_JOB_ID"], disturbed["SLURMD_NODENAME"]
     slurm.lose_node(node)
     slurm.hurry(lost)
     outcome = submission.wait()
@@ -118,8 +83,10 @@ def test_a_job_that_was_stopped_went_on_from_its_checkpoint(troubled, cell):
 
 
 def test_a_job_that_ran_out_of_memory_finishes_with_more(troubled):
-    assert re.search(rf"exceeded memory limit(?:.*\n)*?.*models/{GREEDY}", troubled.outcome.text)
-    assert (troubled.study.results / "evaluations" / f"{GREEDY}.csv").exists()
+    assert re.search(
+        rf"exceeded memory limit(?:.*\n)*?.*models/{GREEDY_CELL}", troubled.outcome.text
+    )
+    assert (troubled.study.results / "evaluations" / f"{GREEDY_CELL}.csv").exists()
 
 
 def test_an_error_names_the_logs_of_slurm_and_of_the_rule(troubled):
@@ -144,7 +111,7 @@ def test_after_snakemake_was_killed_the_same_command_does_only_what_is_missing(
     halfway, troubled, submit, slurm
 ):
     submission = submit(halfway, "tables")
-    orphan, _ = submission.training(LOST)
+    orphan = submission.training(LOST)["SLURM_JOB_ID"]
     submission.process.kill()
     assert submission.wait().code != 0
     assert halfway.snakemake("--unlock").code == 0

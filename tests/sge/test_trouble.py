@@ -1,0 +1,107 @@
+"""Whatever happens to jobs on a real Grid Engine, the study gives what a local run gives.
+
+Jobs are cancelled, rescheduled and refused memory in one study at once.
+"""
+
+import re
+import shutil
+import signal
+from types import SimpleNamespace
+
+import pytest
+from tests.private_cluster import wait_until
+from tests.troubled import GREEDY_CELL, TROUBLED_CELLS, troubled_study
+
+CANCELLED, RESCHEDULED, QUIET = TROUBLED_CELLS
+
+
+@pytest.fixture(scope="module")
+def troubled(clone, sge, submit, tmp_path_factory):
+    """A study that finished although one job was cancelled, one rescheduled, one out of memory."""
+    study = troubled_study(clone, tmp_path_factory.mktemp("troubled") / "study")
+    before = len(sge.jobs())
+    submission = submit(study, "tables", "--group-components", "short=1")
+    cancelled = submission.training(CANCELLED)["JOB_ID"]
+    sge.run("qdel", cancelled)
+    rescheduled = submission.training(RESCHEDULED)["JOB_ID"]
+    sge.run("qmod", "-rj", rescheduled)
+    outcome = submission.wait()
+    return SimpleNamespace(
+        study=study,
+        outcome=outcome,
+        jobs=sge.jobs()[before:],
+        cancelled=cancelled,
+        rescheduled=rescheduled,
+    )
+
+
+def test_a_study_whose_jobs_are_cancelled_and_rescheduled_gives_the_bytes_of_a_local_run(
+    troubled, tmp_path
+):
+    assert troubled.outcome.code == 0, troubled.outcome.text
+    local = troubled.study.copy_to(tmp_path / "local")
+    shutil.rmtree(local.results)
+    local.run("tables")
+    assert local.contents("tables")
+    assert troubled.study.contents("tables", "evaluations") == local.contents(
+        "tables", "evaluations"
+    )
+
+
+def test_cancelled_and_failed_jobs_are_sent_again_with_twice_the_memory_and_time(troubled):
+    ended = {job.id: job for job in troubled.jobs}
+    assert ended[troubled.cancelled].exit_status != "0"
+    once = limits(ended[troubled.cancelled])
+    assert [limits(job) for job in troubled.jobs].count([2 * limit for limit in once]) == 2
+
+
+def limits(job):
+    """Megabytes and seconds that a job asked for."""
+    return [int(job.limits[name].removesuffix("M")) for name in ("h_vmem", "h_rt")]
+
+
+def test_a_rescheduled_job_runs_again_under_its_own_number(troubled):
+    runs = [job for job in troubled.jobs if job.id == troubled.rescheduled]
+    assert [job.exit_status == "0" for job in runs] == [False, True]
+
+
+@pytest.mark.parametrize("cell", [CANCELLED, RESCHEDULED])
+def test_a_job_that_was_stopped_went_on_from_its_checkpoint(troubled, cell):
+    log = (troubled.study.results / "logs" / "train" / f"{cell}.log").read_text(encoding="utf-8")
+    assert f"resuming from {troubled.study.results.name}/checkpoints/{cell}/" in log
+
+
+def test_a_job_that_ran_out_of_memory_finishes_with_more(troubled):
+    assert re.search(
+        rf"can't allocate memory(?:.*\n)*?.*models/{GREEDY_CELL}", troubled.outcome.text
+    )
+    assert (troubled.study.results / "evaluations" / f"{GREEDY_CELL}.csv").exists()
+
+
+@pytest.fixture
+def halfway(troubled, tmp_path):
+    """The study with one cell still to be trained."""
+    study = troubled.study.copy_to(tmp_path / "halfway")
+    shutil.rmtree(study.results / "tables")
+    shutil.rmtree(study.results / "models" / QUIET)
+    (study.results / "evaluations" / f"{QUIET}.csv").unlink()
+    return study
+
+
+def test_ctrl_c_takes_the_jobs_out_of_the_queue(halfway, submit, sge):
+    submission = submit(halfway, "tables")
+    number = submission.training(QUIET)["JOB_ID"]
+    submission.process.send_signal(signal.SIGINT)
+    assert submission.wait().code != 0
+    wait_until(lambda: number in {job.id for job in sge.jobs()})
+    assert not sge.processes(JOB_ID=number)
+
+
+def test_what_the_cluster_does_not_have_is_told_at_submission(halfway, submit):
+    profile = halfway.folder / "profiles" / "sge" / "submit"
+    profile.write_text(
+        profile.read_text(encoding="utf-8").replace("-pe smp", "-pe nothing"), encoding="utf-8"
+    )
+    outcome = submit(halfway, "tables", "--retries", "0").wait()
+    assert outcome.code != 0
+    assert 'the requested parallel environment "nothing" does not exist' in outcome.text
