@@ -29,7 +29,7 @@ ifeq ($(shell test -w "$$HOME" || echo none),none)
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: figures report verify published test test-slow test-foreign test-slurm fuzz torture portability smoke bench unlock hashes lint format
+.PHONY: figures report verify published test test-slow test-foreign test-slurm test-sge fuzz torture portability smoke bench unlock hashes lint format
 
 figures: $(STUDY)
 	@$(BIN)/python -m solverproof check config/config.yaml $(CONFIG)
@@ -94,6 +94,10 @@ portability: $(TOOLS)
 # private Slurms on this machine, one per process; needs its daemons and munge
 test-slurm: $(CLUSTER) $(TOOLS)
 	$(BIN)/python -m pytest tests/slurm --numprocesses 2 --dist loadfile
+
+# the same with Grid Engine
+test-sge: $(CLUSTER) $(TOOLS)
+	$(BIN)/python -m pytest tests/sge --numprocesses 2 --dist loadfile
 
 lint: $(TOOLS)
 	$(BIN)/ruff check

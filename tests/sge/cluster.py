@@ -111,7 +111,8 @@ class GridEngine(PrivateCluster):
             return []
         found = [
             dict(re.findall(r"^(\w+) +(.*?) *$", text, re.MULTILINE))
-            for text in self.run("qacct", "-j").split("=" * 62)[1:]
+            for text in self.run("qacct", "-j").split("=" * 62)
+            if "jobnumber" in text
         ]
         jobs = [
             Job(

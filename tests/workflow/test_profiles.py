@@ -9,7 +9,8 @@ import yaml
 
 pytestmark = pytest.mark.workflow
 
-CLUSTERS = ("generic", "kubernetes", "slurm")
+NOT_RUN = ("htcondor", "kubernetes", "lsf")
+CLUSTERS = ("generic", "sge", "slurm", *NOT_RUN)
 
 
 def profile(clone, name):
@@ -31,7 +32,7 @@ def test_the_profile_of_a_cluster_has_all_of_the_default_profile(clone, name):
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_a_profile_that_was_not_run_says_so_and_no_other_does(clone, name):
     text = (clone.folder / "profiles" / name / "config.yaml").read_text(encoding="utf-8")
-    assert ("NOT RUN" in text) == (name == "kubernetes")
+    assert ("NOT RUN" in text) == (name in NOT_RUN)
 
 
 def test_every_rule_is_light_and_stays_where_snakemake_runs_or_tells_its_needs(clone):
@@ -57,16 +58,26 @@ def test_every_rule_is_light_and_stays_where_snakemake_runs_or_tells_its_needs(c
     ] == []
 
 
-def test_make_knows_how_to_test_slurm(clone):
-    make = ["make", "--dry-run", "test-slurm"]
+@pytest.mark.parametrize("scheduler", ["sge", "slurm"])
+def test_make_knows_how_to_test_a_scheduler(clone, scheduler):
+    make = ["make", "--dry-run", f"test-{scheduler}"]
     done = subprocess.run(make, cwd=clone.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "requirements-cluster.txt" in done.stdout
-    assert "pytest tests/slurm" in done.stdout
+    assert f"pytest tests/{scheduler}" in done.stdout
 
 
-def test_without_slurm_its_tests_say_in_one_line_what_to_install(clone, tmp_path):
-    for command in (["-m", "pytest", "tests/slurm"], ["tests/slurm/cluster.py", "true"]):
+@pytest.mark.parametrize(
+    ("scheduler", "packages"),
+    [
+        ("sge", "gridengine-master gridengine-exec gridengine-client"),
+        ("slurm", "slurmctld slurmd slurm-client munge"),
+    ],
+)
+def test_without_a_scheduler_its_tests_say_in_one_line_what_to_install(
+    clone, tmp_path, scheduler, packages
+):
+    for command in (["-m", "pytest", f"tests/{scheduler}"], ["-m", f"tests.{scheduler}.cluster"]):
         done = subprocess.run(
             [sys.executable, *command],
             cwd=clone.folder,
@@ -78,6 +89,4 @@ def test_without_slurm_its_tests_say_in_one_line_what_to_install(clone, tmp_path
         )
         assert done.returncode != 0
         (line,) = done.stdout.strip().splitlines()
-        assert re.search(
-            "no program '.*'; on Debian: apt-get install slurmctld slurmd slurm-client munge", line
-        )
+        assert re.search(f"no program '.*'; on Debian: apt-get install {packages}", line)
