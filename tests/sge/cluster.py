@@ -59,12 +59,12 @@ QUEUE = {
 
 @dataclass(frozen=True)
 class Job:
-    """What the accounts hold of a job that ended.
+    """What the accounts hold of a run of a job; one that was rescheduled had several.
 
     Attributes:
         id: its number.
         slots: how many it had.
-        failed: why it failed, for Grid Engine; `0` if it did not.
+        failed: why it failed, for Grid Engine; `0` if it did not, `25` if it was rescheduled.
         exit_status: of its script.
         limits: the resources that it asked for.
     """
@@ -106,7 +106,7 @@ class GridEngine(PrivateCluster):
         wait_until(lambda: "lx-amd64 " in self.run("qstat", "-f"))
 
     def jobs(self) -> list[Job]:
-        """Jobs that ended, in the order of submission."""
+        """Runs of jobs that ended, in the order of submission."""
         if not (self.folder / "default/common/accounting").exists():
             return []
         found = [
