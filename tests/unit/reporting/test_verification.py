@@ -89,14 +89,14 @@ def test_machines_alone_are_called_beyond_chance_as_rarely_as_stated(tmp_path, p
 
 
 def test_the_command_compares_every_published_study(tmp_path, published, capsys):
-    table(published.parent / "other")
+    table(published.parents[1] / "other" / "tables")
     table(tmp_path / "results" / "tables")
-    assert main(["verify", str(tmp_path / "results"), str(published.parent)]) == 0
+    assert main(["verify", str(tmp_path / "results"), str(published.parents[1])]) == 0
     told = capsys.readouterr().out
     assert "default: 15 of 15 models have the published scores, to the last digit." in told
     assert "other: not run here" in told
     table(tmp_path / "results" / "other" / "tables", 0.2)
-    assert main(["verify", str(tmp_path / "results"), str(published.parent)]) == 1
+    assert main(["verify", str(tmp_path / "results"), str(published.parents[1])]) == 1
 
 
 def test_a_folder_without_published_tables_is_refused(tmp_path, capsys):
