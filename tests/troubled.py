@@ -1,5 +1,7 @@
 """A study whose jobs are disturbed, for the tests of schedulers."""
 
+import shutil
+
 # Three cells that take long enough to be disturbed, and one with a network larger than any
 # estimate.
 TROUBLED = """
@@ -44,3 +46,30 @@ def troubled_study(clone, folder):
     (study.folder / "tiny.yaml").write_text(TROUBLED, encoding="utf-8")
     (study.folder / "greedy.py").write_text(GREEDY_NETWORK, encoding="utf-8")
     return study
+
+
+def with_one_cell_to_train(study, cell, folder):
+    """A copy of a finished study with one cell still to be trained."""
+    copy = study.copy_to(folder)
+    shutil.rmtree(copy.results / "tables")
+    shutil.rmtree(copy.results / "models" / cell)
+    (copy.results / "evaluations" / f"{cell}.csv").unlink()
+    return copy
+
+
+def assert_bytes_of_a_local_run(troubled, folder):
+    """A disturbed study ended, with what it gives where nothing is disturbed."""
+    assert troubled.outcome.code == 0, troubled.outcome.text
+    local = troubled.study.copy_to(folder)
+    shutil.rmtree(local.results)
+    local.run("tables")
+    assert local.contents("tables")
+    assert troubled.study.contents("tables", "evaluations") == local.contents(
+        "tables", "evaluations"
+    )
+
+
+def assert_resumed(study, cell):
+    """A cell that was stopped went on from its checkpoint."""
+    log = (study.results / "logs" / "train" / f"{cell}.log").read_text(encoding="utf-8")
+    assert f"resuming from {study.results.name}/checkpoints/{cell}/" in log

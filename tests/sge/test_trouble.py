@@ -4,13 +4,19 @@ Jobs are cancelled, rescheduled and refused memory in one study at once.
 """
 
 import re
-import shutil
 import signal
 from types import SimpleNamespace
 
 import pytest
 from tests.private_cluster import wait_until
-from tests.troubled import GREEDY_CELL, TROUBLED_CELLS, troubled_study
+from tests.troubled import (
+    GREEDY_CELL,
+    TROUBLED_CELLS,
+    assert_bytes_of_a_local_run,
+    assert_resumed,
+    troubled_study,
+    with_one_cell_to_train,
+)
 
 CANCELLED, RESCHEDULED, QUIET = TROUBLED_CELLS
 
@@ -38,14 +44,7 @@ def troubled(clone, sge, submit, tmp_path_factory):
 def test_a_study_whose_jobs_are_cancelled_and_rescheduled_gives_the_bytes_of_a_local_run(
     troubled, tmp_path
 ):
-    assert troubled.outcome.code == 0, troubled.outcome.text
-    local = troubled.study.copy_to(tmp_path / "local")
-    shutil.rmtree(local.results)
-    local.run("tables")
-    assert local.contents("tables")
-    assert troubled.study.contents("tables", "evaluations") == local.contents(
-        "tables", "evaluations"
-    )
+    assert_bytes_of_a_local_run(troubled, tmp_path / "local")
 
 
 def test_cancelled_and_failed_jobs_are_sent_again_with_twice_the_memory_and_time(troubled):
@@ -67,8 +66,7 @@ def test_a_rescheduled_job_runs_again_under_its_own_number(troubled):
 
 @pytest.mark.parametrize("cell", [CANCELLED, RESCHEDULED])
 def test_a_job_that_was_stopped_went_on_from_its_checkpoint(troubled, cell):
-    log = (troubled.study.results / "logs" / "train" / f"{cell}.log").read_text(encoding="utf-8")
-    assert f"resuming from {troubled.study.results.name}/checkpoints/{cell}/" in log
+    assert_resumed(troubled.study, cell)
 
 
 def test_a_job_that_ran_out_of_memory_finishes_with_more(troubled):
@@ -80,12 +78,7 @@ def test_a_job_that_ran_out_of_memory_finishes_with_more(troubled):
 
 @pytest.fixture
 def halfway(troubled, tmp_path):
-    """The study with one cell still to be trained."""
-    study = troubled.study.copy_to(tmp_path / "halfway")
-    shutil.rmtree(study.results / "tables")
-    shutil.rmtree(study.results / "models" / QUIET)
-    (study.results / "evaluations" / f"{QUIET}.csv").unlink()
-    return study
+    return with_one_cell_to_train(troubled.study, QUIET, tmp_path / "halfway")
 
 
 def test_ctrl_c_takes_the_jobs_out_of_the_queue(halfway, submit, sge):

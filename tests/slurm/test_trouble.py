@@ -5,12 +5,18 @@ and killed in one study at once, because a study that waits for Slurm waits most
 """
 
 import re
-import shutil
 from types import SimpleNamespace
 
 import pytest
 from tests.private_cluster import wait_until
-from tests.troubled import GREEDY_CELL, TROUBLED_CELLS, troubled_study
+from tests.troubled import (
+    GREEDY_CELL,
+    TROUBLED_CELLS,
+    assert_bytes_of_a_local_run,
+    assert_resumed,
+    troubled_study,
+    with_one_cell_to_train,
+)
 
 CANCELLED, REQUEUED, LOST = TROUBLED_CELLS
 
@@ -44,14 +50,7 @@ def troubled(clone, slurm, submit, tmp_path_factory):
 def test_a_study_whose_jobs_are_cancelled_preempted_and_lost_gives_the_bytes_of_a_local_run(
     troubled, tmp_path
 ):
-    assert troubled.outcome.code == 0, troubled.outcome.text
-    local = troubled.study.copy_to(tmp_path / "local")
-    shutil.rmtree(local.results)
-    local.run("tables")
-    assert local.contents("tables")
-    assert troubled.study.contents("tables", "evaluations") == local.contents(
-        "tables", "evaluations"
-    )
+    assert_bytes_of_a_local_run(troubled, tmp_path / "local")
 
 
 def test_cancelled_and_failed_jobs_are_sent_again_with_twice_the_memory_and_time(troubled):
@@ -78,8 +77,7 @@ def test_a_preempted_job_and_one_whose_node_is_lost_run_again_under_their_own_nu
 
 @pytest.mark.parametrize("cell", [CANCELLED, REQUEUED, LOST])
 def test_a_job_that_was_stopped_went_on_from_its_checkpoint(troubled, cell):
-    log = (troubled.study.results / "logs" / "train" / f"{cell}.log").read_text(encoding="utf-8")
-    assert f"resuming from {troubled.study.results.name}/checkpoints/{cell}/" in log
+    assert_resumed(troubled.study, cell)
 
 
 def test_a_job_that_ran_out_of_memory_finishes_with_more(troubled):
@@ -99,12 +97,7 @@ def test_an_error_names_the_logs_of_slurm_and_of_the_rule(troubled):
 
 @pytest.fixture
 def halfway(troubled, tmp_path):
-    """The study with one cell still to be trained."""
-    study = troubled.study.copy_to(tmp_path / "halfway")
-    shutil.rmtree(study.results / "tables")
-    shutil.rmtree(study.results / "models" / LOST)
-    (study.results / "evaluations" / f"{LOST}.csv").unlink()
-    return study
+    return with_one_cell_to_train(troubled.study, LOST, tmp_path / "halfway")
 
 
 def test_after_snakemake_was_killed_the_same_command_does_only_what_is_missing(

@@ -865,10 +865,20 @@ def test_null_in_a_selection_selects_nothing_below_it(selection, study):
     assert without == {**chosen, task: {**chosen[task], solver: []}}
 
 
-@pytest.mark.parametrize("key", ["tasks", "networks", "protocols", "select", "test", "solvers"])
-def test_null_in_place_of_definitions_is_refused(key, study):
+@pytest.mark.parametrize(
+    ("key", "known"),
+    [
+        ("tasks", ""),
+        ("networks", ""),
+        ("protocols", ""),
+        ("select", ": tasks, solvers, seeds"),
+        ("test", ": ratios, tolerance_ratios, solvers"),
+        ("solvers", ""),
+    ],
+)
+def test_null_in_place_of_definitions_is_refused(key, known, study):
     message = complaint(changed(study, key, None))
-    assert message.startswith(f"{key}: no value is given; write keys with values")
+    assert message == f"{key}: no value is given; write keys with values{known}"
 
 
 @pytest.mark.parametrize(

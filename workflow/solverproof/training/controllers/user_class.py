@@ -145,14 +145,16 @@ class UserSchedule:
             known = ", ".join(self.solvers)
             raise InputError(f"{self.path}: no solver '{name}'; name it under solvers ({known})")
         # NumPy's numbers are welcome, but files hold Python's.
-        kind: Any = Real if self.solver.is_adaptive else Integral
-        plain = float if self.solver.is_adaptive else int
-        bound = math.inf if self.solver.is_adaptive else MOST_STEPS + 1
-        if isinstance(value, bool) or not isinstance(value, kind) or not 0 < value < bound:
-            steps = f"a whole number of steps, 1 to {MOST_STEPS}"
-            wanted = "a positive tolerance" if self.solver.is_adaptive else steps
+        if self.solver.is_adaptive:
+            fits = isinstance(value, Real) and 0 < float(value) < math.inf
+            wanted = "a positive tolerance"
+        else:
+            fits = isinstance(value, Integral) and 0 < int(value) <= MOST_STEPS
+            wanted = f"a whole number of steps, 1 to {MOST_STEPS}"
+        if isinstance(value, bool) or not fits:
             raise InputError(f"{self.path}: {value!r} was chosen; choose {wanted}")
-        return Setting.of(self.solvers[name], plain(value))
+        plain = float(value) if self.solver.is_adaptive else int(value)
+        return Setting.of(self.solvers[name], plain)
 
     def _plain(self, name: str, value: Any) -> Any:
         """What a checkpoint, which runs no code, keeps of a value: NumPy's numbers as Python's."""
