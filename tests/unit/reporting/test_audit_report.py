@@ -2,6 +2,7 @@ import csv
 import json
 import math
 import re
+import shutil
 import tomllib
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -18,7 +19,8 @@ from solverproof.ode.solvers import SOLVERS, Setting
 from solverproof.reporting.html import folder as folder_module
 from solverproof.reporting.html.folder import save
 from solverproof.reporting.html.markdown import markdown
-from solverproof.reporting.html.record import read_audit, record
+from solverproof.reporting.html.page import page
+from solverproof.reporting.html.record import read_audit, record, written
 from solverproof.reporting.html.report import card, report
 from solverproof.reporting.html.terminal import text
 from solverproof.reporting.html.wording import bidding, kind_sentence
@@ -78,9 +80,9 @@ def read(folder, name):
     return (folder / name).read_text(encoding="utf-8")
 
 
-def page_of(result, tmp_path):
-    save(result, tmp_path)
-    return Page(read(tmp_path, "report.html"))
+def page_of(result):
+    """The page without its drawings."""
+    return page(report(result, []), {})
 
 
 def test_every_file_is_there_and_no_other(saved):
@@ -186,14 +188,13 @@ def test_the_table_has_a_row_for_each_setting_the_cheapest_first_the_deployed_on
 
 
 @pytest.mark.parametrize("missing", [{}, {"checks": []}, {"checks": None}])
-def test_checks_that_were_not_made_have_no_section(tmp_path, missing):
-    assert "Checks" not in page_of(passed(measures=missing), tmp_path).said()
+def test_checks_that_were_not_made_have_no_section(missing):
+    assert "Checks" not in Page(page_of(passed(measures=missing))).said()
 
 
-def test_a_check_that_does_not_hold_stands_out(tmp_path):
+def test_a_check_that_does_not_hold_stands_out():
     broken = {**CHECKS[2], "ok": False, "value": 0.36}
-    save(passed(measures={"checks": [CHECKS[0], broken]}), tmp_path)
-    content = read(tmp_path, "report.html")
+    content = page_of(passed(measures={"checks": [CHECKS[0], broken]}))
     assert re.search(r'<tr class="marked"><th scope="row">alone against batch</th><td>✗', content)
     assert not re.search(r'<tr class="marked"><th scope="row">determinism', content)
 
@@ -373,7 +374,7 @@ def test_numbers_of_numpy_and_what_is_not_finite_are_plain_in_the_record(tmp_pat
         "a": np.float32(0.5), "b": np.array([1, 2]), "c": math.inf, "d": np.arange(2) == 1,
         "e": {1: (math.nan,)}, "f": tmp_path,
     }  # fmt: skip
-    save(passed(measures=odd), tmp_path)
+    (tmp_path / "audit.json").write_text(written(record(passed(measures=odd))), encoding="utf-8")
     assert read_audit(tmp_path / "audit.json")["measures"] == {
         "a": 0.5, "b": [1, 2], "c": None, "d": [False, True], "e": {"1": [None]},
         "f": str(tmp_path),
@@ -426,9 +427,9 @@ def test_an_audit_without_samples_has_a_table_with_no_lines(tmp_path):
     assert pd.read_csv(tmp_path / "samples.csv").empty
 
 
-def test_saving_again_replaces_the_report_and_leaves_other_files_alone(tmp_path):
+def test_saving_again_replaces_the_report_and_leaves_other_files_alone(of_passed, tmp_path):
+    shutil.copytree(of_passed, tmp_path, dirs_exist_ok=True)
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
-    save(passed(), tmp_path)
     save(unresolved(), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {*ALWAYS, "notes.txt"}
     assert "**INCONCLUSIVE**" in read(tmp_path, "report.md")
@@ -441,8 +442,8 @@ def test_saving_the_same_result_gives_the_same_bytes(of_passed, tmp_path):
 
 
 @pytest.mark.parametrize("stage", ["save_figure", "markdown", "page"])
-def test_an_interruption_leaves_the_earlier_report_whole(tmp_path, monkeypatch, stage):
-    save(passed(), tmp_path)
+def test_an_interruption_leaves_the_earlier_report_whole(of_passed, tmp_path, monkeypatch, stage):
+    shutil.copytree(of_passed, tmp_path, dirs_exist_ok=True)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     def interrupt(*_):

@@ -35,8 +35,8 @@ def code_hash(*modules: str) -> str:
     """
     # Sorted, because the order of a set of names differs between processes.
     digest = hashlib.sha256()
-    for name in sorted(_closure(modules)):
-        digest.update(f"{name}:{_code(name)}\n".encode())
+    for name, code in sorted(_closure(modules).items()):
+        digest.update(f"{name}:{code}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -85,7 +85,7 @@ def _content(file: Path) -> str:
     if file.suffix != ".py" or INSTALLED.intersection(file.parts):
         return _checksum(file)
     try:
-        return _syntax(_parsed(file))
+        return _syntax(_Untyped().visit(parsed(file)))
     except RecursionError as error:
         raise InputError(f"{file.name}: an expression has too many levels; split it") from error
 
@@ -97,14 +97,15 @@ def _checksum(file: Path) -> str:
     return sha256_of(file)
 
 
-def _closure(modules: tuple[str, ...]) -> set[str]:
-    found: set[str] = set()
+def _closure(modules: tuple[str, ...]) -> dict[str, str]:
+    """The part that counts of modules and of all they import, by name."""
+    found: dict[str, str] = {}
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
         if name not in found and name.rpartition(".")[2] not in LEFT_OUT:
-            found.add(name)
-            waiting += _imports(name)
+            found[name], imported = _read(_path(name).read_bytes())
+            waiting += imported
     return found
 
 
@@ -114,34 +115,19 @@ def _path(name: str) -> Path:
 
 
 @cache
-def _imports(name: str) -> list[str]:
-    """Modules of this package that a module imports, anywhere in it."""
+def _read(source: bytes) -> tuple[str, list[str]]:
+    """The part of a module that counts, and the modules of this package that it imports."""
+    # Cached, because planning hashes the same modules for many stages.
+    tree = _Untyped().visit(ast.parse(source))
     # The package imports its own modules in one form only, `from solverproof.folder.module import`.
-    imports = (node for node in ast.walk(_tree(name)) if isinstance(node, ast.ImportFrom))
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
     sources = (node.module for node in imports if node.module)
     own = (source for source in sources if source.startswith("solverproof."))
-    return [source.removeprefix("solverproof.") for source in own]
-
-
-@cache
-def _code(name: str) -> str:
-    """The part of a module that counts: its syntax tree as text."""
-    # Cached, because planning hashes the same modules for every cell.
-    return _syntax(_tree(name))
-
-
-@cache
-def _tree(name: str) -> ast.AST:
-    return _parsed(_path(name))
-
-
-def _parsed(file: Path) -> ast.AST:
-    """The syntax tree of a file without the types of functions, which change no result."""
-    return _Untyped().visit(parsed(file))  # type: ignore[no-any-return]
+    return _syntax(tree), [source.removeprefix("solverproof.") for source in own]
 
 
 class _Untyped(ast.NodeTransformer):
-    """Removes the annotations of functions, and imports that are for type checkers only."""
+    """Removes what changes no result: types of functions, and imports for type checkers only."""
 
     in_function = False
 
