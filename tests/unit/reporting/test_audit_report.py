@@ -231,9 +231,9 @@ def test_what_comes_from_outside_is_text_and_no_markup(tmp_path):
     ],
 )
 def test_a_report_says_what_each_verdict_bids(result, word, said):
-    written = markdown(report(result, []))
-    assert f"**{word}**" in written
-    assert said in written
+    told = markdown(report(result, []))
+    assert f"**{word}**" in told
+    assert said in told
 
 
 FINE = Setting(SOLVERS["rk4"], steps=8)
@@ -309,8 +309,8 @@ def test_kind_and_training_decide_what_is_bidden(result, kind, bidden):
 
 def test_a_model_bound_to_its_solver_gets_no_other_to_paste_or_to_call_safe():
     bound = failed(advice=ADVICE)
-    for written in (markdown(report(bound, [])), markdown(card(bound)), text(bound)):
-        assert "odeint(" not in written
+    for told in (markdown(report(bound, [])), markdown(card(bound)), text(bound)):
+        assert "odeint(" not in told
     assert "settings that agree with its flow" in markdown(card(bound))
     assert "odeint(" in text(replace(failed(trained="flow", advice=ADVICE), kind="ode"))
 
@@ -329,11 +329,11 @@ def test_without_a_head_five_samples_of_a_hundred_may_be_beyond_what_is_accepted
 
 
 def test_the_card_names_what_was_audited_the_safe_settings_the_version_and_the_day():
-    written = markdown(card(passed()))
-    assert "| audited | euler with 32 steps; 1,000 samples |" in written
+    told = markdown(card(passed()))
+    assert "| audited | euler with 32 steps; 1,000 samples |" in told
     safe = "euler with 32, 64 steps; midpoint with 8 steps; rk4 with 4, 8 steps; dopri5 at 0.001"
-    assert f"| safe settings | {safe} |" in written
-    assert "| Solverproof 0.2.0, 2026-11-25 |" in written
+    assert f"| safe settings | {safe} |" in told
+    assert "| Solverproof 0.2.0, 2026-11-25 |" in told
     assert "none found" in markdown(card(failed()))
 
 

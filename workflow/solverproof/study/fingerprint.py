@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from solverproof.errors import InputError
 from solverproof.files import sha256_of
@@ -85,7 +86,7 @@ def _content(file: Path) -> str:
     if file.suffix != ".py" or INSTALLED.intersection(file.parts):
         return _checksum(file)
     try:
-        return _syntax(_Untyped().visit(parsed(file)))
+        return _syntax(_Counted().visit(parsed(file)))
     except RecursionError as error:
         raise InputError(f"{file.name}: an expression has too many levels; split it") from error
 
@@ -118,25 +119,37 @@ def _path(name: str) -> Path:
 def _read(source: bytes) -> tuple[str, list[str]]:
     """The part of a module that counts, and the modules of this package that it imports."""
     # Cached, because planning hashes the same modules for many stages.
-    tree = _Untyped().visit(ast.parse(source))
+    counted = _Counted()
+    code = _syntax(counted.visit(ast.parse(source)))
     # The package imports its own modules in one form only, `from solverproof.folder.module import`.
-    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
-    sources = (node.module for node in imports if node.module)
-    own = (source for source in sources if source.startswith("solverproof."))
-    return _syntax(tree), [source.removeprefix("solverproof.") for source in own]
+    own = (name for name in counted.imported if name.startswith("solverproof."))
+    return code, [name.removeprefix("solverproof.") for name in own]
 
 
-class _Untyped(ast.NodeTransformer):
-    """Removes what changes no result: types of functions, and imports for type checkers only."""
+class _Counted(ast.NodeTransformer):
+    """Removes what changes no result: types of functions, and imports for type checkers only.
 
-    in_function = False
+    Attributes:
+        imported: the modules that the rest imports names from.
+    """
+
+    def __init__(self) -> None:
+        self.imported: list[str] = []
+        self.in_function = False
+
+    def visit(self, node: ast.AST) -> Any:
+        # Expressions, the larger part of a module, have no types and import nothing.
+        return node if isinstance(node, ast.expr) else super().visit(node)
 
     def visit_If(self, node: ast.If) -> ast.AST | None:
         for_types = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         return None if for_types else self.generic_visit(node)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
-        return None if node.module in {"__future__", "typing"} else node
+        if node.module in {"__future__", "typing"}:
+            return None
+        self.imported.append(node.module or "")
+        return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         return self._visit_inside(node, in_function=False)
@@ -169,9 +182,9 @@ def _syntax(node: object) -> str:
     if isinstance(node, list):
         return "[" + ",".join(_syntax(item) for item in node if not _is_docstring(item)) + "]"
     if isinstance(node, ast.AST):
-        fields = ((n, value) for n, value in ast.iter_fields(node) if value not in (None, []))
-        named = ",".join(f"{name}={_syntax(value)}" for name, value in fields)
-        return f"{type(node).__name__}({named})"
+        fields = ((name, getattr(node, name, None)) for name in node._fields)
+        named = [f"{name}={_syntax(value)}" for name, value in fields if value not in (None, [])]
+        return f"{type(node).__name__}({','.join(named)})"
     return repr(node)
 
 
