@@ -1,8 +1,10 @@
 """Is a trained model an ODE? What it loses under finer solvers, and under its own flow."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +18,6 @@ from solverproof.evaluation.scores import (
     goodness,
     has_score,
     lost,
-    score_of,
 )
 from solverproof.files import columns
 from solverproof.ode.solvers import SOLVERS, Setting, Solver, is_at_least_as_accurate
@@ -75,7 +76,9 @@ class Drop(_Loss, Run):
     """
 
 
+Row = Mapping[str, Any]  # of evaluations.csv
 RUN = columns(Run)
+WORST = {"accuracy": min, "error": max}  # the first of equal ones
 TRAIN_VALUES = ["train_steps", "train_tolerance"]
 
 
@@ -115,9 +118,7 @@ def drops(
         not valid.
     """
     thresholds = {"accuracy": threshold, "error": error_threshold}
-    # Steps, tolerance and controller are empty for some runs, which groupby would leave out.
-    groups = evaluations.groupby(RUN, dropna=False, sort=True)
-    found = [vars(_drop(group, thresholds, solvers)) for _, group in groups]
+    found = [vars(_drop(rows, thresholds, solvers)) for rows in _runs(evaluations)]
     table = _with_untrained(pd.DataFrame(found, columns=columns(Drop)), chance)
     # Explicit types, which columns keep even when every run failed.
     numbers = [f"{score}{of}" for score in SCORES for of in ("", "_alone", "_reference")]
@@ -172,37 +173,48 @@ def is_valid(drop: Any, threshold: float) -> Any:
     return drop <= threshold + 1e-9
 
 
+def _runs(evaluations: pd.DataFrame) -> Iterator[list[Row]]:
+    """The rows of each run, sorted by the columns of `Run`."""
+    # Steps, tolerance and controller are empty for some runs, which groupby would leave out.
+    run = evaluations.groupby(RUN, dropna=False, sort=True).ngroup()
+    table = evaluations.assign(run=run).sort_values("run", kind="stable")
+    # Plain dictionaries, because of some twenty rows each a table is ten times as slow.
+    tuples = table.itertuples(index=False, name=None)
+    rows = (dict(zip(table.columns, values, strict=True)) for values in tuples)
+    for _, of_run in groupby(rows, key=itemgetter("run")):
+        yield list(of_run)
+
+
 def _drop(
-    run: pd.DataFrame, thresholds: Mapping[str, float], solvers: Mapping[str, Solver]
+    rows: Sequence[Row], thresholds: Mapping[str, float], solvers: Mapping[str, Solver]
 ) -> Drop:
-    first, score = run.iloc[0], score_of(run)
+    first = rows[0]
+    score = "accuracy" if all(pd.isna(row["error"]) for row in rows) else "error"
     train = _setting(first, "train", solvers)
-    flow, run = run[run["test_solver"] == REFERENCE], run[run["test_solver"] != REFERENCE]
-    alone, run = run[run["control"] == SAMPLE], run[run["control"] != SAMPLE]
-    tests = [_setting(row, "test", solvers) for _, row in run.iterrows()]
-    own = run[[test == train for test in tests]].iloc[0]
-    finer = run[[is_at_least_as_accurate(test, train) for test in tests]]
+    solved = [row for row in rows if row["test_solver"] != REFERENCE]
+    alone = [row for row in solved if row["control"] == SAMPLE]
+    tests = [(_setting(r, "test", solvers), r) for r in solved if r["control"] != SAMPLE]
+    own = next(row for test, row in tests if test == train)
+    finer = [row for test, row in tests if is_at_least_as_accurate(test, train)]
     # Comparisons with NaN are false: without a reference nothing is left out.
-    worse = finer["state_error"] > own["state_error"]
-    finer, not_finer = finer[~worse], _settings_of(finer[worse])
-    # Stable, so that of equal scores the first one is named.
-    finer = finer.sort_values(score, kind="stable", ascending=score == "accuracy")
-    worst, unknown = finer.iloc[0], finer[finer[score].isna()]
+    not_finer = [row for row in finer if row["state_error"] > own["state_error"]]
+    finer = [row for row in finer if not row["state_error"] > own["state_error"]]
     result: dict[str, Any] = {
-        **first[RUN],
-        **own[[*SCORES]],
-        "not_finer": not_finer,
+        **{name: first[name] for name in RUN},
+        **{name: own[name] for name in SCORES},
+        "not_finer": _settings_of(not_finer),
         "disagreement": own["disagreement"],
         **_of_alone(alone, train, solvers),
-        **_of_reference(flow, own[f"{score}_paired"], score),
+        **_of_reference(rows, own[f"{score}_paired"], score),
     }
     if pd.isna(own[score]):
         return Drop(**result, status=own["status"], reason=own["reason"])
-    told, left = own, worst[score]
-    if len(unknown):
-        # Leaving such a model out of the mean over seeds would make the others decide for it.
-        worst = told = unknown.iloc[0]
-        left = WORTHLESS[score]
+    # Leaving a model on which a finer solver gave up out of the mean over seeds would make the
+    # others decide for it.
+    unknown = next((row for row in finer if pd.isna(row[score])), None)
+    worst = unknown or WORST[score](finer, key=itemgetter(score))
+    left = WORTHLESS[score] if unknown else worst[score]
+    told = unknown or own
     drop = lost(own[score], left, score)
     return Drop(
         **result,
@@ -217,20 +229,23 @@ def _drop(
     )
 
 
-def _of_alone(alone: pd.DataFrame, train: Setting, solvers: Mapping[str, Solver]) -> dict[str, Any]:
+def _of_alone(
+    alone: Iterable[Row], train: Setting, solvers: Mapping[str, Solver]
+) -> dict[str, Any]:
     """The columns of the training setting where it solves every sample alone, if it can."""
-    own = [row for _, row in alone.iterrows() if _setting(row, "test", solvers) == train]
-    if not own:
+    own = next((row for row in alone if _setting(row, "test", solvers) == train), None)
+    if own is None:
         return {}
-    scores = {f"{score}_alone": own[0][score] for score in SCORES}
-    return {**scores, "changed_alone": own[0]["changed_alone"]}
+    scores = {f"{score}_alone": own[score] for score in SCORES}
+    return {**scores, "changed_alone": own["changed_alone"]}
 
 
-def _of_reference(flow: pd.DataFrame, own: float, score: str) -> dict[str, Any]:
+def _of_reference(rows: Iterable[Row], own: float, score: str) -> dict[str, Any]:
     """The columns of the flow, of which there is one row, or none if the model failed."""
-    if flow.empty:
+    flow = [row for row in rows if row["test_solver"] == REFERENCE]
+    if not flow:
         return {}
-    (row,) = flow.to_dict("records")
+    (row,) = flow
     return {
         **{f"{name}_reference": row[name] for name in SCORES},
         "drop_reference": lost(own, row[score], score),
@@ -240,14 +255,19 @@ def _of_reference(flow: pd.DataFrame, own: float, score: str) -> dict[str, Any]:
     }
 
 
-def _settings_of(rows: pd.DataFrame) -> str | None:
+def _settings_of(rows: Iterable[Row]) -> str | None:
     """Test settings in words: `midpoint 2, rk4 2`, or `dopri5 0.01`."""
     # Tolerance first: of an adaptive solver the steps are those it happened to take.
-    value = rows["test_tolerance"].fillna(rows["test_steps"])
-    names = [f"{solver} {v:g}" for solver, v in zip(rows["test_solver"], value, strict=True)]
-    return ", ".join(sorted(names)) or None
+    values = (
+        (
+            row["test_solver"],
+            row["test_steps" if pd.isna(row["test_tolerance"]) else "test_tolerance"],
+        )
+        for row in rows
+    )
+    return ", ".join(sorted(f"{solver} {value:g}" for solver, value in values)) or None
 
 
-def _setting(row: pd.Series, role: str, solvers: Mapping[str, Solver]) -> Setting:
+def _setting(row: Row, role: str, solvers: Mapping[str, Solver]) -> Setting:
     solver = solvers[row[f"{role}_solver"]]
     return Setting.of(solver, row[f"{role}_{solver.measure}"])
