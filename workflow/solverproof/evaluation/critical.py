@@ -204,16 +204,15 @@ def _critical(
 ) -> Critical:
     solver = solvers[group["train_solver"].iloc[0]]
     # Runs that failed or did not train are counted, not averaged.
-    trained = group.where(has_trained(group))
-    by_seed = by_seed_and_setting(group, trained[measure], solver)
+    trained = has_trained(group)
+    by_seed = by_seed_and_setting(group, group[measure].where(trained), solver)
     settings, found_bracket = _settings(by_seed), critical_setting(by_seed, threshold, solver)
     valid = getattr(found_bracket, f"valid_{solver.measure}")
     own = [bracket(settings, list(is_valid(row, threshold)))[1] for row in by_seed.to_numpy()]
     # The type is given, because the list is empty when no seed is ever valid.
     found = pd.Series([n for n in own if n is not None], dtype="Float64")
     # Without a valid setting this selects no row, and mean and deviation are NaN.
-    at = group[f"train_{solver.measure}"]
-    at_valid = trained[at == valid if valid is not None else at.isna()]
+    at_valid = group[trained & (group[f"train_{solver.measure}"] == valid)]
     measured: dict[str, Any] = {
         **vars(found_bracket),
         f"seeds_valid_{solver.measure}_min": found.min(),
@@ -232,7 +231,7 @@ def _critical(
         seeds_never_valid=len(own) - len(found),
         failed_runs=int((~has_score(group)).sum()),
         untrained_runs=int((group["status"] == UNTRAINED).sum()),
-        unresolved_runs=int((has_score(trained) & trained[measure].isna()).sum()),
+        unresolved_runs=int((trained & group[measure].isna()).sum()),
         **measured,
     )
 
