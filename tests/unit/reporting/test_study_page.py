@@ -109,6 +109,25 @@ def test_every_cell_can_be_linked_to_by_its_path(tmp_path):
     assert {"toy/euler/steps-2/seeds-0-1", "toy/euler/steps-8/seeds-0-1"} <= set(ids)
 
 
+def test_the_page_of_a_large_study_shows_the_first_and_says_where_the_others_are(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("solverproof.reporting.study_page.made.MOST_CELLS", 1)
+    monkeypatch.setattr("solverproof.reporting.study_page.tables.MOST_ROWS", 1)
+    monkeypatch.setattr("solverproof.reporting.study_page.tables.MOST_DATA", 3)
+    drops = {seed: dict.fromkeys((2, 8)) | {4: 0.3} for seed in (0, 1)}
+    rows = studies.evaluations(drops)
+    page = studies.page(tmp_path, rows)
+    outline = Outline(page)
+    assert [i for i in outline.ids if i.startswith("toy/")] == ["toy/euler/steps-2/seeds-0-1"]
+    assert {link.removeprefix("#") for link in outline.links} <= set(outline.ids)
+    assert len(embedded(page, "explorer-data")) == 1
+    assert embedded(page, "evaluations-data")["length"] == 3
+    evaluated = f"3 of {len(rows)} rows"
+    for told in ("1 of 3 cells", "1 of 6 rows", evaluated, "1 of 4 runs with a status"):
+        assert f"The first {told}; the others are in the study's tables." in outline.text
+
+
 def test_the_animation_is_shown_and_stands_still_for_those_who_asked_for_less_motion(tmp_path):
     page = studies.page(tmp_path, studies.evaluations(), figures=["animation.gif"])
     found = re.search(

@@ -19,7 +19,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         InputError: if there is none, or it is damaged.
     """
     try:
-        return pd.read_csv(regular(path), keep_default_na=False, na_values=[""])
+        return pd.read_csv(regular(path), keep_default_na=False, na_values=[""], low_memory=False)
     except ValueError as error:
         raise InputError(f"{path}: {DAMAGED}") from error
 

@@ -1,6 +1,6 @@
 """Every trained cell: its seeds, its history, its audit, and what to deploy it with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from itertools import groupby
 from typing import Any
 
@@ -25,12 +25,19 @@ NOTE = (
 
 
 def cells(made: Made) -> str:
-    """All cells, by task and training solver; each can be linked to by its path."""
-    parts = [tag("p", text(NOTE))]
+    """Cells by task and training solver; each can be linked to by its path."""
+    parts = [tag("p", text(first_of(made.cells, len(made.shown), "cells") + NOTE))]
+    shown = {cell.path for cell in made.shown}
     for pair, group in groupby(made.cells, lambda cell: cell.path.split("/")[:2]):
         parts.append(tag("h3", text(", ".join(pair)), id=f"cells-{'-'.join(pair)}"))
-        parts += [_cell(made, cell) for cell in group]
+        parts += [_cell(made, cell) for cell in group if cell.path in shown]
     return "".join(parts)
+
+
+def first_of(rows: Sized, most: int, what: str) -> str:
+    """What is said where only the first ones are shown, with a space after it."""
+    told = f"The first {most:,} of {len(rows):,} {what}; the others are in the study's tables. "
+    return told if len(rows) > most else ""
 
 
 def _cell(made: Made, cell: Cell) -> str:

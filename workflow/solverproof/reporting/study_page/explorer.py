@@ -31,7 +31,7 @@ def models(made: Made, explorations: Sequence[Path]) -> list[dict[str, Any]]:
     """
     explored = {"/".join(path.with_suffix("").parts[-4:]): path for path in explorations}
     shown: dict[tuple[str, int | None], list[Cell]] = {}
-    for cell in made.cells:
+    for cell in made.shown:
         seed = None if "setting" in cell.run["spec"] else cell.seeds[0]
         shown.setdefault((cell.group, seed), []).append(cell)
     found = []

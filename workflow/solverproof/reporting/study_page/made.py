@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pandas as pd
 
 from solverproof.files import read_json
 from solverproof.reporting.reading import OF_WAY, read_csv
+
+MOST_CELLS = 500  # that the page shows one by one
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,24 @@ class Made:
     readable: Mapping[str, tuple[list[str], list[list[str]]]]
     cells: Sequence[Cell]
 
+    @property
+    def shown(self) -> Sequence[Cell]:
+        """The cells that the page shows one by one: of a large study, the first ones."""
+        return self.cells[:MOST_CELLS]
+
     def of_cell(self, table: str, cell: Cell) -> pd.DataFrame:
         """The rows of a table that are of one cell."""
-        rows = self.tables[table]
-        return rows[(rows["group"] == cell.group) & rows["seed"].isin(cell.seeds)]
+        rows = self._by_group[table].get(cell.group, self.tables[table].head(0))
+        return rows[rows["seed"].isin(cell.seeds)]
+
+    @cached_property
+    def _by_group(self) -> Mapping[str, Mapping[str, pd.DataFrame]]:
+        # Once, because cells may be thousands, and rows a million.
+        return {
+            name: {str(group): part for group, part in rows.groupby("group")}
+            for name, rows in self.tables.items()
+            if "group" in rows
+        }
 
 
 def read(tables: Sequence[Path], runs: Sequence[Path]) -> Made:

@@ -9,13 +9,15 @@ from solverproof.auditing.reasons import MISSING
 from solverproof.evaluation.rows import REFERENCE
 from solverproof.evaluation.validity import has_trained
 from solverproof.reporting.html.wording import number
-from solverproof.reporting.study_page.cells import setting_of
+from solverproof.reporting.study_page.cells import first_of, setting_of
 from solverproof.reporting.study_page.made import Made
 from solverproof.reporting.study_page.markup import link, points, table, tag, text
 from solverproof.reporting.titles import TABLES
 
 LONGEST = "evaluations"  # its rows are data, of which the script shows some at a time
 DIGITS = 5
+MOST_ROWS = 2000  # of a table of the page
+MOST_DATA = 50_000  # rows of the longest table
 
 
 def tables(made: Made, captions: Mapping[str, str]) -> str:
@@ -30,14 +32,16 @@ def _names(made: Made) -> list[str]:
 
 def _titled(made: Made, name: str, captions: Mapping[str, str]) -> str:
     title = TABLES.get(name, name.replace("_", " "))
-    told = f"{captions.get(name, '')} In full precision: tables/{name}.csv."
+    most = MOST_DATA if name == LONGEST else MOST_ROWS
+    part = first_of(made.tables[name], most, "rows")
+    told = f"{captions.get(name, '')} {part}In full precision: tables/{name}.csv."
     head = tag("h3", text(title), id=f"table-{name}") + tag("p", text(told.strip()))
     if name in made.readable:
         columns, rows = made.readable[name]
-        return head + table(title, columns, ([text(cell) for cell in row] for row in rows))
+        return head + table(title, columns, ([text(cell) for cell in row] for row in rows[:most]))
     shown = _shown(made.tables[name])
     source = f"{name}-data" if name == LONGEST else None
-    inner = table(title, [*map(str, shown)], [] if source else _rows(shown))
+    inner = table(title, [*map(str, shown)], [] if source else _rows(shown.head(most)))
     return head + tag("div", inner, class_="wide", data_source=source)
 
 
@@ -62,7 +66,7 @@ def _cell(value: Any) -> str:
 
 def longest(made: Made) -> dict[str, Any]:
     """The rows of the longest table, column by column; text as numbers of its levels."""
-    shown = _shown(made.tables[LONGEST])
+    shown = _shown(made.tables[LONGEST]).head(MOST_DATA)
     return {"length": len(shown), "columns": [_column(shown[name]) for name in shown]}
 
 
@@ -94,16 +98,19 @@ def failed(made: Made) -> str:
         f"{len(gave_up)} of {len(made.tables['evaluations'])} evaluations have another status than "
         "ok; their table has the reasons.",
     ]
-    told = points(map(text, counts))
+    part = first_of(bad, MOST_ROWS, "runs with a status")
+    told = points(map(text, [*counts, *([part.strip()] if part else [])]))
     if bad.empty:
         return told
-    where = {(cell.group, seed): cell.path for cell in made.cells for seed in cell.seeds}
+    paths = {(cell.group, seed): cell.path for cell in made.cells for seed in cell.seeds}
+    shown = {cell.path for cell in made.shown}
+    where = {run: link(f"#{p}", p) if p in shown else text(p) for run, p in paths.items()}
     columns = ["run", "setting", "seed", "status", "reason", "its flow"]
-    return told + table("Runs with a status", columns, _bad(bad, where))
+    return told + table("Runs with a status", columns, _bad(bad.head(MOST_ROWS), where))
 
 
 def _bad(rows: pd.DataFrame, where: Mapping[tuple[str, int], str]) -> Iterator[list[str]]:
     for _, row in rows.iterrows():
         cells = [row["seed"], row["status"], row["reason"], row["reference"]]
         path = where[row["group"], row["seed"]]
-        yield [link(f"#{path}", path), text(setting_of(row)), *(text(_cell(c)) for c in cells)]
+        yield [path, text(setting_of(row)), *(text(_cell(c)) for c in cells)]
