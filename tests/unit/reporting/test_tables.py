@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solverproof.__main__ import main
+from solverproof.errors import InputError
 from solverproof.evaluation.rows import Evaluation
 from solverproof.reporting.specifications import TablesSpec
 from solverproof.reporting.tables import tabulate
@@ -321,3 +322,28 @@ def test_a_file_that_is_missing_is_told_in_one_line(tmp_path, capsys):
         f"solverproof: {missing}: there is no such file; name one that is there\n"
     )
     assert not (tmp_path / "tables").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"train_steps": "four"}, r"cell\.csv: the column train_steps has more than numbers"),
+        ({"test_solver": "oiler"}, "toy: the solver oiler is not known"),
+        ({"test_steps": -1}, "toy: the solver euler is not known, or has no setting"),
+        ({"test_steps": 2}, "toy: none with euler with 4 steps"),
+    ],
+)
+def test_a_table_that_is_not_of_evaluations_is_told_in_one_line(tmp_path, changed, told):
+    path = tmp_path / "cell.csv"
+    written_table(path, Evaluation, cell(4, 0.5))
+    pd.read_csv(path).assign(**changed).to_csv(path, index=False)
+    with pytest.raises(InputError, match=told):
+        tabulate(TablesSpec(0.1, 0.1, {}), [path], tmp_path / "tables")
+    assert not (tmp_path / "tables").exists()
+
+
+def test_a_table_without_a_column_is_told_by_its_name(tmp_path):
+    path = tmp_path / "cell.csv"
+    pd.DataFrame(cell(4, 0.5)).to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"cell\.csv: it has no column control"):
+        tabulate(TablesSpec(0.1, 0.1, {}), [path], tmp_path / "tables")

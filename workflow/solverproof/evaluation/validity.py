@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from solverproof.errors import InputError
 from solverproof.evaluation.rows import REFERENCE, SAMPLE, UNTRAINED, Run
 from solverproof.evaluation.scores import (
     GUESS_ERROR,
@@ -76,6 +77,7 @@ class Drop(_Loss, Run):
     """
 
 
+AGAIN = "delete them, and the jobs that write them make them again"
 Row = Mapping[str, Any]  # of evaluations.csv
 RUN = columns(Run)
 WORST = {"accuracy": min, "error": max}  # the first of equal ones
@@ -116,6 +118,10 @@ def drops(
     Returns:
         One row per run, in the columns of `Drop`. A run that failed in training has no drop and is
         not valid.
+
+    Raises:
+        InputError: if a run has no row of its own setting, or a row a solver or a setting that
+            there is not.
     """
     thresholds = {"accuracy": threshold, "error": error_threshold}
     found = [vars(_drop(rows, thresholds, solvers)) for rows in _runs(evaluations)]
@@ -194,7 +200,9 @@ def _drop(
     solved = [row for row in rows if row["test_solver"] != REFERENCE]
     alone = [row for row in solved if row["control"] == SAMPLE]
     tests = [(_setting(r, "test", solvers), r) for r in solved if r["control"] != SAMPLE]
-    own = next(row for test, row in tests if test == train)
+    own = next((row for test, row in tests if test == train), None)
+    if own is None:
+        raise InputError(f"evaluations of {first['task']}: none with {train.words}; {AGAIN}")
     finer = [row for test, row in tests if is_at_least_as_accurate(test, train)]
     # Comparisons with NaN are false: without a reference nothing is left out.
     not_finer = [row for row in finer if row["state_error"] > own["state_error"]]
@@ -269,5 +277,9 @@ def _settings_of(rows: Iterable[Row]) -> str | None:
 
 
 def _setting(row: Row, role: str, solvers: Mapping[str, Solver]) -> Setting:
-    solver = solvers[row[f"{role}_solver"]]
-    return Setting.of(solver, row[f"{role}_{solver.measure}"])
+    name = row[f"{role}_solver"]
+    try:
+        return Setting.of(solvers[name], row[f"{role}_{solvers[name].measure}"])
+    except (KeyError, ValueError) as error:
+        message = f"evaluations of {row['task']}: the solver {name} is not known, or has no setting"
+        raise InputError(f"{message}; {AGAIN}") from error

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from solverproof.evaluation.audit_rows import VERDICTS
+from solverproof.evaluation.audit_rows import VERDICTS, Audit
 from solverproof.evaluation.criteria import criteria, with_drops
 from solverproof.evaluation.rows import Run
+from solverproof.evaluation.validity import Drop
 from solverproof.files import columns
 from solverproof.ode.solvers import by_name
 from solverproof.reporting.in_words import bracket_text, critical_text, runs_text
 from solverproof.reporting.readable import write_readable
-from solverproof.reporting.reading import read_csv
+from solverproof.reporting.reading import read_rows
 from solverproof.reporting.specifications import TablesSpec
 from solverproof.reporting.tables import concatenated, write_csv
 
@@ -34,7 +35,7 @@ def gather(spec: TablesSpec, audits: Sequence[Path], drops: Path, out: Path) -> 
         out: folder of the tables.
     """
     order = [name for name in columns(Run) if name != "adapted"]
-    table = with_drops(concatenated(audits, order), read_csv(drops))
+    table = with_drops(concatenated(audits, Audit, order), read_rows(drops, Drop))
     solvers = by_name(spec.own_solvers)
     found = criteria(table, spec.threshold, spec.error_threshold, solvers)
     # Text, because beside empty cells they are no column of booleans.

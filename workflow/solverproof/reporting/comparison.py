@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from solverproof.auditing.intervals import mean_interval, share_interval
-from solverproof.evaluation.validity import has_trained
+from solverproof.evaluation.critical import Critical
+from solverproof.evaluation.validity import Drop, has_trained
 from solverproof.files import columns, read_json, write_text
 from solverproof.ode.solvers import Solver, by_name
 from solverproof.reporting.in_words import percent, score_with_interval, with_largest
 from solverproof.reporting.published import TABLE
 from solverproof.reporting.readable import write_readable
-from solverproof.reporting.reading import read_csv
+from solverproof.reporting.reading import read_csv, read_rows
 from solverproof.reporting.settings import over_seeds
 from solverproof.reporting.specifications import TablesSpec
 from solverproof.reporting.tables import write_csv
@@ -163,12 +164,12 @@ def compare(
         checks: `checks.csv` of the same runs, in the same order.
         out: folder of the tables.
     """
-    dropped = read_csv(drops)
+    dropped = read_rows(drops, Drop)
     solvers = by_name(spec.own_solvers)
     efforts = [
         _effort(read_json(run), read_csv(check)) for run, check in zip(runs, checks, strict=True)
     ]
-    brackets = read_csv(critical)
+    brackets = read_rows(critical, Critical)
     brackets = brackets[brackets["measure"] == "drop"]  # the paper's, whose table this is
     rows = [
         *_grid_rows(dropped, brackets, solvers),

@@ -1,6 +1,7 @@
 """The tables of a study, as everything that tells of them reads them."""
 
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pandas as pd
 
@@ -22,6 +23,23 @@ def read_csv(path: Path) -> pd.DataFrame:
         return pd.read_csv(regular(path), keep_default_na=False, na_values=[""], low_memory=False)
     except ValueError as error:
         raise InputError(f"{path}: {DAMAGED}") from error
+
+
+def read_rows(path: Path, row: type) -> pd.DataFrame:
+    """Read a table whose rows are those of a dataclass; it may have more columns.
+
+    Raises:
+        InputError: if a column is missing, or what should be numbers is not.
+    """
+    table = read_csv(path)
+    for name, kind in get_type_hints(row).items():
+        if name not in table:
+            raise InputError(f"{path}: it has no column {name}; {DAMAGED}")
+        values = table[name]
+        numeric = pd.api.types.is_numeric_dtype(values) or values.isna().all()
+        if not numeric and not {int, float}.isdisjoint({kind, *get_args(kind)}):
+            raise InputError(f"{path}: the column {name} has more than numbers; {DAMAGED}")
+    return table
 
 
 def critical_row(critical: pd.DataFrame, task: str, solver: str) -> pd.Series:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from solverproof.evaluation.critical import critical_steps
+from solverproof.evaluation.rows import Evaluation
 from solverproof.evaluation.validity import drops
 from solverproof.files import write_text
 from solverproof.ode.solvers import by_name
@@ -18,7 +19,7 @@ from solverproof.reporting.in_words import (
     with_interval,
 )
 from solverproof.reporting.readable import write_readable
-from solverproof.reporting.reading import read_csv
+from solverproof.reporting.reading import read_rows
 from solverproof.reporting.settings import settings, settings_readable
 from solverproof.reporting.specifications import TablesSpec
 
@@ -46,7 +47,7 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
         evaluations: the CSV files of all cells.
         out: folder of the tables.
     """
-    table = concatenated(evaluations, ORDER)
+    table = concatenated(evaluations, Evaluation, ORDER)
     solvers = by_name(spec.own_solvers)
     errors = {"error_threshold": spec.error_threshold}
     dropped = drops(table, spec.threshold, chance=spec.chance, solvers=solvers, **errors)
@@ -60,10 +61,10 @@ def tabulate(spec: TablesSpec, evaluations: Sequence[Path], out: Path) -> None:
     write_readable(critical_readable(critical, spec), out, "critical_steps")
 
 
-def concatenated(paths: Sequence[Path], order: Sequence[str]) -> pd.DataFrame:
+def concatenated(paths: Sequence[Path], row: type, order: Sequence[str]) -> pd.DataFrame:
     """The tables of all cells as one, sorted by some of its columns."""
     # As objects, because a column that is empty in one part would otherwise get another type there.
-    parts = [read_csv(path).astype(object) for path in paths]
+    parts = [read_rows(path, row).astype(object) for path in paths]
     return pd.concat(parts).infer_objects().sort_values([*order], ignore_index=True)
 
 
