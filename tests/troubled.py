@@ -20,7 +20,7 @@ tasks:
 networks:
   greedy: {family: module, path: "greedy:Greedy"}
 protocols:
-  paper_spheres: {iterations: 4000}
+  paper_spheres: {iterations: 8000}
   brief: {iterations: 500, batch: 32, learning_rate: 1.0e-3}
 figures:
   flow: {fine: 8, coarse: 2}

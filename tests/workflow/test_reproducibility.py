@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.private_cluster import wait_until
+from tests.unit.browser import CHROMIUM, browser
 
 pytestmark = pytest.mark.workflow
 
@@ -148,3 +150,23 @@ def test_a_finished_study_makes_a_report(study):
         assert result["caption"].startswith("<p>"), name
         assert not re.search(r"[{}]|system-message", result["caption"]), name
     assert "Neural ODE is trained through a numerical solver" in report
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_the_report_of_snakemake_lists_titles_in_a_browser_and_complains_of_nothing(
+    study, tmp_path
+):
+    pytest.importorskip("pygments")
+    assert study.snakemake("--report", "report.html").code == 0
+    with browser(tmp_path / "profile") as page:
+        page.open(study.folder / "report.html")
+        open_category(page, "Figures", "Figure 7: accuracy with its solver, and as an ODE")
+        open_category(page, "Tables", "Four criteria of being an ODE")
+        assert page.errors == []
+
+
+def open_category(page, name, holding):
+    links = "[...document.querySelectorAll('a')]"
+    page.run(f"{links}.find(link => link.textContent.trim() === '{name}').click()")
+    wait_until(lambda: holding in page.run("document.body.innerText"))
