@@ -43,7 +43,7 @@ class Submission:
     process: subprocess.Popen[bytes]
     output: Path
 
-    def wait(self, seconds=600):
+    def wait(self, seconds=1800):
         return Outcome(self.process.wait(seconds), self.output.read_text(encoding="utf-8"))
 
     def training(self, cell):
