@@ -73,8 +73,8 @@ def test_a_killed_job_is_resent_with_twice_the_memory_and_time_and_gives_the_byt
     options = [
         (pbs / number / "options").read_text(encoding="utf-8") for number in ("1.fake", "2.fake")
     ]
-    assert "select=1:ncpus=2:mem=2004mb\n-l\nwalltime=0:12:00" in options[0]
-    assert "select=1:ncpus=2:mem=4008mb\n-l\nwalltime=0:24:00" in options[1]
+    assert "select=1:ncpus=2:mem=2004mb\n-l\nwalltime=0:18:00" in options[0]
+    assert "select=1:ncpus=2:mem=4008mb\n-l\nwalltime=0:36:00" in options[1]
 
 
 def test_ctrl_c_takes_the_jobs_out_of_the_queue(study, pbs):
