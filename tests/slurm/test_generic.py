@@ -66,7 +66,7 @@ def test_a_killed_job_is_resent_with_twice_the_memory_and_time_and_gives_the_byt
     with start(study, *PROFILE) as snakemake:
         wait_until((pbs / "1.fake" / "pid").exists)
         assert qdel(pbs, "1.fake") != "0"
-        output, _ = snakemake.communicate(timeout=300)
+        output, _ = snakemake.communicate(timeout=1800)
     assert snakemake.returncode == 0, output
     assert local.contents("tables")
     assert study.contents("tables", "evaluations") == local.contents("tables", "evaluations")
@@ -81,7 +81,7 @@ def test_ctrl_c_takes_the_jobs_out_of_the_queue(study, pbs):
     with start(study, *PROFILE) as snakemake:
         wait_until((pbs / "1.fake" / "pid").exists)
         snakemake.send_signal(signal.SIGINT)
-        output, _ = snakemake.communicate(timeout=300)
+        output, _ = snakemake.communicate(timeout=1800)
     assert snakemake.returncode != 0, output
     assert (pbs / "1.fake" / "exit").read_text(encoding="utf-8") == "271"
 
