@@ -8,6 +8,7 @@ import pytest
 from defined import written_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from runs import with_flow
 
 from solverproof.__main__ import main
 from solverproof.errors import InputError
@@ -347,3 +348,10 @@ def test_a_table_without_a_column_is_told_by_its_name(tmp_path):
     pd.DataFrame(cell(4, 0.5)).to_csv(path, index=False)
     with pytest.raises(InputError, match=r"cell\.csv: it has no column control"):
         tabulate(TablesSpec(0.1, 0.1, {}), [path], tmp_path / "tables")
+
+
+def test_a_run_that_is_given_twice_is_told_in_one_line(tmp_path):
+    path = tmp_path / "cell.csv"
+    written_table(path, Evaluation, with_flow(cell(4, 0.5, seeds=[0]), 0.9))
+    with pytest.raises(InputError, match="evaluations of toy: a run is there twice"):
+        tabulate(TablesSpec(0.1, 0.1, {}), [path, path], tmp_path / "tables")

@@ -253,7 +253,9 @@ def _of_reference(rows: Iterable[Row], own: float, score: str) -> dict[str, Any]
     flow = [row for row in rows if row["test_solver"] == REFERENCE]
     if not flow:
         return {}
-    (row,) = flow
+    row, *others = flow
+    if others:
+        raise InputError(f"evaluations of {row['task']}: a run is there twice; name a file once")
     return {
         **{f"{name}_reference": row[name] for name in SCORES},
         "drop_reference": lost(own, row[score], score),
@@ -265,15 +267,14 @@ def _of_reference(rows: Iterable[Row], own: float, score: str) -> dict[str, Any]
 
 def _settings_of(rows: Iterable[Row]) -> str | None:
     """Test settings in words: `midpoint 2, rk4 2`, or `dopri5 0.01`."""
-    # Tolerance first: of an adaptive solver the steps are those it happened to take.
-    values = (
-        (
-            row["test_solver"],
-            row["test_steps" if pd.isna(row["test_tolerance"]) else "test_tolerance"],
+    names = []
+    for row in rows:
+        # Tolerance first: of an adaptive solver the steps are those it happened to take.
+        value: float = (
+            row["test_steps"] if pd.isna(row["test_tolerance"]) else row["test_tolerance"]
         )
-        for row in rows
-    )
-    return ", ".join(sorted(f"{solver} {value:g}" for solver, value in values)) or None
+        names.append(f"{row['test_solver']} {value:g}")
+    return ", ".join(sorted(names)) or None
 
 
 def _setting(row: Row, role: str, solvers: Mapping[str, Solver]) -> Setting:
