@@ -1,7 +1,9 @@
 """The score of a model: its accuracy; or of real values its error, of which more is worse."""
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 SCORES = ("accuracy", "error")
@@ -11,7 +13,12 @@ GUESS_ERROR = 1.0  # of the mean of the training targets, in units of their devi
 
 def score_of(table: pd.DataFrame) -> str:
     """Which score the rows of a task have: the column `accuracy` or `error`."""
-    return "error" if "error" in table and table["error"].notna().any() else "accuracy"
+    return score_with(table["error"]) if "error" in table else "accuracy"
+
+
+def score_with(errors: Sequence[float] | pd.Series) -> str:
+    """The same, from the errors of the rows alone; NaN where there is none."""
+    return "accuracy" if np.isnan(np.asarray(errors, dtype=float)).all() else "error"
 
 
 def has_score(table: pd.DataFrame) -> pd.Series:

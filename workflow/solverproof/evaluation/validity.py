@@ -19,6 +19,7 @@ from solverproof.evaluation.scores import (
     goodness,
     has_score,
     lost,
+    score_with,
 )
 from solverproof.files import columns
 from solverproof.ode.solvers import SOLVERS, Setting, Solver, is_at_least_as_accurate
@@ -195,7 +196,7 @@ def _drop(
     rows: Sequence[Row], thresholds: Mapping[str, float], solvers: Mapping[str, Solver]
 ) -> Drop:
     first = rows[0]
-    score = "accuracy" if all(pd.isna(row["error"]) for row in rows) else "error"
+    score = score_with([row["error"] for row in rows])
     train = _setting(first, "train", solvers)
     solved = [row for row in rows if row["test_solver"] != REFERENCE]
     alone = [row for row in solved if row["control"] == SAMPLE]
