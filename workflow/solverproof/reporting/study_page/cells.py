@@ -26,7 +26,7 @@ NOTE = (
 
 def cells(made: Made) -> str:
     """Cells by task and training solver; each can be linked to by its path."""
-    parts = [tag("p", text(first_of(made.cells, len(made.shown), "cells") + NOTE))]
+    parts = [tag("p", text(sentences(first_of(made.cells, len(made.shown), "cells"), NOTE)))]
     shown = {cell.path for cell in made.shown}
     for pair, group in groupby(made.cells, lambda cell: cell.path.split("/")[:2]):
         parts.append(tag("h3", text(", ".join(pair)), id=f"cells-{'-'.join(pair)}"))
@@ -35,9 +35,14 @@ def cells(made: Made) -> str:
 
 
 def first_of(rows: Sized, most: int, what: str) -> str:
-    """What is said where only the first ones are shown, with a space after it."""
-    told = f"The first {most:,} of {len(rows):,} {what}; the others are in the study's tables. "
+    """What is said where only the first ones are shown; nothing where all are."""
+    told = f"The first {most:,} of {len(rows):,} {what}; the others are in the study's tables."
     return told if len(rows) > most else ""
+
+
+def sentences(*told: str) -> str:
+    """Those that say anything, in one line."""
+    return " ".join(filter(None, told))
 
 
 def _cell(made: Made, cell: Cell) -> str:

@@ -9,7 +9,7 @@ from solverproof.auditing.reasons import MISSING
 from solverproof.evaluation.rows import REFERENCE
 from solverproof.evaluation.validity import has_trained
 from solverproof.reporting.html.wording import number
-from solverproof.reporting.study_page.cells import first_of, setting_of
+from solverproof.reporting.study_page.cells import first_of, sentences, setting_of
 from solverproof.reporting.study_page.made import Made
 from solverproof.reporting.study_page.markup import link, points, table, tag, text
 from solverproof.reporting.titles import TABLES
@@ -34,8 +34,8 @@ def _titled(made: Made, name: str, captions: Mapping[str, str]) -> str:
     title = TABLES.get(name, name.replace("_", " "))
     most = MOST_DATA if name == LONGEST else MOST_ROWS
     part = first_of(made.tables[name], most, "rows")
-    told = f"{captions.get(name, '')} {part}In full precision: tables/{name}.csv."
-    head = tag("h3", text(title), id=f"table-{name}") + tag("p", text(told.strip()))
+    told = sentences(captions.get(name, ""), part, f"In full precision: tables/{name}.csv.")
+    head = tag("h3", text(title), id=f"table-{name}") + tag("p", text(told))
     if name in made.readable:
         columns, rows = made.readable[name]
         return head + table(title, columns, ([text(cell) for cell in row] for row in rows[:most]))
@@ -97,9 +97,9 @@ def failed(made: Made) -> str:
         f"{int((drops['reference'] != 'ok').sum())} runs have no resolved flow.",
         f"{len(gave_up)} of {len(made.tables['evaluations'])} evaluations have another status than "
         "ok; their table has the reasons.",
+        first_of(bad, MOST_ROWS, "runs with a status"),
     ]
-    part = first_of(bad, MOST_ROWS, "runs with a status")
-    told = points(map(text, [*counts, *([part.strip()] if part else [])]))
+    told = points(map(text, filter(None, counts)))
     if bad.empty:
         return told
     paths = {(cell.group, seed): cell.path for cell in made.cells for seed in cell.seeds}
