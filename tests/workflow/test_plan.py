@@ -149,7 +149,7 @@ SUPPLEMENT = {
     "set_point": {"adapt": 30},
     "set_point_constants": {"adapt": 21},
     "sphere900": {"train": 30},
-    "sphere2-seeds": {"train": 20},
+    "sphere2-seeds": {"train": 10},
     "spheres": {"train": 13, "adapt": 10},
     "test_solvers": {"train": 5, "adapt": 15},
     "tolerance_adaptation": {"adapt": 20},
