@@ -1,4 +1,7 @@
 CONTROLLED = [path for path, cell in CELLS.items() if cell.controller]
+ADAPTIVE = [
+    path for path, cell in CELLS.items() if cell.setting and cell.setting.tolerance
+]
 # a file of Snakemake's report, which shows pages in place and hands out all else
 TABLE = lambda file: report(
     f"{RESULTS}/tables/{file}",
@@ -68,6 +71,7 @@ if CONTROLLED:
             critical=rules.tabulate.output.critical,
             runs=expand(rules.adapt.output.run, cell=CONTROLLED),
             checks=expand(rules.adapt.output.checks, cell=CONTROLLED),
+            adaptive=expand(rules.train.output.run, cell=ADAPTIVE),
         output:
             csv=TABLE("comparison.csv"),
             page=TABLE("comparison.html"),
@@ -83,7 +87,7 @@ if CONTROLLED:
             code=code_hash("reporting.comparison"),
             out=subpath(output.csv, parent=True),
         shell:
-            r"printf '%s\n' --runs {input.runs:q} --checks {input.checks:q}"
+            r"printf '%s\n' --runs {input.runs:q} --checks {input.checks:q} --adaptive {input.adaptive:q}"
             " | python -m solverproof comparison --spec={params.spec:q} --drops={input.drops:q} --critical={input.critical:q}"
             " --out={params.out:q} - > {log:q} 2>&1"
 

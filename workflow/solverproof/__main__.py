@@ -202,12 +202,14 @@ def gather(args: argparse.Namespace) -> None:
 
 
 def comparison(args: argparse.Namespace) -> None:
-    """Compare grid search with controllers that choose the step size during training."""
+    """Compare grid search, tolerances, and controllers that choose the step size in training."""
     from solverproof.reporting.comparison import compare as write_comparison
     from solverproof.reporting.specifications import TablesSpec
 
     spec = TablesSpec.given(args.spec)
-    write_comparison(spec, args.drops, args.critical, args.runs, args.checks, args.out)
+    write_comparison(
+        spec, args.drops, args.critical, args.runs, args.checks, args.adaptive, args.out
+    )
 
 
 def plot(args: argparse.Namespace) -> None:
@@ -426,7 +428,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     stage(explore, reads=["data", "weights", "run"], writes=["out"])
     stage(tabulate, reads=["evaluations..."], tables=TABULATED)
     stage(gather, reads=["drops", "audits..."], tables=GATHERED)
-    stage(comparison, reads=["drops", "critical", "runs...", "checks..."], tables=COMPARED)
+    ways = stage(comparison, reads=["drops", "critical", "runs...", "checks..."], tables=COMPARED)
+    ways.add_argument("--adaptive", type=Path, nargs="*", default=[])
+    ways.set_defaults(reads=["drops", "critical", "runs", "checks", "adaptive"])
     figure = stage(plot)
     figure.add_argument("figure", help="name of the figure")
     figure.add_argument("--inputs", type=Path, nargs="*", default=[])

@@ -20,6 +20,14 @@ PAPER = {
     "most_steps": 500, "probe_every": 250,
 }  # fmt: skip
 
+TRAINING = {
+    "task": "sphere2",
+    "data": {"family": "digits", "test": 10, "seed": 0},
+    "model": {"network": {"family": "conv", "channels": 1}, "outputs": 10},
+    "protocol": {"iterations": 200, "batch": 1, "learning_rate": 0.1, "history_every": 1},
+    "seeds": [0, 1],
+}
+
 
 def evaluations(steps, seed, accuracies, controller=None):
     """Rows of one run of Euler: accuracy at its own step and at half of it."""
@@ -34,6 +42,12 @@ def evaluations(steps, seed, accuracies, controller=None):
         )
         for n, accuracy in zip((steps, 2 * steps), accuracies, strict=True)
     ]  # fmt: skip
+
+
+def adaptive(tolerance, seed, accuracy):
+    """The row of one run of Dopri 5."""
+    values = ("sphere2", "dopri5", None, tolerance, None, False, seed, "dopri5", 3, tolerance)
+    return dict(zip(EVALUATION, (*values, accuracy, 0.5, 18, "ok", None), strict=True))
 
 
 def check(iteration, step_size, decision, monitoring_nfe):
@@ -61,6 +75,7 @@ def compared(tmp_path):
             *evaluations(12, 1, (0.5, 0.5), "adapt"),
         ],
         "random": [row for seed in (0, 1) for row in evaluations(4, seed, (0.75, 0.75), "random")],
+        "adaptive": [adaptive(t, seed, 1 - t) for t in (0.01, 0.1) for seed in (0, 1)],
     }
     for name, rows in cells.items():
         written_table(tmp_path / f"{name}.csv", Evaluation, rows)
@@ -74,29 +89,23 @@ def compared(tmp_path):
         ("random", "random", {"steps": [2, 4], "probe_every": 10}, []),
     ):
         for seed in (0, 1):
-            spec = {
-                "task": "sphere2",
-                "name": method,
-                "controller": {"family": family, **options},
-                "data": {"family": "digits", "test": 10, "seed": 0},
-                "model": {"network": {"family": "conv", "channels": 1}, "outputs": 10},
-                "protocol": {
-                    "iterations": 200,
-                    "batch": 1,
-                    "learning_rate": 0.1,
-                    "history_every": 1,
-                },
-                "seeds": [seed],
-                "solver": "euler",
-            }
+            controller = {"family": family, **options}
+            spec = {**TRAINING, "name": method, "controller": controller, "solver": "euler"}
+            spec |= {"seeds": [seed]}
             runs.append(tmp_path / f"{method}-{seed}.json")
             paths.append(tmp_path / f"{method}-{seed}.csv")
             write_json(
                 runs[-1], {"spec": spec, "iterations": 200, "mean_nfe": {str(seed): 10.0 + seed}}
             )
             written_table(paths[-1], Check, rows)
+    fixed = []
+    for tolerance in (0.01, 0.1):
+        fixed.append(tmp_path / f"{tolerance}.json")
+        spec = {**TRAINING, "setting": {"solver": "dopri5", "tolerance": tolerance}}
+        mean_nfe = {"0": 1 / tolerance, "1": 1 / tolerance + 2}
+        write_json(fixed[-1], {"spec": spec, "iterations": 200, "mean_nfe": mean_nfe})
     drops, critical = tables / "drops.csv", tables / "critical_steps.csv"
-    compare(TablesSpec(0.1, 0.1, {}), drops, critical, runs, paths, tables)
+    compare(TablesSpec(0.1, 0.1, {}), drops, critical, runs, paths, fixed, tables)
     with (tables / "comparison.csv").open(encoding="utf-8", newline="") as file:
         return tables, {row["method"]: row for row in csv.DictReader(file)}
 
@@ -124,6 +133,17 @@ def test_adaptation_has_the_accuracy_and_drop_of_its_final_models(compared):
         0.25,
     )
     assert (row["seeds_valid"], row["seeds"]) == ("1", "2")
+
+
+def test_a_tolerance_has_what_its_passes_took_in_training_and_the_accuracy_of_its_own_models(
+    compared,
+):
+    for tolerance, nfe, accuracy in (("0.1", 11, 0.9), ("0.01", 101, 0.99)):
+        row = compared[1][f"tolerance {tolerance}"]
+        assert (row["train_solver"], row["train_tolerance"]) == ("dopri5", tolerance)
+        assert float(row["nfe_training"]) == float(row["nfe_monitored"]) == pytest.approx(nfe)
+        assert float(row["nfe_training_low"]) < nfe < float(row["nfe_training_high"])
+        assert (float(row["accuracy_mean"]), row["seeds"]) == (pytest.approx(accuracy), "2")
 
 
 def test_the_share_of_invalid_checks_counts_those_that_could_not_shrink_any_more(compared):
@@ -163,7 +183,8 @@ def test_a_run_without_checks_has_no_monitoring(compared):
 
 def test_published_numbers_stand_beside_the_paper_s_own_methods(compared):
     published = {method: row["published_nfe"] for method, row in compared[1].items()}
-    assert published == {"grid search": "65–129", "adapt": "100.5", "random": ""}
+    paper = {"grid search": "65–129", "adapt": "100.5"}
+    assert published == dict.fromkeys(compared[1], "") | paper
 
 
 @pytest.mark.parametrize("kind", ["md", "tex"])

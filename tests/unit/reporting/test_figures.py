@@ -385,17 +385,29 @@ def test_of_real_values_errors_collapse_upwards(tmp_path):
     assert len(drawn.axes) == 1
 
 
+STAGES = {"euler": 1, "rk4": 4, "dopri5": 6}
+
+
 def cost_figure(tmp_path, runs, compared, score="accuracy", chance=None):
-    """Runs are (solver, steps, controller, seed, unlike, flow's score, status)."""
+    """Runs are (solver, steps, controller, seed, unlike, flow's score, status).
+
+    A method of those compared is a controller, or a tolerance, whose runs have none and that many
+    "steps", which here are its evaluations as well.
+    """
     names = ["train_solver", "train_steps", "controller", "seed", "disagreement"]
     table = pd.DataFrame(runs, columns=[*names, f"{score}_reference", "status"])
+    adaptive = table["train_solver"] == "dopri5"
+    nfe = table["train_steps"] * table["train_solver"].map(STAGES)
+    table["train_tolerance"] = table["train_steps"].where(adaptive)
+    table["train_steps"] = table["train_steps"].mask(adaptive)
     scores = {"accuracy": math.nan, "error": math.nan} | {score: 0.9}
-    table.assign(task="toy", **scores).to_csv(tmp_path / "drops.csv", index=False)
+    table.assign(task="toy", nfe=nfe, **scores).to_csv(tmp_path / "drops.csv", index=False)
     nfe = ["nfe_monitored", "nfe_monitored_low", "nfe_monitored_high"]
     rows = pd.DataFrame(compared, columns=["train_solver", "method", *nfe]).assign(task="toy")
+    rows["train_tolerance"] = pd.to_numeric(rows["method"], errors="coerce")
     rows.to_csv(tmp_path / "comparison.csv", index=False)
-    ways = {"mine": "set-point", "other": "random steps"}
-    spec = CostSpec(task="toy", ways=ways, chance=chance)
+    ways = {"mine": "set-point", "more": "set-point", "other": "random steps"}
+    spec = CostSpec(task="toy", ways={"euler": ways, "rk4": ways}, chance=chance)
     return figure_of(cost, spec, tmp_path / "drops.csv", tmp_path / "comparison.csv")
 
 
@@ -403,7 +415,7 @@ def drawn_points(ax):
     return [
         list(zip(line.get_xdata(), line.get_ydata(), strict=True))
         for line in ax.lines
-        if line.get_marker() in "o^" and len(line.get_xdata())
+        if line.get_marker() in "o^v" and len(line.get_xdata())
     ]
 
 
@@ -428,6 +440,20 @@ def test_what_a_way_costs_is_drawn_against_what_its_models_do_as_odes(tmp_path):
     assert [*fixed.get_xdata()] == [*fixed.get_ydata()] == [2, 14.5]
     assert {"fixed step", "set-point"} <= set(texts(drawn))
     assert "random steps" not in texts(drawn)  # no model of it has trained
+
+
+def test_a_line_connects_what_differs_in_one_setting_alone(tmp_path):
+    runs = [("rk4", n, way, 0, 0.1, 0.9, "ok") for n, way in ((2, "mine"), (3, "more"), (5, "own"))]
+    runs += [("euler", 2, "mine", 0, 0.1, 0.9, "ok")]
+    runs += [("dopri5", tolerance, None, 0, 0.2, 0.8, "ok") for tolerance in (0.25, 0.5)]
+    compared = [("rk4", "more", 9, 9, 9), ("rk4", "mine", 6, 6, 6), ("euler", "mine", 3, 3, 3)]
+    compared += [("dopri5", "0.5", 20, 20, 20), ("dopri5", "0.25", 30, 30, 30)]
+    drawn = cost_figure(tmp_path, runs, compared, chance=0.5)
+    deployed = drawn_points(drawn.axes[2])
+    assert sorted(deployed) == [[(3, 2)], [(6, 8), (9, 12)], [(20, 3), (30, 1.5)]]
+    assert sorted(text.get_text() for text in drawn.axes[2].texts) == [
+        "fixed step", "set-point", "set-point", "tolerances",
+    ]  # fmt: skip
 
 
 def test_names_of_ways_that_cost_the_same_do_not_stand_over_each_other(tmp_path):

@@ -18,6 +18,7 @@ from solverproof.study.cells import Study
 from solverproof.study.config import load
 from solverproof.study.specifications import (
     accuracy_spec,
+    cost_spec,
     data_spec,
     evaluation_spec,
     flow_spec,
@@ -314,6 +315,7 @@ def test_every_specification_of_a_study_comes_back_from_its_json(config):
         *(data_spec(task) for task in config.tasks.values()),
         *(trace_spec(cell, 0) for cell in config.cells if cell.setting),
         *(accuracy_spec(config, task) for task in config.config["select"]["tasks"]),
+        *(cost_spec(config, task) for task in config.config["select"]["tasks"]),
         tables_spec(config),
         flow_spec(config),
     ]
@@ -544,3 +546,19 @@ def test_the_work_of_one_evaluation_is_that_of_the_largest_layers(
     protocol = config.config["protocols"][config.config["tasks"][task]["protocol"]]
     work = training_work(cell_of(config, task, "euler", 1, (0,)))
     assert work == protocol["iterations"] * protocol["batch"] * per_evaluation
+
+
+def test_controllers_that_differ_in_their_knob_alone_are_one_way_to_choose_a_step(study):
+    def sweep(study):
+        study["controlled"]["digits"]["euler"] = ["plain", "lenient", "strict", "fixed", "drawn"]
+        study["controllers"] |= {
+            "plain": {"family": "set_point", "spread": 1},
+            "fixed": {"family": "set_point", "accept": 0.05},
+            "strict": {"family": "set_point", "accept": 0.001, "spread": 1},
+            "lenient": {"family": "set_point", "accept": 0.02, "spread": 1},
+            "drawn": {"family": "random", "steps": [2, 8]},
+        }
+
+    ways = cost_spec(edited(study, sweep), "digits").ways["euler"]
+    alike = dict.fromkeys(("plain", "strict", "lenient"), "set-point")
+    assert ways == {**alike, "fixed": "fixed", "drawn": "random steps"}

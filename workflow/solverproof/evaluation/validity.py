@@ -29,6 +29,7 @@ from solverproof.ode.solvers import SOLVERS, Setting, Solver, is_at_least_as_acc
 class _Loss:
     accuracy: float
     error: float = math.nan
+    nfe: int
     worst_accuracy: float = math.nan
     worst_error: float = math.nan
     worst_solver: str | None = None
@@ -57,6 +58,7 @@ class Drop(_Loss, Run):
 
     Attributes:
         accuracy, error: with its own solver and setting.
+        nfe: evaluations of a forward pass with these, of all test samples together.
         worst_accuracy, worst_error: the worst over all test settings of equal or smaller error of
             the solver; no accuracy, and an infinite error, where a finer solver gave up.
         worst_solver, worst_steps, worst_tolerance: the test setting with that score.
@@ -210,7 +212,7 @@ def _drop(
     finer = [row for row in finer if not row["state_error"] > own["state_error"]]
     result: dict[str, Any] = {
         **{name: first[name] for name in RUN},
-        **{name: own[name] for name in SCORES},
+        **{name: own[name] for name in (*SCORES, "nfe")},
         "not_finer": _settings_of(not_finer),
         "disagreement": own["disagreement"],
         **_of_alone(alone, train, solvers),

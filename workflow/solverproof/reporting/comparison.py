@@ -1,4 +1,4 @@
-"""Table 1: grid search against training with a controller that chooses the step size."""
+"""Table 1: grid search against tolerances, and against controllers that choose the step size."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from solverproof.reporting.reading import read_csv, read_rows
 from solverproof.reporting.settings import over_seeds
 from solverproof.reporting.specifications import TablesSpec
 from solverproof.reporting.tables import write_csv
-from solverproof.training.specifications import ControlledTraining
+from solverproof.training.specifications import ControlledTraining, SettingTraining
 
 NFE = ("nfe_training", "nfe_late", "nfe_monitored")
 MEANS = ["accuracy_reference", "accuracy", "error_reference", "error", "drop", "disagreement"]
@@ -51,9 +51,10 @@ class Comparison:
 
     Attributes:
         task, train_solver: the task and the training solver.
-        method: `grid search`, or the controller.
+        method: `grid search`, the tolerance of an adaptive solver, or the controller.
+        train_tolerance: that tolerance.
         nfe_invalid, nfe_valid: evaluations of a forward pass at both ends of the critical bracket.
-        nfe_training: evaluations of a controller's forward pass, mean over training and seeds.
+        nfe_training: of another method, mean over training and seeds.
         nfe_training_low, nfe_training_high: Student's interval for it over seeds, at 95 %, as are
             all pairs of low and high but those of `valid`.
         nfe_late, ...: the same mean over the second half of training.
@@ -73,6 +74,7 @@ class Comparison:
     task: str
     train_solver: str
     method: str
+    train_tolerance: float = math.nan
     nfe_invalid: float = math.nan
     nfe_valid: float = math.nan
     nfe_training: float = math.nan
@@ -152,6 +154,7 @@ def compare(
     critical: Path,
     runs: Sequence[Path],
     checks: Sequence[Path],
+    adaptive: Sequence[Path],
     out: Path,
 ) -> None:
     """Write `comparison.csv`, `.md`, `.html` and `.tex` into a folder.
@@ -162,6 +165,7 @@ def compare(
         critical: its `critical_steps.csv`.
         runs: `run.json` of every run with a controller.
         checks: `checks.csv` of the same runs, in the same order.
+        adaptive: `run.json` of every run with a fixed tolerance.
         out: folder of the tables.
     """
     dropped = read_rows(drops, Drop)
@@ -173,6 +177,7 @@ def compare(
     brackets = brackets[brackets["measure"] == "drop"]  # the paper's, whose table this is
     rows = [
         *_grid_rows(dropped, brackets, solvers),
+        *_tolerance_rows(dropped, adaptive),
         *_controlled_rows(dropped, pd.DataFrame(map(vars, efforts))),
     ]
     table = pd.DataFrame(map(vars, rows), columns=columns(Comparison)).sort_values(
@@ -199,6 +204,34 @@ def _grid_rows(
             nfe_invalid=row["invalid_steps"] * stages,
             nfe_valid=row["valid_steps"] * stages,
             **_results(task, solver, runs, published="grid"),
+        )
+
+
+def _tolerance_rows(drops: pd.DataFrame, adaptive: Sequence[Path]) -> Iterator[Comparison]:
+    """A row per tolerance: mean NFE over training and seeds, accuracy and drop."""
+    trained = [(SettingTraining.from_json(run["spec"]), run) for run in map(read_json, adaptive)]
+    efforts = [
+        {"task": spec.task, "train_solver": spec.setting.solver.name}
+        | {"train_tolerance": spec.setting.value, "nfe": nfe}
+        for spec, run in trained
+        for nfe in run["mean_nfe"].values()
+    ]
+    names = ["task", "train_solver", "train_tolerance"]
+    grid = drops[drops["controller"].isna()]
+    for way, group in pd.DataFrame(efforts, columns=[*names, "nfe"]).groupby(names):
+        task, solver, tolerance = way
+        runs = grid[(grid[names] == pd.Series(way, index=names)).all(axis="columns")]
+        nfe, (low, high) = group["nfe"].mean(), mean_interval(group["nfe"])
+        yield Comparison(
+            method=f"tolerance {tolerance:g}",
+            train_tolerance=group["train_tolerance"].iloc[0],
+            nfe_training=nfe,
+            nfe_training_low=low,
+            nfe_training_high=high,
+            nfe_monitored=nfe,
+            nfe_monitored_low=low,
+            nfe_monitored_high=high,
+            **_results(str(task), str(solver), runs, published=None),
         )
 
 

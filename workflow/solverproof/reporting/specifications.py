@@ -99,15 +99,13 @@ class CostSpec(Specification):
 
     Attributes:
         task: its name.
-        ways: how each controller chooses a step, in words.
+        ways: by training solver and controller, how it chooses a step, in words.
         chance: the accuracy of a guess; None of real values.
-        own_solvers: solvers in the tables that the configuration defines.
     """
 
     task: str
-    ways: Mapping[str, str]
+    ways: Mapping[str, Mapping[str, str]]
     chance: float | None = None
-    own_solvers: tuple[Solver, ...] = ()
 
 
 @dataclass(frozen=True)

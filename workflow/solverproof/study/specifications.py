@@ -1,8 +1,10 @@
 """What defines the result of each job: its specification, and the code behind it."""
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from statistics import mode
 from typing import Any
 
 from solverproof.datasets.base import DataSet
@@ -22,14 +24,19 @@ from solverproof.specifications import Specification
 from solverproof.study.cells import Cell, Study, Task
 from solverproof.study.fingerprint import code_hash, files_hash
 from solverproof.study.workload import state_shape
+from solverproof.training.controllers.base import Controller
 from solverproof.training.specifications import ControlledTraining, SettingTraining, Training
 
 TRAIN = ("training.loop",)
 ADAPT = (*TRAIN, "training.holding_out", "training.controllers.probing")
 EVALUATE, TRACE = ("evaluation.cross_solver",), ("evaluation.tracing",)
 AUDIT, EXPLORE = ("evaluation.audits",), ("evaluation.exploring",)
-# How controllers choose a step, by family, in words; others go by their own names.
-WAYS = {"adaptation": "paper's rule", "random": "random steps", "set_point": "set-point"}
+# By family what its controllers are called, and the key that is theirs to be set.
+RULES = {
+    "adaptation": ("paper's rule", "threshold"),
+    "random": ("random steps", "steps"),
+    "set_point": ("set-point", "accept"),
+}
 
 
 def code_of(spec: Specification, *modules: str) -> str:
@@ -220,10 +227,33 @@ def collapse_spec(study: Study, task: str) -> CollapseSpec:
 def cost_spec(study: Study, task: str) -> CostSpec:
     """What defines figure 8 of a task, with its controllers of solvers that have steps."""
     cells = [c for c in study.cells if c.task.name == task and not c.solver.is_adaptive]
-    ways = {c.label: WAYS.get(c.controller.family, c.label) for c in cells if c.controller}
-    return CostSpec(
-        task=task, ways=ways, chance=_chance(study, task), own_solvers=_own_solvers(study)
-    )
+    ways: dict[str, dict[str, str]] = {}
+    for solver in dict.fromkeys(cell.solver.name for cell in cells):
+        rules = {c.label: c.controller for c in cells if c.controller and c.solver.name == solver}
+        if rules:
+            ways[solver] = _ways(rules)
+    return CostSpec(task=task, ways=ways, chance=_chance(study, task))
+
+
+def _ways(rules: Mapping[str, Controller]) -> dict[str, str]:
+    """What the rules of one training solver are called, by their own names.
+
+    Those of a family that differ in its knob alone are one way; others keep their own names.
+    """
+    kept = {name: (rule.family, _without_knob(rule)) for name, rule in rules.items()}
+    most = {
+        family: mode(text for other, text in kept.values() if other == family)
+        for family, _ in kept.values()
+    }
+    return {
+        name: RULES[family][0] if family in RULES and most[family] == text else name
+        for name, (family, text) in kept.items()
+    }
+
+
+def _without_knob(rule: Controller) -> str:
+    _, knob = RULES.get(rule.family, ("", ""))
+    return json.dumps({k: v for k, v in rule.to_json().items() if k != knob}, sort_keys=True)
 
 
 def adaptation_spec(study: Study, cells: Sequence[Cell]) -> AdaptationSpec:

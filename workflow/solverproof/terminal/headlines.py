@@ -41,7 +41,7 @@ def _of_grid(tables: Path) -> Iterator[tuple[str, ...]]:
 def _of_controllers(tables: Path) -> Iterator[tuple[str, ...]]:
     """A row per task, training solver and controller, and the score after training."""
     for row in _read(tables / "comparison.csv"):
-        if row["nfe_training"]:  # the grid's rows have none
+        if row["nfe_training"] and not row["train_tolerance"]:  # neither of a grid
             trained_with = f"{row['train_solver']}, {row['method']}"
             place = f"{float(row['nfe_training']):.1f} evaluations"
             yield row["task"], trained_with, "", _score(row), place

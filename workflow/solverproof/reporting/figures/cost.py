@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from solverproof.auditing.intervals import mean_interval
 from solverproof.evaluation.scores import score_of
 from solverproof.evaluation.validity import has_trained
-from solverproof.ode.solvers import by_name
 from solverproof.reporting.figures.style import (
     FAINT,
     PAGE,
@@ -29,7 +28,9 @@ from solverproof.reporting.figures.style import (
 from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import CostSpec
 
-FIXED = "fixed step"
+FIXED, TOLERANCES = "fixed step", "tolerances"
+# of lines between settings of one way; a way of one setting has none
+DASHES = {FIXED: "-", TOLERANCES: "-", "set-point": "-", "paper's rule": "--", "random steps": ":"}
 ENDS = ("_low", "_high")
 MEANS = ("nfe", "unlike", "score")
 COLUMNS = ["solver", "way", "deployed", *(f"{name}{end}" for name in MEANS for end in ("", *ENDS))]
@@ -44,19 +45,22 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
     These are the mean over training, with the checks of a controller. (a) the predictions that the
     model's flow makes otherwise, (b) the accuracy of the flow, (c) the evaluations of a forward
     pass of the model that is deployed, which with a fixed step are those of training: a line. A
-    colour stands for a training solver; small points that a line connects are its models of fixed
-    steps, large ones those of a controller. Means over seeds, bars their intervals at 95 %.
+    colour stands for a training solver; small points are its models of fixed steps or tolerances,
+    large ones those of controllers. Lines connect settings of one way to choose a step. Means over
+    seeds, bars their intervals at 95 %.
 
     Args:
-        spec: the task, its guess, and what its controllers are called.
+        spec: the task, its guess, and what its controllers are called; those of one name differ in
+            one setting.
         drops: the study's `drops.csv`.
         comparison: its `comparison.csv`.
     """
     runs, compared = read_csv(drops), read_csv(comparison)
-    runs = runs[(runs["task"] == spec.task) & runs["train_steps"].notna() & has_trained(runs)]
+    runs = runs[(runs["task"] == spec.task) & has_trained(runs)]
+    compared = compared[(compared["task"] == spec.task) & compared["nfe_monitored"].notna()]
     score = score_of(runs)
     factor = 100 if score == "accuracy" else 1
-    found = [*_fixed(spec, runs, score), *_controlled(spec, runs, compared, score)]
+    found = [*_fixed(runs, score), *_others(spec, runs, compared, score)]
     ways = pd.DataFrame(found, columns=COLUMNS)
     scale = SCALES[score]
     fig = Figure(figsize=(PAGE, 2.8))
@@ -68,7 +72,7 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
         ACCEPTED, color=FAINT, linewidth=0.8, linestyle=":", zorder=0, label="accepted by an audit"
     )
     for (solver, way), rows in ways.groupby(["solver", "way"], sort=False):
-        look = _look(str(solver), fixed=way == FIXED)
+        look = _look(str(solver), str(way))
         ordered = rows.sort_values("nfe")
         _points(unlike, ordered, "unlike", 100, (0, 100), **look)
         _points(flow, ordered, "score", factor, (scale.low, scale.high), **look)
@@ -88,38 +92,45 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
     return fig
 
 
-def _fixed(spec: CostSpec, runs: pd.DataFrame, score: str) -> Iterator[dict[str, Any]]:
+def _fixed(runs: pd.DataFrame, score: str) -> Iterator[dict[str, Any]]:
     """A row per number of steps: every iteration takes as many evaluations as the next."""
-    grid = runs[runs["controller"].isna()]
+    grid = runs[runs["controller"].isna() & runs["train_steps"].notna()]
     for (solver, _), group in grid.groupby(["train_solver", "train_steps"]):
-        nfe = group["train_steps"].iloc[0] * _stages(spec, str(solver))
-        yield {
-            "solver": solver,
-            "way": FIXED,
-            **dict.fromkeys(("nfe", "nfe_low", "nfe_high", "deployed"), nfe),
-            **_mean("unlike", group["disagreement"]),
-            **_mean("score", group[f"{score}_reference"]),
-        }
+        nfe = dict.fromkeys(("nfe", "nfe_low", "nfe_high"), group["nfe"].iloc[0])
+        yield _row(solver, FIXED, nfe, group, score)
 
 
-def _controlled(
+def _others(
     spec: CostSpec, runs: pd.DataFrame, compared: pd.DataFrame, score: str
 ) -> Iterator[dict[str, Any]]:
-    """A row per controller that has a model which trained."""
-    compared = compared[(compared["task"] == spec.task) & compared["nfe_monitored"].notna()]
+    """A row per tolerance and per controller that have a model which trained."""
     for _, row in compared.iterrows():
-        solver, name = row["train_solver"], row["method"]
-        own = runs[(runs["train_solver"] == solver) & (runs["controller"] == name)]
-        if own.empty:
+        solver, tolerance = row["train_solver"], row["train_tolerance"]
+        own = runs[runs["train_solver"] == solver]
+        if pd.notna(tolerance):
+            way = TOLERANCES
+            own = own[own["controller"].isna() & (own["train_tolerance"] == tolerance)]
+        elif row["method"] in (names := spec.ways.get(solver, {})):
+            way = names[row["method"]]
+            own = own[own["controller"] == row["method"]]
+        else:
             continue
-        yield {
-            "solver": solver,
-            "way": spec.ways[name],
-            **{f"nfe{end}": row[f"nfe_monitored{end}"] for end in ("", "_low", "_high")},
-            **_mean("unlike", own["disagreement"]),
-            **_mean("score", own[f"{score}_reference"]),
-            "deployed": own["train_steps"].mean() * _stages(spec, solver),
-        }
+        if len(own):
+            nfe = {f"nfe{end}": row[f"nfe_monitored{end}"] for end in ("", *ENDS)}
+            yield _row(solver, way, nfe, own, score)
+
+
+def _row(
+    solver: Any, way: str, nfe: dict[str, float], runs: pd.DataFrame, score: str
+) -> dict[str, Any]:
+    return {
+        "solver": solver,
+        "way": way,
+        **nfe,
+        **_mean("unlike", runs["disagreement"]),
+        **_mean("score", runs[f"{score}_reference"]),
+        "deployed": runs["nfe"].mean(),
+    }
 
 
 def _mean(name: str, values: pd.Series) -> dict[str, float]:
@@ -127,14 +138,15 @@ def _mean(name: str, values: pd.Series) -> dict[str, float]:
     return {name: values.mean(), f"{name}_low": low, f"{name}_high": high}
 
 
-def _stages(spec: CostSpec, solver: str) -> int:
-    return by_name(spec.own_solvers)[solver].stages
-
-
-def _look(solver: str, *, fixed: bool) -> dict[str, Any]:
+def _look(solver: str, way: str) -> dict[str, Any]:
     style = style_of(solver)
-    sizes = {"markersize": 2.5, "linewidth": 0.8} if fixed else {"markersize": 5.5, "linewidth": 0}
-    return {"color": style.color, "marker": style.marker, **sizes}
+    return {
+        "color": style.color,
+        "marker": style.marker,
+        "markersize": 2.5 if way in (FIXED, TOLERANCES) else 5.5,
+        "linewidth": 0.8,
+        "linestyle": DASHES.get(way, "none"),
+    }
 
 
 def _points(
@@ -156,14 +168,14 @@ def _points(
 
 
 def _name_ways(ax: Axes, ways: pd.DataFrame) -> None:
-    """The line of fixed steps, and names on the left of all other points, none over another."""
-    controlled = ways[ways["way"] != FIXED].sort_values("deployed")
+    """The line of fixed steps, and names on the left of all other ways, none over another."""
+    others = ways[ways["way"] != FIXED].sort_values("nfe").drop_duplicates(["solver", "way"])
     ends = [ways["nfe"].min(), ways["nfe"].max()]
     ax.plot(ends, ends, color=FAINT, linewidth=0.8, zorder=0)
     name_beside(ax, FIXED, (ends[0], ends[0]), (6, 0), va="center", color=FAINT)
     bottom, top = (math.log2(limit) for limit in ax.get_ylim())
     place = -math.inf
-    for _, row in controlled.iterrows():
+    for _, row in others.sort_values("deployed").iterrows():
         place = max(place + LINE, (math.log2(row["deployed"]) - bottom) / (top - bottom))
         name_beside(
             ax, row["way"], (row["nfe"], place), (-5, 0), xycoords=("data", "axes fraction"),
