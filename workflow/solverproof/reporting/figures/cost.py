@@ -168,16 +168,23 @@ def _points(
 
 
 def _name_ways(ax: Axes, ways: pd.DataFrame) -> None:
-    """The line of fixed steps, and names on the left of all other ways, none over another."""
+    """The line of fixed steps, and names beside all other ways, none over another.
+
+    They stand where there is room, on the right of points in the left half and the reverse.
+    """
     others = ways[ways["way"] != FIXED].sort_values("nfe").drop_duplicates(["solver", "way"])
     ends = [ways["nfe"].min(), ways["nfe"].max()]
     ax.plot(ends, ends, color=FAINT, linewidth=0.8, zorder=0)
     name_beside(ax, FIXED, (ends[0], ends[0]), (6, 0), va="center", color=FAINT)
     bottom, top = (math.log2(limit) for limit in ax.get_ylim())
-    place = -math.inf
+    middle = math.prod(ends) ** 0.5
+    places = {"left": -math.inf, "right": -math.inf}
     for _, row in others.sort_values("deployed").iterrows():
-        place = max(place + LINE, (math.log2(row["deployed"]) - bottom) / (top - bottom))
+        side = "left" if row["nfe"] < middle else "right"
+        height = (math.log2(row["deployed"]) - bottom) / (top - bottom)
+        places[side] = max(places[side] + LINE, height)
         name_beside(
-            ax, row["way"], (row["nfe"], place), (-5, 0), xycoords=("data", "axes fraction"),
-            va="center", ha="right", color=style_of(row["solver"]).color,
+            ax, row["way"], (row["nfe"], places[side]), (5 if side == "left" else -5, 0),
+            xycoords=("data", "axes fraction"), va="center", ha=side,
+            color=style_of(row["solver"]).color,
         )  # fmt: skip
