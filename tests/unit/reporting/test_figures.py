@@ -6,7 +6,9 @@ import pytest
 from defined import written_table
 
 from solverproof.errors import InputError
+from solverproof.evaluation.critical import Critical
 from solverproof.evaluation.rows import Evaluation, Run
+from solverproof.evaluation.validity import Drop
 from solverproof.files import columns, read_arrays, write_arrays
 from solverproof.ode.solvers import SOLVERS
 from solverproof.reporting.figures import (
@@ -67,12 +69,13 @@ def drops_beside(evaluations, untrained=()):
     value = runs["train_steps"].fillna(runs["train_tolerance"])
     chosen = [pair in untrained for pair in zip(runs["seed"], value, strict=True)]
     runs["status"] = np.where(chosen, "untrained", "ok")
-    runs.to_csv(evaluations.with_name("drops.csv"), index=False)
+    runs.reindex(columns=columns(Drop)).to_csv(evaluations.with_name("drops.csv"), index=False)
     return evaluations.with_name("drops.csv")
 
 
 def critical_steps(path, *rows):
-    pd.DataFrame([CRITICAL | row for row in rows], columns=list(CRITICAL)).to_csv(path, index=False)
+    table = pd.DataFrame([CRITICAL | row for row in rows], columns=columns(Critical))
+    table.to_csv(path, index=False)
     return path
 
 
@@ -176,6 +179,24 @@ def test_a_damaged_table_is_told_in_one_line_by_every_figure(tmp_path, name, spe
     table = tmp_path / "table.csv"
     table.write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match=r"table\.csv: damaged, or of another kind"):
+        draw(name, spec, [table] * inputs, [tmp_path / "figure.png"])
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "inputs"),
+    [
+        ("accuracy", ACCURACY, 3),
+        ("adaptation", {"task": "toy", "solver": "euler"}, 3),
+        ("collapse", {"task": "toy", "solvers": ["euler"], "threshold": 0.1}, 2),
+        ("cost", {"task": "toy", "ways": {}}, 2),
+        ("criteria", {}, 2),
+        ("growth", {}, 2),
+    ],
+)
+def test_a_table_of_something_else_is_told_in_one_line(tmp_path, name, spec, inputs):
+    table = tmp_path / "table.csv"
+    table.write_text("task,a\ntoy,1\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"table\.csv: it has no column "):
         draw(name, spec, [table] * inputs, [tmp_path / "figure.png"])
 
 

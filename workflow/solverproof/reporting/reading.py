@@ -42,6 +42,21 @@ def read_rows(path: Path, row: type) -> pd.DataFrame:
     return table
 
 
+def check_columns(path: Path, row: type) -> None:
+    """Check that a table has the columns of a dataclass; it may have more.
+
+    Raises:
+        InputError: if there is none, or it is damaged, or a column is missing.
+    """
+    try:
+        head = pd.read_csv(regular(path), nrows=0)
+    except ValueError as error:
+        raise InputError(f"{path}: {DAMAGED}") from error
+    missing = [name for name in get_type_hints(row) if name not in head]
+    if missing:
+        raise InputError(f"{path}: it has no column {missing[0]}; {DAMAGED}")
+
+
 def critical_row(critical: pd.DataFrame, task: str, solver: str) -> pd.Series:
     """The row of `critical_steps.csv` by the paper's drop; all NaN where there is none."""
     keys = critical[["task", "train_solver", "measure"]]

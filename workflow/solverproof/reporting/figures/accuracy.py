@@ -53,7 +53,7 @@ class Group(NamedTuple):
     settings: Sequence[float]
 
 
-def figure(spec: AccuracySpec, evaluations: Path, drops: Path, critical_steps: Path) -> Figure:
+def figure(spec: AccuracySpec, evaluations: Path, drops: Path, critical: Path) -> Figure:
     """The score against how many times finer the test is than the training was.
 
     A line stands for a test solver; dashed ones are of samples that are solved alone. The ring is
@@ -64,11 +64,11 @@ def figure(spec: AccuracySpec, evaluations: Path, drops: Path, critical_steps: P
         spec: the task and its training solvers.
         evaluations: the study's `evaluations.csv`.
         drops: its `drops.csv`.
-        critical_steps: its `critical_steps.csv`.
+        critical: its `critical_steps.csv`.
     """
     table = read_evaluations(evaluations, drops)
     table = with_score(table[(table["task"] == spec.task) & table["controller"].isna()])
-    rows, found = list(_rows(spec, table)), read_csv(critical_steps)
+    rows, found = list(_rows(spec, table)), read_csv(critical)
     columns = max(NARROWEST, *(sum(map(_width, row)) for row in rows))
     fig = Figure(figsize=(PAGE, 1.7 * len(rows) + 0.8))
     axes = fig.subplots(len(rows), columns, sharey=True, squeeze=False)
@@ -76,8 +76,8 @@ def figure(spec: AccuracySpec, evaluations: Path, drops: Path, critical_steps: P
         free = iter(panels)
         for group in row:
             own = table[table["train_solver"] == group.solver]
-            critical = critical_row(found, spec.task, group.solver)
-            _group(list(islice(free, _width(group))), own, group, critical, spec.task)
+            bracket = critical_row(found, spec.task, group.solver)
+            _group(list(islice(free, _width(group))), own, group, bracket, spec.task)
         score_axis(panels[0], table["score"], spec.chance)
     column = {ax: i % columns for i, ax in enumerate(axes.flat)}
     for ax in [ax for ax in column if not ax.lines]:

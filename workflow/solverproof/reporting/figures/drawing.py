@@ -7,6 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from solverproof.errors import InputError, shown
+from solverproof.evaluation.audit_rows import Audit
+from solverproof.evaluation.criteria import Criterion
+from solverproof.evaluation.critical import Critical
+from solverproof.evaluation.rows import Evaluation
+from solverproof.evaluation.validity import Drop
+from solverproof.reporting.comparison import Comparison
+from solverproof.reporting.reading import check_columns
 from solverproof.reporting.specifications import (
     AccuracySpec,
     AdaptationSpec,
@@ -31,6 +38,15 @@ FIGURES: Mapping[str, type[Specification]] = {
     "growth": NoSpec,
     "memory": NoSpec,
 }
+# By argument of such a function, what a row of the table is.
+TABLES = {
+    "evaluations": Evaluation,
+    "drops": Drop,
+    "critical": Critical,
+    "comparison": Comparison,
+    "audits": Audit,
+    "criteria": Criterion,
+}
 
 
 def draw(name: str, spec: Any, inputs: Sequence[Path], out: Sequence[Path]) -> None:
@@ -51,8 +67,11 @@ def draw(name: str, spec: Any, inputs: Sequence[Path], out: Sequence[Path]) -> N
         raise InputError(f"{shown(name)} is no figure; write one of {', '.join(FIGURES)}")
     figure = import_module(f"solverproof.reporting.figures.{name}").figure
     try:
-        signature(figure).bind(spec, *inputs)
+        given = signature(figure).bind(spec, *inputs).arguments
     except TypeError as error:
         raise InputError(f"{name} is drawn from other files than these {len(inputs)}") from error
+    for kind, row in TABLES.items():
+        if kind in given:
+            check_columns(given[kind], row)
     with styled():
         save(figure(FIGURES[name].given(spec), *inputs), out)
