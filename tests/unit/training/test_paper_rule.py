@@ -479,6 +479,31 @@ def test_random_steps_are_uniform_in_their_logarithm_over_the_whole_range():
     assert stats.chisquare(np.bincount(drawn, minlength=33)[4:], expected).pvalue > 1e-3
 
 
+def test_draws_of_two_points_are_of_either_end_half_the_times():
+    rule = RandomSteps(steps=(4, 32), draw="two_point", probe_every=1)
+    chooser = rule.schedule(EULER, seed=0, stream=0)
+    drawn = [chooser(None).steps for _ in range(4000)]
+    assert set(drawn) == {4, 32}
+    assert stats.binomtest(drawn.count(4), len(drawn)).pvalue > 1e-3
+
+
+def test_annealed_draws_end_with_the_most_steps_as_which_the_model_is_deployed():
+    rule = RandomSteps(steps=(4, 32), anneal=600, probe_every=1)
+    chooser = rule.schedule(EULER, seed=0, stream=0)
+    drawn, fewest = [], []
+    for iteration in range(1, 901):
+        if iteration == 450:  # as after an interruption
+            state, chooser = chooser.state_dict(), rule.schedule(EULER, seed=0, stream=1)
+            chooser.load_state_dict(state)
+        drawn.append(chooser(SimpleNamespace(iteration=iteration)).steps)
+        fewest.append(chooser.deployed.steps)
+    assert fewest == sorted(fewest)
+    assert (fewest[0], fewest[300], fewest[599]) == (4, 11, 32)  # half way in the logarithm: 11.3
+    assert all(least <= steps <= 32 for least, steps in zip(fewest, drawn, strict=True))
+    assert min(drawn[:100]) < 6 < max(drawn[:100])
+    assert set(drawn[600:]) == {32}
+
+
 def test_random_steps_follow_the_seed_and_are_deployed_with_the_fewest(data):
     options = {"family": "random", "steps": [2, 6], "probe_every": 100}
     histories = []

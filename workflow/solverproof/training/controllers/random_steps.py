@@ -3,11 +3,11 @@
 from __future__ import annotations  # planning imports this module and must not load torch
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from solverproof.control.draws import steps_between
+from solverproof.control.draws import DRAWS
 from solverproof.ode.solvers import Setting, Solver
 from solverproof.training.controllers.base import Check, Controller
 
@@ -22,17 +22,20 @@ if TYPE_CHECKING:
 class RandomSteps(Controller):
     """A baseline: every iteration is trained with a random number of steps.
 
-    The draw is uniform in the logarithm of the number of steps. The model is deployed with the
-    coarsest step it was trained with.
+    The model is deployed with the fewest that are drawn at the end.
 
     Attributes:
         steps: the fewest and the most steps.
+        draw: uniformly in the logarithm of the number of steps, or one of both ends.
+        anneal: iterations in which the fewest grow to the most, as a power; 0: they never do.
         probe_every: iterations between two measurements on the test set.
     """
 
     family: ClassVar[str] = "random"
     adapts: ClassVar[bool] = False
     steps: tuple[int, ...]
+    draw: Literal["log_uniform", "two_point"] = "log_uniform"
+    anneal: int = 0
     probe_every: int
 
     def problems(self) -> Iterator[Problem]:
@@ -61,17 +64,17 @@ class Draws:
     """Draws the setting of every iteration, and checks nothing."""
 
     def __init__(self, rule: RandomSteps, solver: Solver, random: np.random.Generator) -> None:
-        self.solver, self.random = solver, random
+        self.rule, self.solver, self.random = rule, solver, random
         self.fewest, self.most = rule.steps
         self.checks: list[Check] = []
 
     def state_dict(self) -> dict[str, Any]:
-        """The state for a checkpoint: that of the random generator."""
-        return {"random": self.random.bit_generator.state}
+        """The state for a checkpoint: the fewest steps, and the random generator's."""
+        return {"fewest": self.fewest, "random": self.random.bit_generator.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore such a state."""
-        self.random.bit_generator.state = state["random"]
+        self.fewest, self.random.bit_generator.state = state["fewest"], state["random"]
 
     @property
     def deployed(self) -> Setting:
@@ -79,6 +82,10 @@ class Draws:
         return Setting(self.solver, steps=self.fewest)
 
     def __call__(self, batch: Batch) -> Setting:
-        """A random setting."""
-        del batch  # the draw does not depend on it
-        return Setting(self.solver, steps=steps_between(self.fewest, self.most, self.random))
+        """A random setting, which depends on the iteration alone."""
+        if self.rule.anneal:
+            done = min(1, (batch.iteration - 1) / self.rule.anneal)
+            first, _ = self.rule.steps
+            self.fewest = round(first ** (1 - done) * self.most**done)
+        steps = DRAWS[self.rule.draw](self.fewest, self.most, self.random)
+        return Setting(self.solver, steps=steps)
