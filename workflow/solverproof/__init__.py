@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from solverproof.auditing.adapters import flow_matching_field, torchdyn_field
     from solverproof.auditing.intervals import mean_interval, share_interval
     from solverproof.auditing.measures import relative_error
+    from solverproof.control.paper_controller import PaperController
     from solverproof.control.step_controller import StepController
     from solverproof.errors import InputError
     from solverproof.ode.integration import Solution, SolverError, solve, trajectory
@@ -23,6 +24,7 @@ __all__ = [
     "SOLVERS",
     "Audit",
     "InputError",
+    "PaperController",
     "Setting",
     "Solution",
     "Solver",
@@ -44,6 +46,7 @@ _MODULES = {
     "auditing.adapters": ("flow_matching_field", "torchdyn_field"),
     "auditing.intervals": ("mean_interval", "share_interval"),
     "auditing.measures": ("relative_error",),
+    "control.paper_controller": ("PaperController",),
     "control.step_controller": ("StepController",),
     "errors": ("InputError",),
     "ode.integration": ("Solution", "SolverError", "solve", "trajectory"),

@@ -13,6 +13,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from solverproof.__main__ import main
+from solverproof.control.measurement import Measurement
+from solverproof.control.paper_rule import (
+    UNCHANGED,
+    Rule,
+    checking_setting,
+    difference,
+)
 from solverproof.datasets.spheres import spheres
 from solverproof.files import columns, read_arrays, write_arrays
 from solverproof.ode.initial_step import initial_step
@@ -20,13 +27,6 @@ from solverproof.ode.integration import Solution, SolverError
 from solverproof.ode.solvers import SOLVERS, Setting
 from solverproof.training.batches import run_seed
 from solverproof.training.controllers.base import Check, Controller
-from solverproof.training.controllers.measuring import Measurement
-from solverproof.training.controllers.paper_rule import (
-    UNCHANGED,
-    Rule,
-    checking_setting,
-    difference,
-)
 from solverproof.training.controllers.probing import Probe, Probed
 from solverproof.training.controllers.random_steps import RandomSteps
 
@@ -72,32 +72,25 @@ def test_the_step_never_grows_above_one():
     assert RULE.check(1.0, 0.4) == (0.5, "shrink")
 
 
-def batch_of(targets):
-    return SimpleNamespace(targets=targets)
-
-
 def measured(score):
     return Measurement(Setting.of(EULER, 8), score, 8)
 
 
-CLASSES, VALUES = batch_of(torch.zeros(1, 2, dtype=torch.long)), batch_of(torch.zeros(1, 2, 1))
-
-
 def test_accuracies_differ_absolutely_and_errors_relative_to_the_smaller():
     for one, other in ((0.9, 0.75), (0.75, 0.9)):
-        assert difference(CLASSES, measured(one), measured(other)) == pytest.approx(0.15)
-        assert difference(VALUES, measured(one), measured(other)) == pytest.approx(0.2)
+        assert difference(measured(one), measured(other), values=False) == pytest.approx(0.15)
+        assert difference(measured(one), measured(other), values=True) == pytest.approx(0.2)
 
 
 def test_no_error_at_all_differs_infinitely_from_any_and_not_from_itself():
-    assert difference(VALUES, measured(0.0), measured(0.1)) == math.inf
-    assert difference(VALUES, measured(0.0), measured(0.0)) == 0
+    assert difference(measured(0.0), measured(0.1), values=True) == math.inf
+    assert difference(measured(0.0), measured(0.0), values=True) == 0
 
 
-@pytest.mark.parametrize("batch", [CLASSES, VALUES], ids=["classes", "values"])
+@pytest.mark.parametrize("values", [False, True], ids=["classes", "values"])
 @pytest.mark.parametrize("scores", [(math.nan, 0.9), (0.9, math.nan), (math.nan, math.nan)])
-def test_a_solver_that_gave_up_is_a_violation(batch, scores):
-    unknown = difference(batch, *map(measured, scores))
+def test_a_solver_that_gave_up_is_a_violation(values, scores):
+    unknown = difference(*map(measured, scores), values=values)
     assert RULE.check(0.2, unknown)[1] == "shrink"
     assert RULE.confirm(0.2, 0.22, unknown) == (0.2, "keep")
 
@@ -225,10 +218,10 @@ def test_the_step_grows_until_it_is_invalid_and_is_halved_then():
         "keep",
     ]  # 0.366 would be 3 steps
     model.accuracy = lambda setting: 0.5 if setting.solver == EULER else 0.9
-    before = chooser.size
+    before = chooser.adaptation.size
     run(chooser, model, 5)
     assert noted(chooser)[-1]["decision"] == "shrink"
-    assert chooser.size == before / 2
+    assert chooser.adaptation.size == before / 2
 
 
 def test_a_check_records_both_accuracies_and_what_it_tried():
@@ -254,7 +247,7 @@ def test_a_check_records_both_accuracies_and_what_it_tried():
         pytest.approx(0.9),
         "grow",
     )  # 1 / 0.11 are 10 steps again
-    assert chooser.size == pytest.approx(0.11)
+    assert chooser.adaptation.size == pytest.approx(0.11)
 
 
 def test_monitoring_counts_every_evaluation_of_the_checks_apart_from_those_of_training():
@@ -297,7 +290,7 @@ def test_a_tolerance_starts_at_a_millionth_and_never_falls_below_what_float32_re
     assert run(chooser, Scripted(lambda _: 0.9), 1) == [Setting.of(FEHLBERG, 1e-6)]
     with pytest.warns(UserWarning, match="finest"):
         run(chooser, Scripted(lambda s: 0.9 if s.solver == DOPRI else 0.1), 30)
-    assert chooser.size == 1e-7
+    assert chooser.adaptation.size == 1e-7
 
 
 def on_a_plateau(edge, wide=20, narrow=14):
@@ -310,7 +303,7 @@ def test_a_tolerance_that_has_no_effect_on_the_evaluations_is_not_raised_any_mor
     run(chooser, Scripted(lambda _: 0.9, nfe=lambda _: 14), 5 * (UNCHANGED + 3))
     decisions = [row["decision"] for row in noted(chooser)]
     assert decisions == ["grow"] * (UNCHANGED - 1) + ["unchanged"] * 4
-    assert chooser.size == pytest.approx(1e-3 * 1.1 ** (UNCHANGED - 1))
+    assert chooser.adaptation.size == pytest.approx(1e-3 * 1.1 ** (UNCHANGED - 1))
 
 
 def test_a_tolerance_leaves_a_plateau_of_equal_evaluations_once_a_larger_one_takes_fewer():
@@ -333,7 +326,7 @@ def test_a_larger_tolerance_that_takes_fewer_evaluations_and_is_invalid_is_not_t
     accuracy = lambda s: 0.5 if s.value > 2.6e-6 else 0.9  # noqa: E731
     run(chooser, Scripted(accuracy, nfe=on_a_plateau(2.6e-6)), 5 * 30)
     assert "keep" in {row["decision"] for row in noted(chooser)}
-    assert chooser.size < 2.6e-6
+    assert chooser.adaptation.size < 2.6e-6
 
 
 def test_tries_never_reach_beyond_the_first_tolerance_that_was_refused():
@@ -358,7 +351,7 @@ def test_read_literally_a_tolerance_is_not_raised_while_training_takes_equally_m
     # after four iterations there are not five to compare yet
     assert [row["decision"] for row in noted(chooser)] == ["grow", "unchanged"]
     assert math.isnan(noted(chooser)[-1]["larger_score"])
-    assert chooser.size == pytest.approx(1.1e-3)
+    assert chooser.adaptation.size == pytest.approx(1.1e-3)
 
 
 def test_a_step_that_is_the_same_number_of_steps_is_tried_without_a_solve():
@@ -369,7 +362,7 @@ def test_a_step_that_is_the_same_number_of_steps_is_tried_without_a_solve():
     (row,) = noted(chooser)
     assert (row["decision"], row["larger_score"]) == ("grow", pytest.approx(0.9))
     assert row["monitoring_nfe"] == sum(s.value * s.solver.stages for s in model.asked)
-    assert chooser.size == pytest.approx(0.275)
+    assert chooser.adaptation.size == pytest.approx(0.275)
 
 
 def test_a_test_solver_that_is_the_training_solver_is_tightened_until_it_works_harder():

@@ -1,7 +1,6 @@
 """A set-point in anyone's training loop."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import cache, partial
 from typing import Any
 
@@ -9,16 +8,14 @@ import torch
 from torch import Tensor
 
 from solverproof.auditing.call import solver_named
-from solverproof.auditing.deployment import deploy
 from solverproof.auditing.measures import Compare, Standard
-from solverproof.auditing.problem import Problem, State, device_of, problem
+from solverproof.auditing.problem import State, problem
 from solverproof.auditing.verdict import Agreement
 from solverproof.control.guard import agreement, passed
 from solverproof.control.set_point import Checked, Rule, SetPoint, excess_of
+from solverproof.control.solving import in_odeint, outputs_of, own_stream
 from solverproof.errors import InputError
-from solverproof.ode.integration import equal_steps
 from solverproof.ode.solvers import Setting, Solver
-from solverproof.ode.torchdiffeq_methods import name_in_torchdiffeq
 
 
 class StepController:
@@ -111,11 +108,10 @@ class StepController:
         """
         # Made where a check is due, once for both of its solves.
         model = cache(partial(problem, self.field, z0, self.interval, self.head))
-        drawn, found = self.point.choose(partial(_outputs, model), self._excess)
+        drawn, found = self.point.choose(partial(outputs_of, model), self._excess)
         if found:
             self.nfe, self.last = self.nfe + found.nfe, found
-        assert drawn.steps is not None  # the solver has equal steps
-        return name_in_torchdiffeq(self.solver), {"grid_constructor": equal_steps(drawn.steps)}
+        return in_odeint(drawn)
 
     def confirm(self, z0: State) -> bool:
         """Whether the model as deployed agrees with its flow, where training would end.
@@ -143,7 +139,7 @@ class StepController:
 
     def _passes(self, z0: State, setting: Setting, test: int) -> bool:
         model = problem(self.field, z0, self.interval, self.head)
-        with _own_stream(model), torch.no_grad():
+        with own_stream(model), torch.no_grad():
             standard = self._standard(model.outputs(model.flat_start()))
             self.agreement, nfe = agreement(model, model.in_double(), setting, standard, test)
         self.nfe += nfe
@@ -155,17 +151,3 @@ class StepController:
     def _standard(self, outputs: Tensor) -> Standard:
         logits = self.head is not None and outputs.dim() == 2 and outputs.shape[1] > 1
         return Standard(self.accept, logits and self.compare is None, self.compare)
-
-
-def _outputs(copied: Callable[[], Problem], setting: Setting) -> tuple[Tensor, int]:
-    # A copy of the model is solved as an audit would.
-    model = copied()
-    with _own_stream(model):
-        found = deploy(model, setting)
-    return found.outputs, found.nfe
-
-
-def _own_stream(model: Problem) -> AbstractContextManager[None]:
-    """Within it the model draws from no stream of the user's."""
-    place = device_of(model.start)
-    return torch.random.fork_rng(devices=[place] if place.type == "cuda" else [])

@@ -3,24 +3,13 @@
 from __future__ import annotations  # planning imports controllers and must not load torch
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from solverproof.control.measurement import Measurement
 
 if TYPE_CHECKING:
     from solverproof.ode.solvers import Setting, Solver
     from solverproof.training.batches import Batch
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A batch under one setting: accuracy, or error of real values, and NFE.
-
-    The score is NaN if the solver gave up.
-    """
-
-    setting: Setting
-    score: float
-    nfe: int
 
 
 def measure(batch: Batch, setting: Setting) -> Measurement:
