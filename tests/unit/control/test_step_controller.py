@@ -175,7 +175,7 @@ def test_a_model_that_is_trained_with_it_predicts_the_same_with_any_finer_step()
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        ({"solver": "dopri5"}, "dopri5 chooses its own steps; give a fixed-step solver"),
+        ({"solver": "dopri5"}, "solver dopri5 chooses its own steps; give a fixed-step solver"),
         ({"solver": "eulr"}, "solver: unknown solver 'eulr'; did you mean 'euler'?"),
         ({"accept": 0.0}, "accept is 0.0; give a number above 0"),
         ({"accept": math.nan}, "accept is nan; give a number above 0"),

@@ -102,8 +102,9 @@ def compared(tmp_path):
     for tolerance in (0.01, 0.1):
         fixed.append(tmp_path / f"{tolerance}.json")
         spec = {**TRAINING, "setting": {"solver": "dopri5", "tolerance": tolerance}}
-        mean_nfe = {"0": 1 / tolerance, "1": 1 / tolerance + 2}
-        write_json(fixed[-1], {"spec": spec, "iterations": 200, "mean_nfe": mean_nfe})
+        mean_nfe = {"0": 1 / tolerance, "1": 1 / tolerance + 2, "2": 0.5}
+        run = {"spec": spec, "iterations": 200, "mean_nfe": mean_nfe, "failures": {"2": {}}}
+        write_json(fixed[-1], run)
     drops, critical = tables / "drops.csv", tables / "critical_steps.csv"
     compare(TablesSpec(0.1, 0.1, {}), drops, critical, runs, paths, fixed, tables)
     with (tables / "comparison.csv").open(encoding="utf-8", newline="") as file:

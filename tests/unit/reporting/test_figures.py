@@ -1,9 +1,12 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 from defined import written_table
+from hypothesis import given
+from hypothesis import strategies as st
 
 from solverproof.errors import InputError
 from solverproof.evaluation.critical import Critical
@@ -21,7 +24,7 @@ from solverproof.reporting.figures import (
     regions,
     trajectories,
 )
-from solverproof.reporting.figures.cost import LINE
+from solverproof.reporting.figures.cost import LINE, spaced
 from solverproof.reporting.figures.drawing import draw
 from solverproof.reporting.figures.style import STYLES, style_of, styled
 from solverproof.reporting.published import BRACKETS, TABLE
@@ -475,14 +478,29 @@ def test_a_line_connects_what_differs_in_one_setting_alone(tmp_path):
     assert sorted(text.get_text() for text in drawn.axes[2].texts) == [
         "fixed step", "set-point", "set-point", "tolerances",
     ]  # fmt: skip
+    lines = [line for line in drawn.axes[2].lines if len(line.get_xdata()) == 2]
+    assert {line.get_linestyle() for line in lines} == {"-"}
 
 
 def test_names_of_ways_that_cost_the_same_do_not_stand_over_each_other(tmp_path):
     runs = [("euler", 4, way, seed, 0.1, 0.9, "ok") for way in ("mine", "other") for seed in (0, 1)]
-    compared = [("euler", way, 8, 7, 9) for way in ("mine", "other")]
-    deployed = cost_figure(tmp_path, runs, compared, chance=0.5).axes[2]
-    heights = {text.get_text(): text.xy[1] for text in deployed.texts}
-    assert heights["random steps"] - heights["set-point"] == pytest.approx(LINE, abs=1e-9)
+    for costs in ((8, 8), (2, 32)):  # on one side of the panel, and on both
+        compared = [
+            ("euler", way, n, n, n) for way, n in zip(("mine", "other"), costs, strict=True)
+        ]
+        deployed = cost_figure(tmp_path, runs, compared, chance=0.5).axes[2]
+        heights = {text.get_text(): text.xy[1] for text in deployed.texts}
+        apart = heights["random steps"] - heights["set-point"]
+        assert apart == pytest.approx(LINE, abs=1e-9)
+
+
+@given(st.lists(st.floats(0, 1), max_size=12).map(sorted))
+def test_heights_of_names_are_a_line_apart_and_in_the_panel(wanted):
+    places = spaced(wanted)
+    assert all(b - a >= LINE - 1e-9 for a, b in pairwise(places))
+    assert all(place <= 1 - LINE / 2 for place in places)
+    if all(b - a >= LINE for a, b in pairwise(wanted)) and max(wanted, default=0) < 0.9:
+        assert places == wanted
 
 
 def test_small_differences_between_ways_do_not_fill_the_panel(tmp_path):

@@ -554,7 +554,7 @@ def test_controllers_that_differ_in_their_knob_alone_are_one_way_to_choose_a_ste
         study["controllers"] |= {
             "plain": {"family": "set_point", "spread": 1},
             "fixed": {"family": "set_point", "accept": 0.05},
-            "strict": {"family": "set_point", "accept": 0.001, "spread": 1},
+            "strict": {"family": "set_point", "accept": 0.001, "spread": 1, "probe_every": 7},
             "lenient": {"family": "set_point", "accept": 0.02, "spread": 1},
             "drawn": {"family": "random", "steps": [2, 8]},
         }

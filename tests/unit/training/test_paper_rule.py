@@ -485,9 +485,6 @@ def test_annealed_draws_end_with_the_most_steps_as_which_the_model_is_deployed()
     chooser = rule.schedule(EULER, seed=0, stream=0)
     drawn, fewest = [], []
     for iteration in range(1, 901):
-        if iteration == 450:  # as after an interruption
-            state, chooser = chooser.state_dict(), rule.schedule(EULER, seed=0, stream=1)
-            chooser.load_state_dict(state)
         drawn.append(chooser(SimpleNamespace(iteration=iteration)).steps)
         fewest.append(chooser.deployed.steps)
     assert fewest == sorted(fewest)
@@ -495,6 +492,18 @@ def test_annealed_draws_end_with_the_most_steps_as_which_the_model_is_deployed()
     assert all(least <= steps <= 32 for least, steps in zip(fewest, drawn, strict=True))
     assert min(drawn[:100]) < 6 < max(drawn[:100])
     assert set(drawn[600:]) == {32}
+
+
+def test_annealed_draws_go_on_from_a_checkpoint():
+    rule = RandomSteps(steps=(4, 32), anneal=600, probe_every=1)
+    one, other = (rule.schedule(EULER, seed=0, stream=stream) for stream in (0, 1))
+    for iteration in range(1, 300):
+        one(SimpleNamespace(iteration=iteration))
+    other.load_state_dict(json.loads(json.dumps(one.state_dict())))
+    assert other.deployed.steps == one.deployed.steps > 4
+    for iteration in range(300, 400):
+        batch = SimpleNamespace(iteration=iteration)
+        assert one(batch) == other(batch)
 
 
 def test_random_steps_follow_the_seed_and_are_deployed_with_the_fewest(data):

@@ -7,11 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
-from solverproof.auditing.call import solver_named
 from solverproof.auditing.problem import Problem, State, problem
 from solverproof.control.measurement import Measurement
-from solverproof.control.paper_rule import Adaptation, Checked, Rule, difference
-from solverproof.control.solving import in_odeint, outputs_of, own_stream
+from solverproof.control.paper_rule import Adaptation, Checked, Rule
+from solverproof.control.solving import fixed_step_solver, in_odeint, own_stream, solved
 from solverproof.errors import InputError
 from solverproof.models.losses import seed_scores
 from solverproof.ode.initial_step import initial_step
@@ -70,26 +69,24 @@ class PaperController:
         first_steps: int | None = None,
         most_steps: int = 500,
     ) -> None:
-        own, test = solver_named("solver", solver), solver_named("test_solver", test_solver)
-        for one in (own, test):
-            if one.is_adaptive:
-                raise InputError(f"{one.name} chooses its own steps; give a fixed-step solver")
+        own = fixed_step_solver("solver", solver)
+        test = fixed_step_solver("test_solver", test_solver)
         if test.order <= own.order:
             wanted = f"give one of order above {own.order}"
             raise InputError(f"test_solver {test.name} is no better than {own.name}; {wanted}")
-        if not (threshold >= 0 and 0 < shrink < 1 < grow and every >= 1):
-            raise InputError(
-                f"threshold is {threshold!r}, shrink {shrink!r}, grow {grow!r}, every {every!r}; "
-                "give 0 or more, a number below 1, one above 1, and 1 or more"
-            )
-        if not 1 <= (first_steps or 1) <= most_steps:
-            raise InputError(
-                f"steps are {first_steps!r} to {most_steps!r}; give numbers of 1 or more, the "
-                "smaller first"
-            )
+        first = 1 if first_steps is None else first_steps
+        for name, value, fits, wanted in (
+            ("threshold", threshold, threshold >= 0, "0 or more"),
+            ("every", every, every >= 1, "1 or more"),
+            ("shrink", shrink, 0 < shrink < 1, "a number between 0 and 1"),
+            ("grow", grow, grow > 1, "a number above 1"),
+            ("first_steps", first_steps, 1 <= first <= most_steps, f"1 to {most_steps}, or None"),
+        ):
+            if not fits:
+                raise InputError(f"{name} is {value!r}; give {wanted}")
         self.field, self.head, self.interval, self.every = field, head, interval, every
         self.adaptation = Adaptation(Rule(threshold, shrink, grow, 1 / most_steps), own, test)
-        if first_steps:
+        if first_steps is not None:
             self.adaptation.start(1 / first_steps)
         self.iteration = self.nfe = 0
         self.last: Checked | None = None
@@ -114,9 +111,8 @@ class PaperController:
             self.adaptation.start(self._first_size(model()))
         self.iteration += 1
         if self.iteration % self.every == 0:
-            values = targets.is_floating_point()
             measured = partial(self._measured, model, targets)
-            self.last = self.adaptation.check(measured, partial(difference, values=values))
+            self.last = self.adaptation.check(measured, values=targets.is_floating_point())
         return in_odeint(self.adaptation.setting)
 
     def state_dict(self) -> dict[str, Any]:
@@ -140,9 +136,10 @@ class PaperController:
     def _measured(
         self, model: Callable[[], Problem], targets: Tensor, setting: Setting
     ) -> Measurement:
-        outputs, nfe = outputs_of(model, setting)
-        self.nfe += nfe
-        return Measurement(setting, _score(outputs, targets), nfe)
+        found = solved(model, setting)
+        self.nfe += found.nfe
+        score = math.nan if found.steps is None else _score(found.outputs, targets)
+        return Measurement(setting, score, found.nfe)
 
 
 def _score(outputs: Tensor, targets: Tensor) -> float:

@@ -30,8 +30,6 @@ Move = Literal["shrink", "try", "grow", "keep", "finest", "coarsest", "unchanged
 
 
 Measure = Callable[[Setting], Measurement]
-Apart = Callable[[Measurement, Measurement], float]
-"""How much two measurements differ; NaN if a solver gave up."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,10 @@ class Rule:
 
 
 def difference(one: Measurement, other: Measurement, *, values: bool) -> float:
-    """How much two measurements differ: accuracies absolutely, errors relative to the smaller."""
+    """How much two measurements differ: accuracies absolutely, errors relative to the smaller.
+
+    NaN if a solver gave up.
+    """
     apart = abs(one.score - other.score)
     if values and apart > 0:
         return apart / min(one.score, other.score) if min(one.score, other.score) else math.inf
@@ -154,15 +155,24 @@ class Adaptation:
         self.recent_nfe.extend(state["recent_nfe"])
         self.recent_training_nfe.extend(state["recent_training_nfe"])
 
-    def check(self, measure: Measure, apart: Apart) -> Checked:
-        """Compare the present setting with the test setting, and change it accordingly."""
+    def note_training(self, nfe: int) -> None:
+        """Take note of the evaluations of an iteration, by which `wait` goes."""
+        self.recent_training_nfe.append(nfe)
+
+    def check(self, measure: Measure, *, values: bool) -> Checked:
+        """Compare the present setting with the test setting, and change it accordingly.
+
+        Args:
+            measure: the score of the batch under a setting.
+            values: whether scores are errors of real values, not accuracies.
+        """
         size, larger = self.size, math.nan
         own = measure(self._setting(size))
         test = self._test(measure, own)
-        following, move = self.rule.check(size, apart(own, test))
+        following, move = self.rule.check(size, difference(own, test, values=values))
         self.recent_nfe.append(own.nfe)
         if move == "try":
-            following, move, larger = self._try(measure, apart, own, test)
+            following, move, larger = self._try(measure, own, test, values=values)
         elif move == "finest":
             warnings.warn(f"invalid at the finest size, {self._setting(size).label}", stacklevel=3)
         self.size = following
@@ -174,7 +184,7 @@ class Adaptation:
         return Setting(self.solver, steps=steps_of(size))
 
     def _try(
-        self, measure: Measure, apart: Apart, own: Measurement, test: Measurement
+        self, measure: Measure, own: Measurement, test: Measurement, *, values: bool
     ) -> tuple[float, Move, float]:
         """The next size after trying a larger one, the move, and the score of the try.
 
@@ -196,7 +206,8 @@ class Adaptation:
         if idle and larger.nfe == own.nfe:
             self.reach = reach
             return self.size, "unchanged", larger.score
-        following, move = self.rule.confirm(self.size, tried, apart(larger, test))
+        apart = difference(larger, test, values=values)
+        following, move = self.rule.confirm(self.size, tried, apart)
         return following, move, larger.score
 
     def _growth_is_idle(self) -> bool:

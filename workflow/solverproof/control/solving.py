@@ -5,26 +5,42 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from solverproof.auditing.deployment import deploy
+from solverproof.auditing.call import solver_named
+from solverproof.auditing.deployment import Deployed, deploy
 from solverproof.auditing.problem import Problem, device_of
+from solverproof.errors import InputError
 from solverproof.ode.integration import equal_steps
-from solverproof.ode.solvers import Setting
+from solverproof.ode.solvers import Setting, Solver
 from solverproof.ode.torchdiffeq_methods import name_in_torchdiffeq
 
 
-def outputs_of(copied: Callable[[], Problem], setting: Setting) -> tuple[Tensor, int]:
-    """The outputs of a batch, shape (samples, ...), and the evaluations they took.
+def fixed_step_solver(name: str, given: str | Solver) -> Solver:
+    """A solver of equal steps.
 
     Args:
-        copied: gives the problem with a copy of the model, which is solved as an audit would.
+        name: of what was given, for the message.
+        given: the solver, or its name.
+
+    Raises:
+        InputError: if there is none of that name, or it is adaptive.
+    """
+    solver = solver_named(name, given)
+    if solver.is_adaptive:
+        raise InputError(f"{name} {solver.name} chooses its own steps; give a fixed-step solver")
+    return solver
+
+
+def solved(copied: Callable[[], Problem], setting: Setting) -> Deployed:
+    """A batch as an audit solves it.
+
+    Args:
+        copied: gives the problem, with a copy of the model.
         setting: the solver and its steps.
     """
     model = copied()
     with own_stream(model):
-        found = deploy(model, setting)
-    return found.outputs, found.nfe
+        return deploy(model, setting)
 
 
 def own_stream(model: Problem) -> AbstractContextManager[None]:

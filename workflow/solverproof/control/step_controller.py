@@ -7,13 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from solverproof.auditing.call import solver_named
 from solverproof.auditing.measures import Compare, Standard
-from solverproof.auditing.problem import State, problem
+from solverproof.auditing.problem import Problem, State, problem
 from solverproof.auditing.verdict import Agreement
 from solverproof.control.guard import agreement, passed
 from solverproof.control.set_point import Checked, Rule, SetPoint, excess_of
-from solverproof.control.solving import in_odeint, outputs_of, own_stream
+from solverproof.control.solving import fixed_step_solver, in_odeint, own_stream, solved
 from solverproof.errors import InputError
 from solverproof.ode.solvers import Setting, Solver
 
@@ -76,9 +75,7 @@ class StepController:
         longest: int = 400,
         seed: int = 0,
     ) -> None:
-        self.solver = solver_named("solver", solver)
-        if self.solver.is_adaptive:
-            raise InputError(f"{self.solver.name} chooses its own steps; give a fixed-step solver")
+        self.solver = fixed_step_solver("solver", solver)
         for name, value in (("accept", accept), ("spread", spread), ("first_steps", first_steps)):
             if not value > 0:
                 raise InputError(f"{name} is {value!r}; give a number above 0")
@@ -108,7 +105,7 @@ class StepController:
         """
         # Made where a check is due, once for both of its solves.
         model = cache(partial(problem, self.field, z0, self.interval, self.head))
-        drawn, found = self.point.choose(partial(outputs_of, model), self._excess)
+        drawn, found = self.point.choose(partial(_outputs, model), self._excess)
         if found:
             self.nfe, self.last = self.nfe + found.nfe, found
         return in_odeint(drawn)
@@ -151,3 +148,8 @@ class StepController:
     def _standard(self, outputs: Tensor) -> Standard:
         logits = self.head is not None and outputs.dim() == 2 and outputs.shape[1] > 1
         return Standard(self.accept, logits and self.compare is None, self.compare)
+
+
+def _outputs(model: Callable[[], Problem], setting: Setting) -> tuple[Tensor, int]:
+    found = solved(model, setting)
+    return found.outputs, found.nfe

@@ -54,7 +54,8 @@ class Comparison:
         method: `grid search`, the tolerance of an adaptive solver, or the controller.
         train_tolerance: that tolerance.
         nfe_invalid, nfe_valid: evaluations of a forward pass at both ends of the critical bracket.
-        nfe_training: of another method, mean over training and seeds.
+        nfe_training: of a tolerance or a controller the evaluations of a forward pass in training,
+            mean over training and seeds.
         nfe_training_low, nfe_training_high: Student's interval for it over seeds, at 95 %, as are
             all pairs of low and high but those of `valid`.
         nfe_late, ...: the same mean over the second half of training.
@@ -214,7 +215,8 @@ def _tolerance_rows(drops: pd.DataFrame, adaptive: Sequence[Path]) -> Iterator[C
         {"task": spec.task, "train_solver": spec.setting.solver.name}
         | {"train_tolerance": spec.setting.value, "nfe": nfe}
         for spec, run in trained
-        for nfe in run["mean_nfe"].values()
+        for seed, nfe in run["mean_nfe"].items()
+        if seed not in run["failures"]  # whose mean is over iterations that it did not see
     ]
     names = ["task", "train_solver", "train_tolerance"]
     grid = drops[drops["controller"].isna()]
@@ -224,7 +226,7 @@ def _tolerance_rows(drops: pd.DataFrame, adaptive: Sequence[Path]) -> Iterator[C
         nfe, (low, high) = group["nfe"].mean(), mean_interval(group["nfe"])
         yield Comparison(
             method=f"tolerance {tolerance:g}",
-            train_tolerance=group["train_tolerance"].iloc[0],
+            train_tolerance=group["train_tolerance"].iloc[0],  # a number, as types know it
             nfe_training=nfe,
             nfe_training_low=low,
             nfe_training_high=high,

@@ -13,14 +13,20 @@ from solverproof.paths import regular
 OF_WAY = ["task", "train_solver", "controller", "train_steps", "train_tolerance"]
 
 
-def read_csv(path: Path) -> pd.DataFrame:
+def read_csv(path: Path, nrows: int | None = None) -> pd.DataFrame:
     """Read a table; only an empty cell is a missing value, for a controller may be called NA.
+
+    Args:
+        path: of the table.
+        nrows: how many rows to read; None for all.
 
     Raises:
         InputError: if there is none, or it is damaged.
     """
     try:
-        return pd.read_csv(regular(path), keep_default_na=False, na_values=[""], low_memory=False)
+        return pd.read_csv(
+            regular(path), keep_default_na=False, na_values=[""], low_memory=False, nrows=nrows
+        )
     except ValueError as error:
         raise InputError(f"{path}: {DAMAGED}") from error
 
@@ -32,9 +38,8 @@ def read_rows(path: Path, row: type) -> pd.DataFrame:
         InputError: if a column is missing, or what should be numbers is not.
     """
     table = read_csv(path)
+    _require_columns(path, table, row)
     for name, kind in get_type_hints(row).items():
-        if name not in table:
-            raise InputError(f"{path}: it has no column {name}; {DAMAGED}")
         values = table[name]
         numeric = pd.api.types.is_numeric_dtype(values) or values.isna().all()
         if not numeric and not {int, float}.isdisjoint({kind, *get_args(kind)}):
@@ -48,13 +53,13 @@ def check_columns(path: Path, row: type) -> None:
     Raises:
         InputError: if there is none, or it is damaged, or a column is missing.
     """
-    try:
-        head = pd.read_csv(regular(path), nrows=0)
-    except ValueError as error:
-        raise InputError(f"{path}: {DAMAGED}") from error
-    missing = [name for name in get_type_hints(row) if name not in head]
-    if missing:
-        raise InputError(f"{path}: it has no column {missing[0]}; {DAMAGED}")
+    _require_columns(path, read_csv(path, nrows=0), row)
+
+
+def _require_columns(path: Path, table: pd.DataFrame, row: type) -> None:
+    for name in get_type_hints(row):
+        if name not in table:
+            raise InputError(f"{path}: it has no column {name}; {DAMAGED}")
 
 
 def critical_row(critical: pd.DataFrame, task: str, solver: str) -> pd.Series:

@@ -17,7 +17,7 @@ FIGURES = {
 TABLES = {
     "settings": "Every way to train, over its seeds",
     "critical_steps": "Critical steps and tolerances",
-    "comparison": "Grid search against controllers",
+    "comparison": "Grid search against tolerances and controllers",
     "criteria": "Four criteria of being an ODE",
     "drops": "Every model: what it loses",
     "audits": "Every model: its audit",

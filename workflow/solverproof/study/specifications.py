@@ -238,7 +238,7 @@ def cost_spec(study: Study, task: str) -> CostSpec:
 def _ways(rules: Mapping[str, Controller]) -> dict[str, str]:
     """What the rules of one training solver are called, by their own names.
 
-    Those of a family that differ in its knob alone are one way; others keep their own names.
+    Of a family the most that train alike but for its knob have its name; others keep their own.
     """
     kept = {name: (rule.family, _without_knob(rule)) for name, rule in rules.items()}
     most = {
@@ -253,7 +253,10 @@ def _ways(rules: Mapping[str, Controller]) -> dict[str, str]:
 
 def _without_knob(rule: Controller) -> str:
     _, knob = RULES.get(rule.family, ("", ""))
-    return json.dumps({k: v for k, v in rule.to_json().items() if k != knob}, sort_keys=True)
+    left_out = {knob, "probe_every", "probe_solvers"}  # the others change what figure 5 shows
+    return json.dumps(
+        {k: v for k, v in rule.to_json().items() if k not in left_out}, sort_keys=True
+    )
 
 
 def adaptation_spec(study: Study, cells: Sequence[Cell]) -> AdaptationSpec:

@@ -24,8 +24,9 @@ from solverproof.reporting.figures.style import (
 )
 from solverproof.reporting.in_words import bracket_text
 from solverproof.reporting.published import TABLE
-from solverproof.reporting.reading import critical_row, read_csv
+from solverproof.reporting.reading import check_columns, critical_row, read_csv
 from solverproof.reporting.specifications import AdaptationSpec
+from solverproof.training.controllers.base import Check
 
 MARKED = 10  # times at which finer solvers are marked
 
@@ -42,6 +43,8 @@ def figure(spec: AdaptationSpec, critical: Path, *inputs: Path) -> Figure:
         inputs: `probes.csv` of every seed, then `checks.csv` of every seed.
     """
     half = len(inputs) // 2
+    for table in inputs[half:]:  # not probes, whose columns are defined where torch is loaded
+        check_columns(table, Check)
     probes, checks = with_score(_read(inputs[:half])), _read(inputs[half:])
     fig = Figure(figsize=(PAGE, 3.3))
     scores, sizes = fig.subplots(1, 2, sharex=True)

@@ -1,7 +1,7 @@
 """Figure 8: what each way to choose a step costs in training, and whether its models are ODEs."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,7 @@ from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import CostSpec
 
 FIXED, TOLERANCES = "fixed step", "tolerances"
-# of lines between settings of one way; a way of one setting has none
-DASHES = {FIXED: "-", TOLERANCES: "-", "set-point": "-", "paper's rule": "--", "random steps": ":"}
+DASHES = {"paper's rule": "--", "random steps": ":"}  # of lines between settings of one way
 ENDS = ("_low", "_high")
 MEANS = ("nfe", "unlike", "score")
 COLUMNS = ["solver", "way", "deployed", *(f"{name}{end}" for name in MEANS for end in ("", *ENDS))]
@@ -145,7 +144,7 @@ def _look(solver: str, way: str) -> dict[str, Any]:
         "marker": style.marker,
         "markersize": 2.5 if way in (FIXED, TOLERANCES) else 5.5,
         "linewidth": 0.8,
-        "linestyle": DASHES.get(way, "none"),
+        "linestyle": DASHES.get(way, "-"),
     }
 
 
@@ -170,21 +169,32 @@ def _points(
 def _name_ways(ax: Axes, ways: pd.DataFrame) -> None:
     """The line of fixed steps, and names beside all other ways, none over another.
 
-    They stand where there is room, on the right of points in the left half and the reverse.
+    They stand where there is room, on the right of points in the left half and the reverse, and
+    lower where they would not fit below the top.
     """
     others = ways[ways["way"] != FIXED].sort_values("nfe").drop_duplicates(["solver", "way"])
     ends = [ways["nfe"].min(), ways["nfe"].max()]
     ax.plot(ends, ends, color=FAINT, linewidth=0.8, zorder=0)
     name_beside(ax, FIXED, (ends[0], ends[0]), (6, 0), va="center", color=FAINT)
     bottom, top = (math.log2(limit) for limit in ax.get_ylim())
-    middle = math.prod(ends) ** 0.5
-    places = {"left": -math.inf, "right": -math.inf}
-    for _, row in others.sort_values("deployed").iterrows():
-        side = "left" if row["nfe"] < middle else "right"
-        height = (math.log2(row["deployed"]) - bottom) / (top - bottom)
-        places[side] = max(places[side] + LINE, height)
+    others = others.sort_values("deployed")
+    wanted = [(math.log2(value) - bottom) / (top - bottom) for value in others["deployed"]]
+    for (_, row), place in zip(others.iterrows(), spaced(wanted), strict=True):
+        side = "left" if row["nfe"] < math.prod(ends) ** 0.5 else "right"
         name_beside(
-            ax, row["way"], (row["nfe"], places[side]), (5 if side == "left" else -5, 0),
+            ax, row["way"], (row["nfe"], place), (5 if side == "left" else -5, 0),
             xycoords=("data", "axes fraction"), va="center", ha=side,
             color=style_of(row["solver"]).color,
         )  # fmt: skip
+
+
+def spaced(wanted: Sequence[float]) -> list[float]:
+    """Ascending heights of a panel, a line apart at least and below its top where they can be."""
+    places: list[float] = []
+    for height in wanted:
+        places.append(max(height, places[-1] + LINE) if places else height)
+    room = 1 - LINE / 2
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], room)
+        room = places[i] - LINE
+    return places

@@ -7,7 +7,6 @@ from __future__ import annotations  # planning imports this module and must not 
 
 import math
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from solverproof.control.measurement import Measurement
@@ -17,7 +16,6 @@ from solverproof.control.paper_rule import (
     Adaptation,
     Checked,
     Rule,
-    difference,
 )
 from solverproof.ode.solvers import Setting, Solver
 from solverproof.training.controllers.base import Check, Controller
@@ -132,7 +130,7 @@ class Adapting:
             self.adaptation.start(self._first_size(batch))
         (total_nfe,) = batch.total_nfe
         if batch.iteration > 1:
-            self.adaptation.recent_training_nfe.append(total_nfe - self.total_nfe)
+            self.adaptation.note_training(total_nfe - self.total_nfe)
         self.total_nfe = total_nfe
         # Before the update, on the batch that is trained on next.
         if batch.iteration % self.interval == 0:
@@ -150,15 +148,13 @@ class Adapting:
         return size
 
     def _checked(self, batch: Batch) -> Checked:
-        values = batch.targets.is_floating_point()
-
         def measured(setting: Setting) -> Measurement:
             # Counted apart from training, because the paper's NFE leave the checks out.
             found = measure(batch, setting)
             self.monitoring_nfe += found.nfe
             return found
 
-        return self.adaptation.check(measured, partial(difference, values=values))
+        return self.adaptation.check(measured, values=batch.targets.is_floating_point())
 
     def _note(self, batch: Batch, found: Checked) -> None:
         own, test = found.own, found.test

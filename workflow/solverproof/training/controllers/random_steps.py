@@ -27,7 +27,7 @@ class RandomSteps(Controller):
     Attributes:
         steps: the fewest and the most steps.
         draw: uniformly in the logarithm of the number of steps, or one of both ends.
-        anneal: iterations in which the fewest grow to the most, as a power; 0: they never do.
+        anneal: iterations in which the fewest grow to the most, geometrically; 0: they never do.
         probe_every: iterations between two measurements on the test set.
     """
 
@@ -78,11 +78,11 @@ class Draws:
 
     @property
     def deployed(self) -> Setting:
-        """The coarsest setting."""
+        """The fewest steps that are drawn now."""
         return Setting(self.solver, steps=self.fewest)
 
     def __call__(self, batch: Batch) -> Setting:
-        """A random setting, which depends on the iteration alone."""
+        """A random setting; of the batch it uses the number of the iteration alone."""
         if self.rule.anneal:
             done = min(1, (batch.iteration - 1) / self.rule.anneal)
             first, _ = self.rule.steps
