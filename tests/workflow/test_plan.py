@@ -140,7 +140,7 @@ SUPPLEMENT = {
     "mnist-cpu": {"train": 21, "adapt": 6},
     "paper": {"train": 220, "adapt": 10},
     "adjoint": {"train": 4},
-    "comparison": {"train": 9, "adapt": 90},
+    "comparison": {"train": 9, "adapt": 80},
     "digits-seeds": {"train": 12, "adapt": 40},
     "factors_model": {"train": 28},
     "factors_training": {"train": 32},
