@@ -238,7 +238,8 @@ def cost_spec(study: Study, task: str) -> CostSpec:
 def _ways(rules: Mapping[str, Controller]) -> dict[str, str]:
     """What the rules of one training solver are called, by their own names.
 
-    Of a family the most that train alike but for its knob have its name; others keep their own.
+    Of a family those are left out that do not train as the most do, but for its knob: they are
+    variants, for table 1. A user's own rules keep their names.
     """
     kept = {name: (rule.family, _without_knob(rule)) for name, rule in rules.items()}
     most = {
@@ -246,8 +247,9 @@ def _ways(rules: Mapping[str, Controller]) -> dict[str, str]:
         for family, _ in kept.values()
     }
     return {
-        name: RULES[family][0] if family in RULES and most[family] == text else name
+        name: RULES[family][0] if family in RULES else name
         for name, (family, text) in kept.items()
+        if family not in RULES or text == most[family]
     }
 
 

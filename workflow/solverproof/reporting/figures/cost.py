@@ -50,7 +50,7 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
 
     Args:
         spec: the task, its guess, and what its controllers are called; those of one name differ in
-            one setting.
+            one setting, and others are not drawn.
         drops: the study's `drops.csv`.
         comparison: its `comparison.csv`.
     """
