@@ -17,7 +17,7 @@ WAITS = {
     "explore": ("prepare", "train", "adapt"),
     "tabulate": ("evaluate",),
     "gather": ("audit", "tabulate"),
-    "compare": ("adapt", "tabulate"),
+    "compare": ("train", "adapt", "tabulate"),
     "figures": ("adapt", "trace", "tabulate", "gather", "compare"),
     "report": ("train", "adapt", "explore", "tabulate", "gather", "compare", "figures"),
 }
