@@ -166,18 +166,17 @@ def test_a_task_or_a_controller_may_be_called_what_elsewhere_means_nothing(tmp_p
     assert len(drawn.axes) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "spec", "inputs"),
-    [
-        ("accuracy", ACCURACY, 3),
-        ("adaptation", {"task": "toy", "solver": "euler"}, 3),
-        ("collapse", {"task": "toy", "solvers": ["euler"], "threshold": 0.1}, 2),
-        ("cost", {"task": "toy", "ways": {}}, 2),
-        ("criteria", {}, 2),
-        ("growth", {}, 2),
-        ("memory", {}, 1),
-    ],
-)
+OF_TABLES = [
+    ("accuracy", ACCURACY, 3),
+    ("adaptation", {"task": "toy", "solver": "euler"}, 3),
+    ("collapse", {"task": "toy", "solvers": ["euler"], "threshold": 0.1}, 2),
+    ("cost", {"task": "toy", "ways": {}}, 2),
+    ("criteria", {}, 2),
+    ("growth", {}, 2),
+]
+
+
+@pytest.mark.parametrize(("name", "spec", "inputs"), [*OF_TABLES, ("memory", {}, 1)])
 def test_a_damaged_table_is_told_in_one_line_by_every_figure(tmp_path, name, spec, inputs):
     table = tmp_path / "table.csv"
     table.write_bytes(b"\xff\xfe")
@@ -185,17 +184,7 @@ def test_a_damaged_table_is_told_in_one_line_by_every_figure(tmp_path, name, spe
         draw(name, spec, [table] * inputs, [tmp_path / "figure.png"])
 
 
-@pytest.mark.parametrize(
-    ("name", "spec", "inputs"),
-    [
-        ("accuracy", ACCURACY, 3),
-        ("adaptation", {"task": "toy", "solver": "euler"}, 3),
-        ("collapse", {"task": "toy", "solvers": ["euler"], "threshold": 0.1}, 2),
-        ("cost", {"task": "toy", "ways": {}}, 2),
-        ("criteria", {}, 2),
-        ("growth", {}, 2),
-    ],
-)
+@pytest.mark.parametrize(("name", "spec", "inputs"), OF_TABLES)
 def test_a_table_of_something_else_is_told_in_one_line(tmp_path, name, spec, inputs):
     table = tmp_path / "table.csv"
     table.write_text("task,a\ntoy,1\n", encoding="utf-8")
