@@ -404,15 +404,19 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         writes: Sequence[str] = (),
         tables: Sequence[str] = (),
     ) -> argparse.ArgumentParser:
-        """A verb from files to files, or to tables in a folder; `...` stands for several files."""
+        """A verb from files to files, or to tables in a folder.
+
+        `...` stands for several files, in brackets for any number, none included.
+        """
         sub = verb(run)
         sub.add_argument("--spec", type=_json, required=True, help="JSON: what defines the result")
         for words in (*reads, *writes, *(["out"] if tables else [])):
-            name, many = words.removesuffix("..."), words.endswith("...")
-            nargs = "+" if many else None
-            sub.add_argument(f"--{name}", type=Path, required=True, nargs=nargs)
-        plain = [name.removesuffix("...") for name in reads]
-        sub.set_defaults(reads=plain, writes=writes, tables=tables)
+            flag, many = f"--{_plain(words)}", "+" if words.endswith("...") else None
+            if words.startswith("["):
+                sub.add_argument(flag, type=Path, nargs="*", default=[])
+            else:
+                sub.add_argument(flag, type=Path, required=True, nargs=many)
+        sub.set_defaults(reads=[*map(_plain, reads)], writes=writes, tables=tables)
         return sub
 
     stage(prepare, writes=["out"])
@@ -428,19 +432,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     stage(explore, reads=["data", "weights", "run"], writes=["out"])
     stage(tabulate, reads=["evaluations..."], tables=TABULATED)
     stage(gather, reads=["drops", "audits..."], tables=GATHERED)
-    ways = stage(comparison, reads=["drops", "critical", "runs...", "checks..."], tables=COMPARED)
-    ways.add_argument("--adaptive", type=Path, nargs="*", default=[])
-    ways.set_defaults(reads=["drops", "critical", "runs", "checks", "adaptive"])
-    figure = stage(plot)
+    compared = ["drops", "critical", "runs...", "checks...", "[adaptive...]"]
+    stage(comparison, reads=compared, tables=COMPARED)
+    figure = stage(plot, reads=["[inputs...]"])
     figure.add_argument("figure", help="name of the figure")
-    figure.add_argument("--inputs", type=Path, nargs="*", default=[])
     figure.add_argument("--out", type=Path, nargs="+", required=True)
-    figure.set_defaults(reads=["inputs"])
-    page = stage(report, reads=["tabulated...", "runs..."])
-    for some in ("figures", "explorations"):
-        page.add_argument(f"--{some}", type=Path, nargs="*", default=[])
+    page = stage(report, reads=["tabulated...", "runs...", "[explorations...]"])
+    page.add_argument("--figures", type=Path, nargs="*", default=[])
     page.add_argument("--out", type=Path, required=True)
-    page.set_defaults(reads=["tabulated", "runs", "explorations"])
     verb(check).add_argument(
         "files", type=Path, nargs="+", help="YAML files, later ones over earlier ones"
     )
@@ -461,6 +460,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     of_audits.add_argument("old", type=Path, help="audit.json of before")
     of_audits.add_argument("new", type=Path, help="audit.json of now")
     return parser
+
+
+def _plain(words: str) -> str:
+    return words.strip("[]").removesuffix("...")
 
 
 def _add_audit(sub: argparse.ArgumentParser) -> None:

@@ -125,10 +125,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Effort:
-    """The cost and the checks of one run with a controller.
+    """The cost and the checks of one run with a controller, or the cost of one with a tolerance.
 
     Attributes:
-        task, train_solver, controller: their names.
+        task, train_solver, method, train_tolerance: as of `Comparison`.
         published: the row of the paper's table to compare the results with; None if there is none.
         nfe: mean evaluations of a forward pass.
         nfe_late: the same over the second half of training; NaN without a check in it.
@@ -140,13 +140,14 @@ class _Effort:
 
     task: str
     train_solver: str
-    controller: str
+    method: str
     published: str | None
     nfe: float
-    nfe_late: float
     nfe_monitored: float
-    invalid_checks: float
-    oscillation: float
+    nfe_late: float = math.nan
+    invalid_checks: float = math.nan
+    oscillation: float = math.nan
+    train_tolerance: float = math.nan
 
 
 def compare(
@@ -174,12 +175,12 @@ def compare(
     efforts = [
         _effort(read_json(run), read_csv(check)) for run, check in zip(runs, checks, strict=True)
     ]
+    efforts += [effort for run in adaptive for effort in _efforts_at_tolerance(read_json(run))]
     brackets = read_rows(critical, Critical)
     brackets = brackets[brackets["measure"] == "drop"]  # the paper's, whose table this is
     rows = [
         *_grid_rows(dropped, brackets, solvers),
-        *_tolerance_rows(dropped, adaptive),
-        *_controlled_rows(dropped, pd.DataFrame(map(vars, efforts))),
+        *_other_rows(dropped, pd.DataFrame(map(vars, efforts))),
     ]
     table = pd.DataFrame(map(vars, rows), columns=columns(Comparison)).sort_values(
         ["task", "train_solver", "method"], kind="stable", ignore_index=True
@@ -208,45 +209,21 @@ def _grid_rows(
         )
 
 
-def _tolerance_rows(drops: pd.DataFrame, adaptive: Sequence[Path]) -> Iterator[Comparison]:
-    """A row per tolerance: mean NFE over training and seeds, accuracy and drop."""
-    trained = [(SettingTraining.from_json(run["spec"]), run) for run in map(read_json, adaptive)]
-    efforts = [
-        {"task": spec.task, "train_solver": spec.setting.solver.name}
-        | {"train_tolerance": spec.setting.value, "nfe": nfe}
-        for spec, run in trained
-        for seed, nfe in run["mean_nfe"].items()
-        if seed not in run["failures"]  # whose mean is over iterations that it did not see
-    ]
-    names = ["task", "train_solver", "train_tolerance"]
-    grid = drops[drops["controller"].isna()]
-    for way, group in pd.DataFrame(efforts, columns=[*names, "nfe"]).groupby(names):
-        task, solver, tolerance = way
-        runs = grid[(grid[names] == pd.Series(way, index=names)).all(axis="columns")]
-        nfe, (low, high) = group["nfe"].mean(), mean_interval(group["nfe"])
-        yield Comparison(
-            method=f"tolerance {tolerance:g}",
-            train_tolerance=group["train_tolerance"].iloc[0],  # a number, as types know it
-            nfe_training=nfe,
-            nfe_training_low=low,
-            nfe_training_high=high,
-            nfe_monitored=nfe,
-            nfe_monitored_low=low,
-            nfe_monitored_high=high,
-            **_results(str(task), str(solver), runs, published=None),
-        )
-
-
-def _controlled_rows(drops: pd.DataFrame, efforts: pd.DataFrame) -> Iterator[Comparison]:
-    """A row per controller: mean NFE over training and seeds, accuracy and drop at its end."""
-    groups = efforts.groupby(["task", "train_solver", "controller"], sort=True)
+def _other_rows(drops: pd.DataFrame, efforts: pd.DataFrame) -> Iterator[Comparison]:
+    """A row per tolerance and controller: mean NFE over training and seeds, accuracy and drop."""
+    groups = efforts.groupby(["task", "train_solver", "method"], sort=True)
     for (task, solver, method), group in groups:
-        of_task = drops[(drops["task"] == task) & (drops["train_solver"] == solver)]
-        runs = of_task[of_task["controller"] == method]
+        runs = drops[(drops["task"] == task) & (drops["train_solver"] == solver)]
+        tolerance = group["train_tolerance"].iloc[0]
+        if pd.isna(tolerance):
+            runs = runs[runs["controller"] == method]
+        else:
+            runs = runs[runs["controller"].isna() & (runs["train_tolerance"] == tolerance)]
         nfe = group.rename(columns={"nfe": "nfe_training"})[list(NFE)]
         low, high = mean_interval(nfe)
         yield Comparison(
             method=str(method),
+            train_tolerance=tolerance,
             **nfe.mean(),
             **low.add_suffix("_low"),
             **high.add_suffix("_high"),
@@ -275,6 +252,22 @@ def _results(
     }
 
 
+def _efforts_at_tolerance(run: Mapping[str, Any]) -> Iterator[_Effort]:
+    """One of each seed of a block that did not fail."""
+    spec = SettingTraining.from_json(run["spec"])
+    for seed, nfe in run["mean_nfe"].items():
+        if seed not in run["failures"]:  # whose mean is over iterations that it did not see
+            yield _Effort(
+                task=spec.task,
+                train_solver=spec.setting.solver.name,
+                method=f"tolerance {spec.setting.value:g}",
+                published=None,
+                nfe=nfe,
+                nfe_monitored=nfe,
+                train_tolerance=spec.setting.value,
+            )
+
+
 def _effort(run: Mapping[str, Any], checks: pd.DataFrame) -> _Effort:
     spec = ControlledTraining.from_json(run["spec"])
     (nfe,) = run["mean_nfe"].values()
@@ -286,7 +279,7 @@ def _effort(run: Mapping[str, Any], checks: pd.DataFrame) -> _Effort:
     return _Effort(
         task=spec.task,
         train_solver=spec.solver.name,
-        controller=spec.name,
+        method=spec.name,
         published=spec.controller.published(),
         nfe=nfe,
         nfe_late=_late_nfe(nfe, run["iterations"], checks),
