@@ -65,9 +65,12 @@ def test_a_name_that_a_module_binds_is_there_and_nothing_is_run(path):
     [
         ("my_code:Mina", "no 'Mina' in my_code; did you mean 'Mine'?"),
         ("my_code:inside", "no 'inside' in my_code; did you mean 'Mine'?"),
-        ("my_code:local", "no 'local' in my_code"),
-        ("nowhere:Mine", "no module named 'nowhere'"),
-        ("my_package.outer:Deep", "no module named 'my_package.outer'"),
+        ("my_code:local", "no 'local' in my_code; write a name that my_code.py has"),
+        ("nowhere:Mine", "no module named 'nowhere'; write one that Python finds from here"),
+        (
+            "my_package.outer:Deep",
+            "no module named 'my_package.outer'; write one that Python finds from here",
+        ),
         ("broken:half", "broken.py, line 1: invalid syntax"),
     ],
 )

@@ -31,6 +31,7 @@ def test_a_run_names_the_tables_and_figures_of_an_earlier_selection_and_leaves_t
     before = study.contents("figures", "tables")
     study.change(SUB_STUDY)
     assert told(study.run()) == [", ".join(LEFT)]
+    assert told(study.run()) == [", ".join(LEFT)]  # with nothing to be done
     after = study.contents("figures", "tables")
     for path in LEFT:
         assert after[path.removeprefix("results/")] == before[path.removeprefix("results/")]

@@ -30,6 +30,7 @@ def made():
 def tell_what_is_made(record):
     if record.msg == NOTHING_TO_BE_DONE_MSG and not OUTPUT.dryrun:
         record.msg = "\n".join([record.msg, *made()])
+        tell_leftovers(rules.all.input)
     return True
 
 

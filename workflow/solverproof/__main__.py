@@ -235,16 +235,19 @@ def check(args: argparse.Namespace) -> None:
     from collections import Counter
 
     from solverproof.study.cells import Study
-    from solverproof.study.config import load, read
+    from solverproof.study.config import load, read, without_effect
     from solverproof.study.resources import sizing
 
-    cells = Study(load(read(args.files), args.files)).cells
+    config = load(read(args.files), args.files)
+    cells = Study(config).cells
     counts = Counter(
         (cell.task.name, cell.solver.name, "trained" if cell.setting else "controlled")
         for cell in cells
     )
     for (task, solver, how), count in counts.items():
         print(f"{task} with {solver}: {count} {how}")
+    for line in without_effect(config):
+        print(line)
     print(f"{len(cells)} cells, each a training and an evaluation")
     print(sizing(cells))
 

@@ -87,7 +87,7 @@ def needed_arguments(code: Callable[..., Any]) -> int:
 
 
 def missing(path: str) -> str | None:
-    """What is wrong with an import path, without running any code of its module; None if nothing.
+    """What is wrong with an import path, and the remedy, without running its module; or None.
 
     Only the top of a path is imported for certain: to find a module inside a package, Python would
     run the package, so its file is looked for beside the package's.
@@ -95,7 +95,7 @@ def missing(path: str) -> str | None:
     module, _, name = path.partition(":")
     file = _file(module)
     if file is None:
-        return f"no module named '{module}'"
+        return f"no module named '{module}'; write one that Python finds from here"
     if file.suffix != ".py":
         return None  # an extension module, of which nothing is known before it is loaded
     try:
@@ -104,7 +104,8 @@ def missing(path: str) -> str | None:
         return str(error)
     if name in names or "*" in names:
         return None
-    return f"no '{name}' in {module}{did_you_mean(name, names)}"
+    remedy = did_you_mean(name, names) or f"; write a name that {file.name} has"
+    return f"no '{name}' in {module}{remedy}"
 
 
 def parsed(file: Path) -> ast.Module:

@@ -13,6 +13,7 @@ from torch import nn
 from solverproof import StepController
 from solverproof.auditing.intervals import share_interval
 from solverproof.control.guard import DOUBT, confidence_of, least_samples
+from solverproof.errors import InputError
 
 SPEED = 3.0  # radians in the interval
 # Two classes, parted by a line through the middle; as a head that counts its samples' leads.
@@ -76,14 +77,29 @@ def test_a_step_is_halved_until_the_model_is_its_flow():
 
 def test_what_is_not_shown_is_not_passed():
     few = controller(32)
-    assert not few.confirm(around(100))
-    assert few.agreement.share == 0
+    assert not few.confirm(around(440))
+    assert few.agreement.share < 0.01 < few.agreement.high
     assert few.deployed.steps == 64
+
+
+def test_samples_too_few_for_any_model_are_refused_and_nothing_is_spent():
+    few = controller(32)
+    with pytest.raises(InputError, match=r"^100 samples cannot show .* give 437 or more$"):
+        few.confirm(around(100))
+    assert few.deployed.steps == 32
+    assert few.point.tests == few.nfe == 0
+    for _ in range(2):
+        few.confirm(around(574))
+    with pytest.raises(InputError, match=r"give 574 or more$"):
+        few.confirm(around(573))
 
 
 def test_a_step_that_failed_never_grows_back():
     tried, failed = (controller(40, accept=0.3) for _ in range(2))
-    assert not failed.confirm(around(4))
+    # samples that the flow turns just over the line, and forty steps do not
+    angle = torch.tensor(math.pi / 2 - SPEED + math.pi / 2 * unlike(40))
+    assert not failed.confirm(torch.stack([angle.cos(), angle.sin()]).repeat(20, 1))
+    assert failed.agreement.share == 1
     for one in (tried, failed):
         for _ in range(200):
             one.setting(around(500))
@@ -101,10 +117,10 @@ def test_how_clearly_it_fails_changes_nothing_of_what_follows():
 
 def test_its_evaluations_count_and_its_tests_go_on_from_a_state():
     one, other = controller(8), controller(8)
-    one.confirm(around(500))
+    one.confirm(around(600))
     assert one.nfe > 3 * 8
     other.load_state_dict(one.state_dict())
-    assert [p.confirm(around(500)) for p in (one, other)] == [False, False]
+    assert [p.confirm(around(600)) for p in (one, other)] == [False, False]
     assert other.deployed == one.deployed
     assert other.point.tests == 2
     assert other.agreement.high == one.agreement.high

@@ -179,6 +179,8 @@ def test_a_model_that_is_trained_with_it_predicts_the_same_with_any_finer_step()
         ({"solver": "eulr"}, "solver: unknown solver 'eulr'; did you mean 'euler'?"),
         ({"accept": 0.0}, "accept is 0.0; give a number above 0"),
         ({"accept": math.nan}, "accept is nan; give a number above 0"),
+        ({"accept": "0.1"}, "accept is '0.1'; give a number above 0"),
+        ({"longest": "400"}, "longest is '400'; give a number above 0"),
         ({"spread": 0.5}, "spread is 0.5"),
         ({"first_steps": 600}, "steps are 600 to 500"),
         ({"shortest": 500}, "checks 500 to 400 apart"),

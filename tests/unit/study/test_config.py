@@ -14,7 +14,14 @@ from solverproof.errors import InputError
 from solverproof.ode.shipped import shipped
 from solverproof.ode.solvers import SOLVERS
 from solverproof.study.cells import Study
-from solverproof.study.config import MOST_CELLS, SCHEMA, load, read, seed_blocks
+from solverproof.study.config import (
+    MOST_CELLS,
+    SCHEMA,
+    load,
+    read,
+    seed_blocks,
+    without_effect,
+)
 from solverproof.study.resources import sizing
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -94,8 +101,37 @@ def test_a_minimal_configuration_is_filled_with_all_defaults():
 def test_a_selected_task_without_any_setting_is_told_what_to_write(task, study):
     for selection in ("steps", "tolerances", "controlled"):
         study[selection][task] = {"rk4": []}
-    message = "no training steps for any selected solver; write for example {euler: [8, 16]}"
-    assert complaint(study) == f"steps.{task}: {message}"
+    wanted = f"write for example steps.{task}: {{euler: [8, 16]}}, or leave it out"
+    assert (
+        complaint(study)
+        == f"select: nothing is trained on '{task}' with a selected solver; {wanted}"
+    )
+
+
+def test_what_is_given_or_selected_to_no_effect_is_told(study):
+    study["select"].update(tasks=["sphere2"], solvers=["euler", "bosh3"])
+    study.update(steps={"sphere2": {"euler": [2], "midpoint": [2, 4], "rk4": []}})
+    study.update(tolerances={"digits": {"dopri5": [0.1]}}, controlled={}, figures={})
+    assert [*without_effect(load(study))] == [
+        "not trained, for their solvers are not selected: steps.sphere2.midpoint",
+        "selected, but with nothing to train on a selected task: bosh3",
+    ]
+
+
+def test_a_selection_of_which_all_has_an_effect_has_nothing_to_tell(study):
+    assert not [*without_effect(load(study))]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [("controlled", "none"), ("steps.digits", "none"), ("steps.digits.rk4", 8)]
+)
+def test_where_null_selects_nothing_the_remedy_says_so(place, value, study):
+    *groups, key = place.split(".")
+    inner = study
+    for group in groups:
+        inner = inner[group]
+    inner[key] = value
+    assert complaint(study).endswith(", or null to select nothing")
 
 
 NEW_KEYS = [
@@ -845,6 +881,8 @@ def test_the_command_line_tells_what_a_configuration_implies(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == [
         "digits with euler: 2 trained",
         "digits with euler: 10 controlled",
+        "not trained, for their solvers are not selected: "
+        "tolerances.digits.fehlberg2, tolerances.digits.dopri5",
         "12 cells, each a training and an evaluation",
         sizing(Study(config).cells),
     ]

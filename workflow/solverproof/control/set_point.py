@@ -111,8 +111,9 @@ class SetPoint:
 
     def confirm(self, passes: Test) -> bool:
         """Whether the finest step passes a test where training would end."""
+        answer = passes(self.finest, self.tests + 1)
         self.tests += 1
-        return passes(self.finest, self.tests)
+        return answer
 
     def refine(self) -> None:
         """Halve the step after a test that failed; it grows no more.

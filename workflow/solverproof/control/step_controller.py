@@ -10,7 +10,7 @@ from torch import Tensor
 from solverproof.auditing.measures import Compare, Standard
 from solverproof.auditing.problem import Problem, State, problem
 from solverproof.auditing.verdict import Agreement
-from solverproof.control.guard import agreement, passed
+from solverproof.control.guard import agreement, least_samples, passed
 from solverproof.control.set_point import Checked, Rule, SetPoint, excess_of
 from solverproof.control.solving import fixed_step_solver, in_odeint, own_stream, solved
 from solverproof.errors import InputError
@@ -76,8 +76,12 @@ class StepController:
         seed: int = 0,
     ) -> None:
         self.solver = fixed_step_solver("solver", solver)
-        for name, value in (("accept", accept), ("spread", spread), ("first_steps", first_steps)):
-            if not value > 0:
+        numbers = {
+            "accept": accept, "spread": spread, "first_steps": first_steps,
+            "most_steps": most_steps, "shortest": shortest, "longest": longest,
+        }  # fmt: skip
+        for name, value in numbers.items():
+            if not (isinstance(value, (int, float)) and value > 0):
                 raise InputError(f"{name} is {value!r}; give a number above 0")
         if spread < 1 or not 1 <= first_steps <= most_steps or not 1 <= shortest <= longest:
             raise InputError(
@@ -118,7 +122,11 @@ class StepController:
         long: go on training, and ask again with the same samples.
 
         Args:
-            z0: initial states of samples that the model was not trained with, as for `setting`.
+            z0: initial states of samples that the model was not trained with, as for `setting`;
+                with 1 % accepted the first call takes 437 at least, and the third 574.
+
+        Raises:
+            InputError: if there are too few for any model to pass.
         """
         if self.point.confirm(partial(self._passes, z0)):
             return True
@@ -137,7 +145,13 @@ class StepController:
     def _passes(self, z0: State, setting: Setting, test: int) -> bool:
         model = problem(self.field, z0, self.interval, self.head)
         with own_stream(model), torch.no_grad():
-            standard = self._standard(model.outputs(model.flat_start()))
+            outputs = model.outputs(model.flat_start())
+            standard = self._standard(outputs)
+            if len(outputs) < (least := least_samples(standard.share, test)):
+                raise InputError(
+                    f"{len(outputs)} samples cannot show that {standard.share:.3g} of them at most "
+                    f"miss; give {least} or more"
+                )
             self.agreement, nfe = agreement(model, model.in_double(), setting, standard, test)
         self.nfe += nfe
         return passed(self.agreement)

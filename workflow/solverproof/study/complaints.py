@@ -6,6 +6,8 @@ from typing import Any
 
 from solverproof.errors import Problem, did_you_mean, shown
 
+SELECTIONS = ("steps", "tolerances", "controlled")  # keys that select what is trained
+DESELECTED = 3  # levels of theirs at which null selects nothing: all, a task, one of its solvers
 _EXPECTED = {
     "integer": "a whole number",
     "number": "a number",
@@ -30,7 +32,9 @@ def explain(error: Any) -> Problem:
     if kind == "names" and "propertyNames" in error.absolute_schema_path:
         key = (*key, error.instance)  # the unknown name is a key of the object
     if kind in _MESSAGES:
-        return key, _MESSAGES[kind](error.instance, error.validator_value, error.schema)
+        message = _MESSAGES[kind](error.instance, error.validator_value, error.schema)
+        nothing = kind == "type" and key[0] in SELECTIONS and len(key) <= DESELECTED
+        return key, f"{message}, or null to select nothing" if nothing else message
     return key, error.message
 
 

@@ -20,7 +20,7 @@ from solverproof.models.networks.base import Network
 from solverproof.ode.shipped import shipped
 from solverproof.ode.solvers import METHODS, SOLVERS, Solver, known_solvers
 from solverproof.ode.tableaux import TableauError, parse
-from solverproof.study.complaints import explain, suggestion
+from solverproof.study.complaints import DESELECTED, SELECTIONS, explain, suggestion
 from solverproof.study.yaml_files import read_yaml
 from solverproof.training.controllers.base import Controller
 from solverproof.training.specifications import Protocol
@@ -30,7 +30,6 @@ SCHEMA = Path(__file__).with_name("config.schema.yaml")
 SEEDS = 2**32  # NumPy's generators take seeds below it
 LARGEST_BLOCK = 1000  # seeds that are trained together
 MOST_CELLS = 20_000  # of a study; Snakemake plans half as many in ten seconds
-SELECTIONS = ("steps", "tolerances", "controlled")  # keys that select what is trained
 
 
 def load(config: Mapping[str, Any], files: Sequence[str | Path] = ()) -> dict[str, Any]:
@@ -148,7 +147,7 @@ def _deselect(config: dict[str, Any]) -> None:
     """Replace null in a selection, at the top, for a task or for one of its solvers."""
     for selection in SELECTIONS:
         if selection in config:
-            config[selection] = _without_null(config[selection], levels=2)
+            config[selection] = _without_null(config[selection], levels=DESELECTED - 1)
 
 
 def _without_null(node: Any, levels: int) -> Any:
@@ -329,9 +328,25 @@ def _unusable_selection(config: Mapping[str, Any]) -> Iterator[Problem]:
     for task in select["tasks"]:
         trained = (config[selection].get(task, {}) for selection in SELECTIONS)
         if not any(settings.get(s) for settings in trained for s in select["solvers"]):
-            wanted = f"{{{select['solvers'][0]}: [8, 16]}}"
-            message = f"no training steps for any selected solver; write for example {wanted}"
-            yield ("steps", task), message
+            wanted = f"steps.{task}: {{{select['solvers'][0]}: [8, 16]}}"
+            message = f"nothing is trained on '{task}' with a selected solver"
+            yield ("select",), f"{message}; write for example {wanted}, or leave it out"
+
+
+def without_effect(config: Mapping[str, Any]) -> Iterator[str]:
+    """What looks as if it trained something and does not, a line each: a likely slip, no error."""
+    tasks, solvers = config["select"]["tasks"], config["select"]["solvers"]
+    given = [
+        (selection, task, solver)
+        for selection in SELECTIONS
+        for task in tasks
+        for solver, settings in config[selection].get(task, {}).items()
+        if settings
+    ]
+    if unused := [".".join(place) for place in given if place[-1] not in solvers]:
+        yield f"not trained, for their solvers are not selected: {', '.join(unused)}"
+    if without := [name for name in solvers if name not in {solver for *_, solver in given}]:
+        yield f"selected, but with nothing to train on a selected task: {', '.join(without)}"
 
 
 def _unusable_seeds(entries: Sequence[int | str]) -> Iterator[Problem]:
@@ -407,7 +422,7 @@ def _unusable_families(
 
 def _unusable_code(key: Key, path: str) -> Iterator[Problem]:
     if message := missing(path):
-        yield key, f"{message}; write module:name of a module that Python finds from here"
+        yield key, message
 
 
 def _unusable_ends(config: Mapping[str, Any]) -> Iterator[Problem]:
