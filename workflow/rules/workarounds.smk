@@ -3,11 +3,12 @@ import atexit
 import gc
 import getpass
 import os
+import threading
 from logging import FileHandler
 
 from snakemake import __version__ as SNAKEMAKE
-from snakemake import benchmark as benchmarking
 from snakemake.jobs import GroupJob
+from snakemake.scheduling.job_scheduler import JobScheduler
 
 if SNAKEMAKE.startswith("9."):
     # The graph of jobs lives to the end, and Python looks through it for garbage while it grows and
@@ -39,8 +40,20 @@ if SNAKEMAKE.startswith("9."):
     except (KeyError, OSError):
         os.environ.update(LOGNAME=str(os.getuid()))
 
-    # To record what a job takes it reads the memory maps of its processes, 31 times in the first 15
-    # seconds: in a study of short jobs that takes a fifth of a core. What is needed of it are the
-    # seconds, which it takes from the clock.
-    # https://github.com/snakemake/snakemake/blob/v9.27.1/src/snakemake/benchmark.py
-    benchmarking.BENCHMARK_INTERVAL_SHORT = 5
+    # Whenever it has looked for jobs to run it looks again a second later, and again after that. So
+    # every job that ends adds one more look per second to the end of the run: after a hundred jobs
+    # they take half a core. Wait for one look at a time.
+    # https://github.com/snakemake/snakemake/blob/v9.27.1/src/snakemake/scheduling/job_scheduler.py
+    waiting = threading.Lock()
+
+    def look_again(scheduler, seconds):
+        def look():
+            waiting.release()
+            scheduler._open_jobs.release()
+
+        if waiting.acquire(blocking=False):
+            timer = threading.Timer(seconds, look)
+            timer.daemon = True  # nothing to wait for at exit
+            timer.start()
+
+    JobScheduler._schedule_reevalutation = look_again
