@@ -42,8 +42,8 @@ if SNAKEMAKE.startswith("9."):
 
     # Whenever it has looked for jobs to run it looks again a second later, and again after that. So
     # every job that ends adds one more look per second to the end of the run: after a hundred jobs
-    # they take half a core. Wait for one look at a time.
-    # https://github.com/snakemake/snakemake/blob/v9.27.1/src/snakemake/scheduling/job_scheduler.py
+    # they took half a core. Wait for one look at a time.
+    # https://github.com/snakemake/snakemake/pull/3744
     waiting = threading.Lock()
 
     def look_again(scheduler, seconds):
