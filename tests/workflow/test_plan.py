@@ -140,7 +140,7 @@ SUPPLEMENT = {
     "mnist-cpu": {"train": 24, "adapt": 12},
     "paper": {"train": 220, "adapt": 10},
     "adjoint": {"train": 4},
-    "comparison": {"train": 23, "adapt": 210},
+    "comparison": {"train": 22, "adapt": 190},
     "digits-seeds": {"train": 12, "adapt": 40},
     "factors_model": {"train": 28},
     "factors_training": {"train": 32},
