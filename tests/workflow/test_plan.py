@@ -144,7 +144,7 @@ SUPPLEMENT = {
     "digits-seeds": {"train": 12, "adapt": 40},
     "factors_model": {"train": 28},
     "factors_training": {"train": 32},
-    "minima": {"train": 12, "adapt": 5},
+    "minima": {"train": 9, "adapt": 5},
     "paper_rule_constants": {"adapt": 18},
     "remedies": {"train": 15, "adapt": 25},
     "sphere900": {"train": 30},
