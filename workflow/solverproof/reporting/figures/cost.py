@@ -167,25 +167,24 @@ def _points(
 
 
 def _name_ways(ax: Axes, ways: pd.DataFrame) -> None:
-    """The line of fixed steps, and names beside all other ways, none over another.
-
-    They stand where there is room, on the right of points in the left half and the reverse, and
-    lower where they would not fit below the top.
-    """
-    others = ways[ways["way"] != FIXED].sort_values("nfe").drop_duplicates(["solver", "way"])
+    """The line of fixed steps, and right of the panel the names of all ways, where they end."""
     ends = [ways["nfe"].min(), ways["nfe"].max()]
     ax.plot(ends, ends, color=FAINT, linewidth=0.8, zorder=0)
-    name_beside(ax, FIXED, (ends[0], ends[0]), (6, 0), va="center", color=FAINT)
+    last = (
+        ways[ways["way"] != FIXED]
+        .sort_values("nfe")
+        .drop_duplicates(["solver", "way"], keep="last")
+    )
+    named = [(FIXED, FAINT, ends[1])]
+    for _, row in last.iterrows():
+        named.append((row["way"], style_of(row["solver"]).color, row["deployed"]))
+    named.sort(key=lambda one: one[2])
     bottom, top = (math.log2(limit) for limit in ax.get_ylim())
-    others = others.sort_values("deployed")
-    wanted = [(math.log2(value) - bottom) / (top - bottom) for value in others["deployed"]]
-    for (_, row), place in zip(others.iterrows(), spaced(wanted), strict=True):
-        side = "left" if row["nfe"] < math.prod(ends) ** 0.5 else "right"
+    wanted = [(math.log2(value) - bottom) / (top - bottom) for *_, value in named]
+    for (name, color, _), height in zip(named, spaced(wanted), strict=True):
         name_beside(
-            ax, row["way"], (row["nfe"], place), (5 if side == "left" else -5, 0),
-            xycoords=("data", "axes fraction"), va="center", ha=side,
-            color=style_of(row["solver"]).color,
-        )  # fmt: skip
+            ax, name, (1, height), (4, 0), xycoords="axes fraction", va="center", color=color
+        )
 
 
 def spaced(wanted: Sequence[float]) -> list[float]:
