@@ -584,6 +584,22 @@ def test_the_adaptation_is_drawn_beside_the_bracket_of_the_grid_and_what_is_publ
     assert ("mean over training in the paper: 100.5" in key(drawn)) == (published is not None)
 
 
+@pytest.mark.parametrize(("decision", "told"), [("passed", "2 seeds"), ("keep", "1 failed")])
+def test_a_seed_whose_training_a_test_ended_before_others_has_not_failed(tmp_path, decision, told):
+    ends = {0: 20, 1: 10}
+    rows = [
+        {"iteration": iteration, "seed": seed, "steps": 8, "step_size": 1 / 8, "accuracy": 0.9}
+        | {"role": "deployed", "test_solver": "euler", "decision": decision}
+        for seed, end in ends.items()
+        for iteration in range(10, end + 1, 10)
+    ]
+    probes, checks = (
+        [{name: row.get(name) for name in columns(kind)} for row in rows] for kind in (Probe, Check)
+    )
+    drawn = adaptation_figure(tmp_path, probes, checks)
+    assert drawn.axes[0].get_title(loc="left").endswith(told)
+
+
 def test_the_adaptation_of_seeds_that_all_failed_at_once_is_drawn_empty(tmp_path):
     drawn = adaptation_figure(tmp_path, [], [])
     assert "no seed" in drawn.axes[0].get_title(loc="left")

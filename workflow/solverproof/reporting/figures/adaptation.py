@@ -48,9 +48,8 @@ def figure(spec: AdaptationSpec, critical: Path, *inputs: Path) -> Figure:
     probes, checks = with_score(_read(inputs[:half])), _read(inputs[half:])
     fig = Figure(figsize=(PAGE, 3.3))
     scores, sizes = fig.subplots(1, 2, sharex=True)
-    scores.set_title(
-        f"accuracy, {_trained(probes, half)}" if spec.chance else _trained(probes, half)
-    )
+    told = _trained(probes, checks, half)
+    scores.set_title(f"accuracy, {told}" if spec.chance else told)
     _scores(scores, probes, spec)
     _sizes(sizes, checks, spec)
     _grid(sizes, critical_row(read_csv(critical), spec.task, spec.solver))
@@ -65,10 +64,12 @@ def _read(paths: Sequence[Path]) -> pd.DataFrame:
     return pd.concat([read_csv(path) for path in paths], ignore_index=True)
 
 
-def _trained(probes: pd.DataFrame, seeds: int) -> str:
-    """Of how many seeds the figure is."""
-    last = probes[probes["iteration"] == probes["iteration"].max()]
-    trained = last.loc[has_score(last), "seed"].nunique()
+def _trained(probes: pd.DataFrame, checks: pd.DataFrame, seeds: int) -> str:
+    """Of how many seeds the figure is: a training that a test ended may be shorter than others."""
+    decisions = checks.groupby("seed")["decision"].last()
+    tested = decisions[decisions.isin(["passed", "failed"])].index
+    at_end = (probes["iteration"] == probes["iteration"].max()) | probes["seed"].isin(tested)
+    trained = probes.loc[at_end & has_score(probes), "seed"].nunique()
     if not len(probes):
         return "no seed was trained far enough"
     return f"{seeds} seeds" + (f", {seeds - trained} failed" if trained < seeds else "")
