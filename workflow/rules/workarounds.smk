@@ -42,11 +42,16 @@ if SNAKEMAKE.startswith("9."):
 
     # Whenever it has looked for jobs to run it looks again a second later, and again after that. So
     # every job that ends adds one more look per second to the end of the run: after a hundred jobs
-    # they took half a core. Wait for one look at a time.
+    # they took half a core. Wait for one look at a time; longer spans are rare enough.
     # https://github.com/snakemake/snakemake/pull/3744
     waiting = threading.Lock()
+    look_later = JobScheduler._schedule_reevalutation
 
     def look_again(scheduler, seconds):
+        if seconds > 1:
+            look_later(scheduler, seconds)
+            return
+
         def look():
             waiting.release()
             scheduler._open_jobs.release()

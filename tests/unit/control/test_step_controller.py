@@ -3,6 +3,7 @@
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -190,6 +191,11 @@ def test_what_cannot_be_used_is_told_in_one_line(model, keys, told):
     with pytest.raises(InputError, match=told.replace("?", r"\?")) as failure:
         StepController(*model, **keys)
     assert "\n" not in str(failure.value)
+
+
+def test_numbers_of_numpy_are_numbers(model):
+    controller = StepController(*model, accept=np.float32(0.01), first_steps=np.int64(4))
+    assert controller.deployed.steps == 4
 
 
 def test_a_field_that_is_not_the_same_twice_is_told(z0):

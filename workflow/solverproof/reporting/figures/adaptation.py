@@ -68,7 +68,9 @@ def _trained(probes: pd.DataFrame, checks: pd.DataFrame, seeds: int) -> str:
     """Of how many seeds the figure is: a training that a test ended may be shorter than others."""
     decisions = checks.groupby("seed")["decision"].last()
     tested = decisions[decisions.isin(["passed", "failed"])].index
-    at_end = (probes["iteration"] == probes["iteration"].max()) | probes["seed"].isin(tested)
+    own = probes.groupby("seed")["iteration"].transform("max")
+    end = own.where(probes["seed"].isin(tested), probes["iteration"].max())
+    at_end = probes["iteration"] == end
     trained = probes.loc[at_end & has_score(probes), "seed"].nunique()
     if not len(probes):
         return "no seed was trained far enough"
