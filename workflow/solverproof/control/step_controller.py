@@ -123,9 +123,9 @@ class StepController:
         long: go on training, and ask again with the same samples.
 
         Args:
-            z0: initial states of samples that the model was not trained with, as for `setting`. With
-                1 % accepted the first call takes 437 at least, the third 574, and each further one
-                some 70 more.
+            z0: initial states of samples that the model was not trained with, as for `setting`;
+                with 1 % accepted the first call takes 437 at least, the third 574, and each further
+                one some 70 more.
 
         Raises:
             InputError: if there are too few for any model to pass.
