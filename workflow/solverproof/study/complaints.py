@@ -33,7 +33,7 @@ def explain(error: Any) -> Problem:
         key = (*key, error.instance)  # the unknown name is a key of the object
     if kind in _MESSAGES:
         message = _MESSAGES[kind](error.instance, error.validator_value, error.schema)
-        nothing = kind == "type" and key[0] in SELECTIONS and len(key) <= DESELECTED
+        nothing = kind == "type" and 0 < len(key) <= DESELECTED and key[0] in SELECTIONS
         return key, f"{message}, or null to select nothing" if nothing else message
     return key, error.message
 
