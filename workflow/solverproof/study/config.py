@@ -325,9 +325,9 @@ def _unusable_selection(config: Mapping[str, Any]) -> Iterator[Problem]:
     if (count := _cell_count(config)) > MOST_CELLS:
         message = f"{count} cells are selected; write at most {MOST_CELLS}, and the others apart"
         yield ("select", "seeds"), message
+    trained = {task for _, task, solver, _ in _given(config) if solver in select["solvers"]}
     for task in select["tasks"]:
-        trained = (config[selection].get(task, {}) for selection in SELECTIONS)
-        if not any(settings.get(s) for settings in trained for s in select["solvers"]):
+        if task not in trained:
             wanted = f"steps.{task}: {{{select['solvers'][0]}: [8, 16]}}"
             message = f"nothing is trained on '{task}' with a selected solver"
             yield ("select",), f"{message}; write for example {wanted}, or leave it out"
@@ -335,18 +335,22 @@ def _unusable_selection(config: Mapping[str, Any]) -> Iterator[Problem]:
 
 def without_effect(config: Mapping[str, Any]) -> Iterator[str]:
     """What looks as if it trained something and does not, a line each: a likely slip, no error."""
-    tasks, solvers = config["select"]["tasks"], config["select"]["solvers"]
-    given = [
-        (selection, task, solver)
-        for selection in SELECTIONS
-        for task in tasks
-        for solver, settings in config[selection].get(task, {}).items()
-        if settings
-    ]
-    if unused := [".".join(place) for place in given if place[-1] not in solvers]:
+    selected = config["select"]["solvers"]
+    places = [place for *place, _ in _given(config)]
+    if unused := [".".join(place) for place in places if place[-1] not in selected]:
         yield f"not trained, for their solvers are not selected: {', '.join(unused)}"
-    if without := [name for name in solvers if name not in {solver for *_, solver in given}]:
+    used = {place[-1] for place in places}
+    if without := [solver for solver in selected if solver not in used]:
         yield f"selected, but with nothing to train on a selected task: {', '.join(without)}"
+
+
+def _given(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str, Sequence[Any]]]:
+    """What selected tasks have to train: the selection, the task, the solver, and its settings."""
+    for selection in SELECTIONS:
+        for task in config["select"]["tasks"]:
+            for solver, settings in config[selection].get(task, {}).items():
+                if settings:
+                    yield selection, task, solver, settings
 
 
 def _unusable_seeds(entries: Sequence[int | str]) -> Iterator[Problem]:
@@ -371,10 +375,9 @@ def _cell_count(config: Mapping[str, Any]) -> int:
     blocks = seed_blocks(select["seeds"])
     runs = {"steps": len(blocks), "tolerances": len(blocks), "controlled": sum(map(len, blocks))}
     return sum(
-        runs[selection] * len(config[selection].get(task, {}).get(solver, []))
-        for selection in SELECTIONS
-        for task in select["tasks"]
-        for solver in select["solvers"]
+        runs[selection] * len(settings)
+        for selection, _, solver, settings in _given(config)
+        if solver in select["solvers"]
     )
 
 
