@@ -12,6 +12,7 @@ from solverproof.auditing.judging import Judge
 from solverproof.auditing.measures import Standard
 from solverproof.auditing.problem import Problem, device_of
 from solverproof.auditing.verdict import Agreement
+from solverproof.errors import InputError
 from solverproof.ode.solvers import Setting
 
 DOUBT = 0.05  # the chance that any of all tests passes a model that is not as accepted
@@ -58,8 +59,15 @@ def agreement(
         None if the flow is not resolved; and the evaluations of all solves.
 
     Raises:
-        InputError: if a second solve gives other end states.
+        InputError: if there are too few samples for any model to pass, or a second solve gives
+            other end states.
     """
+    least = least_samples(standard.share, test)
+    if model.samples < least:
+        raise InputError(
+            f"{model.samples} samples cannot show that {standard.share:.3g} of them at most miss; "
+            f"give {least} or more"
+        )
     call = Call(
         problem=model,
         setting=setting,

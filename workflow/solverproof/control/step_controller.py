@@ -11,7 +11,7 @@ from torch import Tensor
 from solverproof.auditing.measures import Compare, Standard
 from solverproof.auditing.problem import Problem, State, problem
 from solverproof.auditing.verdict import Agreement
-from solverproof.control.guard import agreement, least_samples, passed
+from solverproof.control.guard import agreement, passed
 from solverproof.control.set_point import Checked, Rule, SetPoint, excess_of
 from solverproof.control.solving import fixed_step_solver, in_odeint, own_stream, solved
 from solverproof.errors import InputError
@@ -147,13 +147,7 @@ class StepController:
     def _passes(self, z0: State, setting: Setting, test: int) -> bool:
         model = problem(self.field, z0, self.interval, self.head)
         with own_stream(model), torch.no_grad():
-            outputs = model.outputs(model.flat_start())
-            standard = self._standard(outputs)
-            if len(outputs) < (least := least_samples(standard.share, test)):
-                raise InputError(
-                    f"{len(outputs)} samples cannot show that {standard.share:.3g} of them at most "
-                    f"miss; give {least} or more"
-                )
+            standard = self._standard(model.outputs(model.flat_start()))
             self.agreement, nfe = agreement(model, model.in_double(), setting, standard, test)
         self.nfe += nfe
         return passed(self.agreement)
