@@ -560,13 +560,15 @@ def test_a_task_without_a_critical_step_is_named_all_the_same(tmp_path):
     assert [text.get_text() for text in ax.texts] == ["none"]
 
 
-def adaptation_figure(tmp_path, probes, checks, critical=(), published=None):
+def adaptation_figure(tmp_path, rows, critical=(), published=None):
+    """Of two seeds, each of whose rows is a probe and a check."""
     spec = AdaptationSpec(task="toy", solver="euler", chance=0.5, published=published)
     paths = []
-    for row_type, rows in ((Probe, probes), (Check, checks)):
+    for kind in (Probe, Check):
+        known = [{name: row.get(name) for name in columns(kind)} for row in rows]
         for seed in (0, 1):
-            paths.append(tmp_path / f"{row_type.__name__}{seed}.csv")
-            written_table(paths[-1], row_type, [row for row in rows if row["seed"] == seed])
+            paths.append(tmp_path / f"{kind.__name__}{seed}.csv")
+            written_table(paths[-1], kind, [row for row in known if row["seed"] == seed])
     found = critical_steps(tmp_path / "critical_steps.csv", *critical)
     return figure_of(adaptation, spec, found, *paths)
 
@@ -582,10 +584,7 @@ def test_the_adaptation_is_drawn_beside_the_bracket_of_the_grid_and_what_is_publ
         for seed in (0, 1)
         for iteration, steps in ((10, 4 if seed else 16), (20, 8))
     ]
-    probes, checks = (
-        [{name: row.get(name) for name in columns(kind)} for row in rows] for kind in (Probe, Check)
-    )
-    drawn = adaptation_figure(tmp_path, probes, checks, [{}], published)
+    drawn = adaptation_figure(tmp_path, rows, [{}], published)
     scores, sizes = drawn.axes
     assert scores.get_title(loc="left") == "(a) accuracy, 2 seeds"
     assert scores.lines[0].get_ydata() == pytest.approx([80, 80])
@@ -604,15 +603,12 @@ def test_a_seed_whose_training_a_test_ended_before_others_has_not_failed(tmp_pat
         for seed, end in ends.items()
         for iteration in range(10, end + 1, 10)
     ]
-    probes, checks = (
-        [{name: row.get(name) for name in columns(kind)} for row in rows] for kind in (Probe, Check)
-    )
-    drawn = adaptation_figure(tmp_path, probes, checks)
+    drawn = adaptation_figure(tmp_path, rows)
     assert drawn.axes[0].get_title(loc="left").endswith(told)
 
 
 def test_the_adaptation_of_seeds_that_all_failed_at_once_is_drawn_empty(tmp_path):
-    drawn = adaptation_figure(tmp_path, [], [])
+    drawn = adaptation_figure(tmp_path, [])
     assert "no seed" in drawn.axes[0].get_title(loc="left")
 
 
