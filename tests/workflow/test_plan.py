@@ -137,7 +137,7 @@ def test_the_tiny_study_has_the_rules_of_the_default_study_and_these_jobs(clone)
 
 SUPPLEMENT = {
     "cifar10-cpu": {"train": 18, "adapt": 6},
-    "mnist-cpu": {"train": 24, "adapt": 12},
+    "mnist-cpu": {"train": 24, "adapt": 15},
     "paper": {"train": 220, "adapt": 10},
     "adjoint": {"train": 4},
     "comparison": {"train": 22, "adapt": 190},

@@ -37,6 +37,14 @@ def shown(value: object) -> str:
 
 
 def did_you_mean(name: object, known: Iterable[object]) -> str:
-    """`; did you mean 'euler'?` at the end of a message; nothing where no known name is like it."""
-    close = difflib.get_close_matches(str(name)[:100], map(str, known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    """`; did you mean 'euler'?` at the end of a message; nothing where no known name is like it.
+
+    Names that are equally like it are all named.
+    """
+    text = str(name)[:100]
+    alike = {
+        each: difflib.SequenceMatcher(None, each, text).ratio()
+        for each in difflib.get_close_matches(text, map(str, known))
+    }
+    nearest = [repr(each) for each, ratio in alike.items() if ratio == max(alike.values())]
+    return f"; did you mean {' or '.join(nearest)}?" if nearest else ""

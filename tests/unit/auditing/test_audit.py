@@ -281,6 +281,7 @@ class Counting(nn.Module):
     ("given", "message"),
     [
         ({"solver": "rk5", "steps": 4}, "unknown solver 'rk5'; did you mean 'rk4'?"),
+        ({"solver": "dopri", "steps": 4}, "did you mean 'dopri8' or 'dopri5'?"),
         ({"solver": "rk4"}, "rk4 is of kind 'fixed'; give it steps alone"),
         ({"solver": "rk4", "steps": 4, "tolerance": 0.1}, "give it steps alone"),
         ({"solver": "dopri5", "steps": 4}, "dopri5 is of kind 'adaptive'; give it tolerance alone"),

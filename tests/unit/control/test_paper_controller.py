@@ -148,6 +148,8 @@ def test_it_goes_on_from_a_checkpoint(z0, labels):
             "test_solver midpoint is no better than rk4; give one of order above 4",
         ),
         ({"threshold": math.nan}, "threshold is nan; give 0 or more"),
+        ({"threshold": "0.1"}, "threshold is '0.1'; give a number"),
+        ({"most_steps": None}, "most_steps is None; give a number"),
         ({"shrink": 1.0}, "shrink is 1.0; give a number between 0 and 1"),
         ({"shrink": 0}, "shrink is 0; give a number between 0 and 1"),
         ({"grow": 1.0}, "grow is 1.0; give a number above 1"),

@@ -157,6 +157,11 @@ NEW_KEYS = [
         "does not begin with steps- or tolerance-",
     ),
     (
+        "controllers.random",
+        {"family": "set_point", "hold_out": 100},
+        "hold_out: 100 samples cannot show in 3 tests that 0.01 of them at most miss; write 574",
+    ),
+    (
         "controlled.sphere2.euler",
         ["adapt_middle"],
         "unknown controller 'adapt_middle'; did you mean 'adapt_midpoint'?",

@@ -3,11 +3,15 @@
 Quantiles are those of scipy.special: scipy.stats takes as long to import as many a stage takes.
 """
 
-import math
-from typing import Any
+from __future__ import annotations  # an audit's job has no table, and does not load pandas
 
-import pandas as pd
+import math
+from typing import TYPE_CHECKING, Any
+
 from scipy.special import betaincinv, ndtri, stdtrit
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONFIDENCE = 0.95
 

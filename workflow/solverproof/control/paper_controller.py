@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import cache, partial
+from numbers import Real
 from typing import Any
 
 from torch import Tensor
@@ -75,6 +76,13 @@ class PaperController:
             wanted = f"give one of order above {own.order}"
             raise InputError(f"test_solver {test.name} is no better than {own.name}; {wanted}")
         first = 1 if first_steps is None else first_steps
+        numbers = {
+            "threshold": threshold, "every": every, "shrink": shrink, "grow": grow,
+            "first_steps": first, "most_steps": most_steps,
+        }  # fmt: skip
+        for name, value in numbers.items():
+            if not isinstance(value, Real):
+                raise InputError(f"{name} is {value!r}; give a number")
         for name, value, fits, wanted in (
             ("threshold", threshold, threshold >= 0, "0 or more"),
             ("every", every, every >= 1, "1 or more"),

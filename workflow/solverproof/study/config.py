@@ -421,6 +421,11 @@ def _unusable_families(
             for i, name in enumerate(names):
                 if message := controllers[name].misfit(solvers[solver]):
                     yield ("controlled", task, solver, i), f"{name}: {message}"
+                elif task in data:
+                    try:
+                        controllers[name].held_out(classes=data[task].class_count() is not None)
+                    except InputError as error:
+                        yield ("controllers", name), str(error)
 
 
 def _unusable_code(key: Key, path: str) -> Iterator[Problem]:

@@ -82,12 +82,14 @@ class SetPointRule(Controller):
 
     def held_out(self, *, classes: bool) -> int:
         """So many that a model none of whose predictions differs passes every test."""
+        if not self.hold_out:
+            return 0
         from solverproof.auditing.measures import Standard
         from solverproof.control.guard import least_samples
 
         share = Standard(self.accept, classes).share
         least = least_samples(share, self.most_tests)
-        if 0 < self.hold_out < least:
+        if self.hold_out < least:
             raise InputError(
                 f"hold_out: {self.hold_out} samples cannot show in {self.most_tests} tests that "
                 f"{share:.3g} of them at most miss; write {least} or more, or 0"
