@@ -523,11 +523,12 @@ def test_of_real_values_the_cost_is_drawn_against_errors(tmp_path):
     assert drawn.axes[1].get_ylabel().startswith("test error")
 
 
-def growth_figure(tmp_path, critical):
-    """Two tasks; growth 1 and 3 of the seeds of the finest setting, 7 of the others."""
+def growth_figure(tmp_path, critical, least=None):
+    """Growth of the finest seeds: 1 and 3, or a task's `least` and 2 above; of the others 7."""
     runs = [
         {"task": task, "train_solver": "euler", "train_steps": steps, "controller": None}
-        | {"seed": seed, "growth_median": 7.0 if steps == 2 else 1.0 + 2 * seed}
+        | {"seed": seed}
+        | {"growth_median": 7.0 if steps == 2 else (least or {}).get(task, 1.0) + 2 * seed}
         for task in critical
         for steps in (2, 16)
         for seed in (0, 1)
@@ -545,19 +546,27 @@ def growth_figure(tmp_path, critical):
     return figure_of(growth, NoSpec(), audits, criteria)
 
 
-def test_the_critical_step_is_drawn_against_the_growth_of_the_finest_models(tmp_path):
-    (ax,) = growth_figure(tmp_path, {"one": (8, 6, 10), "open": (4, 3, math.inf)}).axes
-    points = [
-        (line.get_xdata(), line.get_ydata()) for line in ax.lines if len(line.get_xdata()) == 1
-    ]
-    assert [(x[0], y[0]) for x, y in points] == [(8, 2), (4, 2)]
-    assert [text.get_text() for text in ax.texts] == ["one", "open"]
-    assert max(max(line.get_xdata()) for line in ax.lines) == ax.get_xlim()[1]
+def marked(ax, marker):
+    """Places of a kind of marker."""
+    lines = [line for line in ax.lines if line.get_marker() == marker]
+    return [(line.get_xdata()[0], line.get_ydata()[0]) for line in lines]
 
 
-def test_a_task_without_a_critical_step_is_named_all_the_same(tmp_path):
-    (ax,) = growth_figure(tmp_path, {"none": (math.nan, 20, math.inf)}).axes
-    assert [text.get_text() for text in ax.texts] == ["none"]
+def test_the_critical_step_stands_beside_the_growth_of_the_finest_models(tmp_path):
+    critical = {"high": (4, 3, math.inf), "low": (8, 6, 10)}
+    growth_axes, steps = growth_figure(tmp_path, critical, {"high": 5.0}).axes
+    mark = style_of("euler").marker
+    assert marked(growth_axes, mark) == [(6, 1), (2, 0)]
+    assert marked(steps, mark) == [(4, 1), (8, 0)]
+    assert [tick.get_text() for tick in growth_axes.get_yticklabels()] == ["low", "high"]
+    assert marked(steps, ">") == [(steps.get_xlim()[1], 1)]
+    assert not marked(steps, "<")
+
+
+def test_a_task_without_a_critical_step_has_an_arrow_in_its_place(tmp_path):
+    growth_axes, steps = growth_figure(tmp_path, {"none": (math.nan, 20, math.inf)}).axes
+    assert [tick.get_text() for tick in growth_axes.get_yticklabels()] == ["none"]
+    assert marked(steps, ">") == [(steps.get_xlim()[1], 0)]
 
 
 def adaptation_figure(tmp_path, rows, critical=(), published=None):

@@ -1,10 +1,12 @@
 """The tables and the figure of the audits of a study."""
 
 import math
+from itertools import combinations
 
 import pandas as pd
 import pytest
 from defined import written_table
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from solverproof.__main__ import main
 from solverproof.evaluation.audit_rows import Audit
@@ -134,6 +136,16 @@ def test_the_figure_has_a_panel_per_task_and_a_line_per_solver_and_criterion(tmp
     assert texts(fig.axes[1]).count("4 of 6") == 1  # of those with a small drop
     assert texts(fig.axes[1]).count("0 of 1") == 3  # RK4, which has no crossing
     assert len(fig.axes[0].get_yticks()) == 4
+
+
+def test_panels_of_many_tasks_keep_clear_of_each_other(tmp_path):
+    names = ["a_task_of_a_long_name", "b", "c", "d", "e"]
+    rows = [audit(n, seed, task=task) for task in names for n in STEPS for seed in (0, 1)]
+    fig = drawn(tmp_path, rows)
+    FigureCanvasAgg(fig).draw()
+    boxes = [ax.get_tightbbox() for ax in fig.axes]
+    assert len(boxes) == 5
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
 def test_an_end_beyond_the_settings_that_were_run_is_an_arrow(tmp_path):

@@ -1,8 +1,8 @@
 """Figure 6: from how many training steps on models are ODEs, by several criteria."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from solverproof.evaluation.audit_rows import VERDICTS
 from solverproof.reporting.figures.style import (
     PAGE,
-    critical_interval,
+    SolverStyle,
+    draw_critical,
     key_below,
     label_panels,
     steps_axis,
@@ -31,7 +32,7 @@ BEYOND = 1.6  # factor from the outermost settings to the edge of a panel
 
 
 def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
-    """One panel per task: the critical number of steps by each criterion, for every solver.
+    """One panel per task, two to a row: the critical number of steps by each criterion.
 
     A colour stands for a training solver, bars are intervals at 95 %; an arrow leads beyond the
     settings that were run, which are ticks below. On the right stands, of the models that meet a
@@ -47,19 +48,28 @@ def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
     runs = runs[runs["train_steps"].notna()]
     found = found[found["train_solver"].isin(runs["train_solver"])]
     tasks = list(dict.fromkeys(runs["task"]))
-    fig = Figure(figsize=(PAGE if len(tasks) > 1 else 0.6 * PAGE, 2.9))
-    axes = fig.subplots(1, len(tasks), squeeze=False)
-    for ax, task in zip(axes[0], tasks, strict=True):
+    columns = min(2, len(tasks))
+    rows = math.ceil(len(tasks) / columns)
+    fig = Figure(figsize=((0.6, 1)[columns - 1] * PAGE, 2.9 if rows == 1 else 0.5 + 2.1 * rows))
+    axes = list(fig.subplots(rows, columns, squeeze=False).flat)
+    while len(axes) > len(tasks):
+        axes.pop().remove()
+    for ax, task in zip(axes, tasks, strict=True):
         _panel(ax, runs[runs["task"] == task], found[found["task"] == task])
         ax.set_title(task)
-    first, *others = ([tick.get_text() for tick in ax.get_yticklabels()] for ax in axes[0])
-    for ax, labels in zip(axes[0][1:], others, strict=True):
-        if labels == first:
-            ax.set_yticklabels([])
+    for left, right in zip(axes[::2], axes[1::2], strict=False):
+        if _names(left) == _names(right):
+            right.set_yticklabels([])
+    for ax in axes[:-columns]:
+        ax.set_xlabel("")
     if len(tasks) > 1:
-        label_panels(axes[0])
+        label_panels(axes)
     key_below(fig, 5)
     return fig
+
+
+def _names(ax: Axes) -> list[str]:
+    return [tick.get_text() for tick in ax.get_yticklabels()]
 
 
 def _of_grids(table: pd.DataFrame) -> pd.DataFrame:
@@ -83,27 +93,17 @@ def _panel(ax: Axes, runs: pd.DataFrame, found: pd.DataFrame) -> None:
         settings = sorted(set(runs.loc[runs["train_solver"] == solver, "train_steps"]))
         for _, row in found[found["train_solver"] == solver].iterrows():
             place = names.index(row["criterion"]) + aside
-            _critical(ax, row, place, settings, style_of(solver))
+            _criterion(ax, row, place, settings, style_of(solver))
     ax.annotate(
         "FAIL of those\nthat meet it", (1.04, 1.0), xycoords="axes fraction", va="bottom",
         fontsize=6, color="0.3",
     )  # fmt: skip
 
 
-def _critical(
-    ax: Axes, row: pd.Series, place: float, settings: Sequence[float], style: Any
+def _criterion(
+    ax: Axes, row: pd.Series, place: float, settings: Sequence[float], style: SolverStyle
 ) -> None:
-    """The estimate and its interval; an arrow at an end that lies beyond the settings."""
-    ends = critical_interval(ax, row, settings)
-    ax.plot(ends, [place, place], color=style.color, linewidth=1.2, label="95 % interval")
-    for end, arrow in zip(ends, "<>", strict=True):
-        if end in ax.get_xlim():
-            ax.plot(end, place, arrow, color=style.color, markersize=5, clip_on=False, zorder=4,
-                    label="beyond the settings")  # fmt: skip
-    ax.plot(settings, [place] * len(settings), "|", color=style.color, markersize=4, alpha=0.5,
-            label="settings that were run")  # fmt: skip
-    ax.plot(row["critical_steps"], place, style.marker, color=style.color, markersize=5, zorder=5,
-            label=style.name)  # fmt: skip
+    draw_critical(ax, row, place, settings, style)
     met = [int(row[f"met_{verdict.lower()}"]) for verdict in VERDICTS]
     ax.annotate(
         f"{row['met_fail']} of {sum(met)}", (1.04, place), va="center", fontsize=6,

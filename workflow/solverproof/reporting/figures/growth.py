@@ -9,23 +9,27 @@ from matplotlib.figure import Figure
 from solverproof.auditing.intervals import mean_interval
 from solverproof.reporting.figures.style import (
     PAGE,
-    critical_interval,
-    name_beside,
+    SolverStyle,
+    draw_critical,
+    key_below,
+    label_panels,
     steps_axis,
     style_of,
 )
 from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import NoSpec
 
-BEYOND = 1.6  # factor from the outermost settings to where an open interval ends
+APART = 0.22  # of two solvers in a row of height 1
+BEYOND = 1.6  # factor from the outermost settings to the edge of a panel
 
 
 def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
-    """Critical number of steps against growth, a point per task and training solver.
+    """Growth, and beside it the critical number of steps: a row per task, the least growth below.
 
     Growth is the median over test samples of the integral of the logarithmic norm along
     trajectories, of the models with the most steps, as mean over seeds. The critical step is that
-    of the drop. Bars are intervals at 95 %; one that is open leads on to the edge.
+    of the drop. A colour stands for a training solver, bars are intervals at 95 %; an arrow leads
+    beyond the settings that were run, which are ticks.
 
     Args:
         spec: empty.
@@ -36,25 +40,34 @@ def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
     runs, found = read_csv(audits), read_csv(criteria)
     runs = runs[runs["controller"].isna() & runs["train_steps"].notna()]
     found = found[(found["criterion"] == "accuracy") & found["controller"].isna()]
-    fig = Figure(figsize=(0.6 * PAGE, 3.2))
-    ax = fig.subplots()
-    steps_axis(ax, "critical number of training steps $N$")
-    ax.set_ylabel(r"growth of small errors, $\int\mu\,dt$")
-    ax.set_xlim(runs["train_steps"].min() / BEYOND, runs["train_steps"].max() * BEYOND)
+    of_finest = runs.groupby(["task", "train_solver"])["train_steps"].transform("max")
+    finest = runs[runs["train_steps"] == of_finest]
+    tasks = list(finest.groupby("task")["growth_median"].mean().sort_values().index)
+    solvers = list(dict.fromkeys(found["train_solver"]))
+    fig = Figure(figsize=(PAGE, 1.1 + 0.27 * len(tasks)))
+    left, right = fig.subplots(1, 2, sharey=True)
+    left.set_title("growth of small errors")
+    left.set_xlabel(r"$\int\mu\,dt$")
+    left.set_yticks(range(len(tasks)), tasks)
+    left.set_ylim(-0.6, len(tasks) - 0.4)
+    right.set_title("where models become ODEs")
+    steps_axis(right, "critical number of training steps $N$")
+    right.set_xlim(runs["train_steps"].min() / BEYOND, runs["train_steps"].max() * BEYOND)
     for _, row in found.iterrows():
-        own = runs[(runs["task"] == row["task"]) & (runs["train_solver"] == row["train_solver"])]
-        _point(ax, row, own)
+        own = (runs["task"] == row["task"]) & (runs["train_solver"] == row["train_solver"])
+        settings, style = (
+            sorted(runs.loc[own, "train_steps"].unique()),
+            style_of(row["train_solver"]),
+        )
+        aside = APART * (solvers.index(row["train_solver"]) - (len(solvers) - 1) / 2)
+        place = tasks.index(row["task"]) + aside
+        _grown(left, finest.loc[own, "growth_median"], place, style)
+        draw_critical(right, row, place, settings, style)
+    label_panels((left, right))
+    key_below(fig, 5)
     return fig
 
 
-def _point(ax: Axes, row: pd.Series, runs: pd.DataFrame) -> None:
-    style, settings = style_of(row["train_solver"]), sorted(runs["train_steps"].unique())
-    growth = runs.loc[runs["train_steps"] == settings[-1], "growth_median"]
-    ends = critical_interval(ax, row, settings)
-    mean, reach = growth.mean(), mean_interval(growth)
-    ax.plot(ends, [mean, mean], color=style.color, linewidth=0.6, alpha=0.6)
-    at = row["critical_steps"]
-    ax.plot([at, at], reach, color=style.color, linewidth=0.6, alpha=0.6)
-    ax.plot(at, mean, style.marker, color=style.color, markersize=4)
-    place = at if pd.notna(at) else ends[0]
-    name_beside(ax, row["task"], (place, mean), (4, 3), color=style.color)
+def _grown(ax: Axes, growth: pd.Series, place: float, style: SolverStyle) -> None:
+    ax.plot(mean_interval(growth), [place, place], color=style.color, linewidth=1.2)
+    ax.plot(growth.mean(), place, style.marker, color=style.color, markersize=5)

@@ -265,19 +265,32 @@ def guess_line(axes: Sequence[Axes], chance: float | None) -> None:
     )  # fmt: skip
 
 
-def critical_interval(ax: Axes, row: pd.Series, settings: Sequence[float]) -> list[float]:
-    """Ends of the interval of a critical number of steps; an open one ends at the panel's edge.
+def draw_critical(
+    ax: Axes, row: pd.Series, place: float, settings: Sequence[float], style: SolverStyle
+) -> None:
+    """A critical number of steps and its interval; an arrow at an end beyond the settings.
 
     Args:
         ax: the panel, whose limits are set.
-        row: of a table with columns critical_steps_low and critical_steps_high.
+        row: of a table with columns critical_steps, critical_steps_low and critical_steps_high.
+        place: the height.
         settings: numbers of steps that were run, in order.
+        style: of the training solver.
     """
     first, last = ax.get_xlim()
     # Both may lie beyond the same end; the line then leads there from the outermost setting.
     low = min(row["critical_steps_low"], settings[-1])
     high = max(row["critical_steps_high"], settings[0])
-    return [low if low > 0 else first, high if math.isfinite(high) else last]
+    ends = [low if low > 0 else first, high if math.isfinite(high) else last]
+    ax.plot(ends, [place, place], color=style.color, linewidth=1.2, label="95 % interval")
+    for end, arrow in zip(ends, "<>", strict=True):
+        if end in (first, last):
+            ax.plot(end, place, arrow, color=style.color, markersize=5, clip_on=False, zorder=4,
+                    label="beyond the settings")  # fmt: skip
+    ax.plot(settings, [place] * len(settings), "|", color=style.color, markersize=4, alpha=0.5,
+            label="settings that were run")  # fmt: skip
+    ax.plot(row["critical_steps"], place, style.marker, color=style.color, markersize=5, zorder=5,
+            label=style.name)  # fmt: skip
 
 
 def failures(runs: pd.DataFrame) -> str:
