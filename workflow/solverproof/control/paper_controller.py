@@ -80,9 +80,9 @@ class PaperController:
             "threshold": threshold, "every": every, "shrink": shrink, "grow": grow,
             "first_steps": first, "most_steps": most_steps,
         }  # fmt: skip
-        for name, value in numbers.items():
-            if not isinstance(value, Real):
-                raise InputError(f"{name} is {value!r}; give a number")
+        for name, number in numbers.items():
+            if not isinstance(number, Real):
+                raise InputError(f"{name} is {number!r}; give a number")
         for name, value, fits, wanted in (
             ("threshold", threshold, threshold >= 0, "0 or more"),
             ("every", every, every >= 1, "1 or more"),
