@@ -1,6 +1,12 @@
 CONTROLLED = [path for path, cell in CELLS.items() if cell.controller]
-ADAPTIVE = [
-    path for path, cell in CELLS.items() if cell.setting and cell.setting.tolerance
+# blocks whose setting does not say what an iteration takes: of tolerances, and with penalties
+BLOCKS = [
+    path
+    for path, cell in CELLS.items()
+    if cell.setting
+    if cell.setting.tolerance
+    or cell.task.protocol.consistency
+    or cell.task.protocol.local_error
 ]
 # a file of Snakemake's report, which shows pages in place and hands out all else
 TABLE = lambda file: report(
@@ -71,7 +77,7 @@ if CONTROLLED:
             critical=rules.tabulate.output.critical,
             runs=expand(rules.adapt.output.run, cell=CONTROLLED),
             checks=expand(rules.adapt.output.checks, cell=CONTROLLED),
-            adaptive=expand(rules.train.output.run, cell=ADAPTIVE),
+            blocks=expand(rules.train.output.run, cell=BLOCKS),
         output:
             csv=TABLE("comparison.csv"),
             page=TABLE("comparison.html"),
@@ -87,7 +93,7 @@ if CONTROLLED:
             code=code_hash("reporting.comparison"),
             out=subpath(output.csv, parent=True),
         shell:
-            r"printf '%s\n' --runs {input.runs:q} --checks {input.checks:q} --adaptive {input.adaptive:q}"
+            r"printf '%s\n' --runs {input.runs:q} --checks {input.checks:q} --blocks {input.blocks:q}"
             " | python -m solverproof comparison --spec={params.spec:q} --drops={input.drops:q} --critical={input.critical:q}"
             " --out={params.out:q} - > {log:q} 2>&1"
 

@@ -207,9 +207,7 @@ def comparison(args: argparse.Namespace) -> None:
     from solverproof.reporting.specifications import TablesSpec
 
     spec = TablesSpec.given(args.spec)
-    write_comparison(
-        spec, args.drops, args.critical, args.runs, args.checks, args.adaptive, args.out
-    )
+    write_comparison(spec, args.drops, args.critical, args.runs, args.checks, args.blocks, args.out)
 
 
 def plot(args: argparse.Namespace) -> None:
@@ -435,7 +433,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     stage(explore, reads=["data", "weights", "run"], writes=["out"])
     stage(tabulate, reads=["evaluations..."], tables=TABULATED)
     stage(gather, reads=["drops", "audits..."], tables=GATHERED)
-    compared = ["drops", "critical", "runs...", "checks...", "[adaptive...]"]
+    compared = ["drops", "critical", "runs...", "checks...", "[blocks...]"]
     stage(comparison, reads=compared, tables=COMPARED)
     figure = stage(plot, reads=["[inputs...]"])
     figure.add_argument("figure", help="name of the figure")

@@ -105,6 +105,10 @@ def compared(tmp_path):
         mean_nfe = {"0": 1 / tolerance, "1": 1 / tolerance + 2, "2": 0.5}
         run = {"spec": spec, "iterations": 200, "mean_nfe": mean_nfe, "failures": {"2": {}}}
         write_json(fixed[-1], run)
+    fixed.append(tmp_path / "penalty.json")
+    spec = {**TRAINING, "setting": {"solver": "euler", "steps": 8}}
+    run = {"spec": spec, "iterations": 200, "mean_nfe": {"0": 12.0, "1": 12.0}, "failures": {}}
+    write_json(fixed[-1], run)
     drops, critical = tables / "drops.csv", tables / "critical_steps.csv"
     compare(TablesSpec(0.1, 0.1, {}), drops, critical, runs, paths, fixed, tables)
     with (tables / "comparison.csv").open(encoding="utf-8", newline="") as file:
@@ -145,6 +149,15 @@ def test_a_tolerance_has_what_its_passes_took_in_training_and_the_accuracy_of_it
         assert float(row["nfe_training"]) == float(row["nfe_monitored"]) == pytest.approx(nfe)
         assert float(row["nfe_training_low"]) < nfe < float(row["nfe_training_high"])
         assert (float(row["accuracy_mean"]), row["seeds"]) == (pytest.approx(accuracy), "2")
+
+
+def test_steps_with_a_penalty_have_what_an_iteration_took_and_the_accuracy_of_their_models(
+    compared,
+):
+    row = compared[1]["steps 8"]
+    assert (row["train_solver"], row["train_tolerance"]) == ("euler", "")
+    assert (float(row["train_steps"]), float(row["nfe_monitored"])) == (8, 12)
+    assert (float(row["drop_mean"]), row["seeds"]) == (0.0625, "2")
 
 
 def test_the_share_of_invalid_checks_counts_those_that_could_not_shrink_any_more(compared):

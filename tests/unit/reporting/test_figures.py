@@ -404,8 +404,8 @@ STAGES = {"euler": 1, "rk4": 4, "dopri5": 6}
 def cost_figure(tmp_path, runs, compared, score="accuracy", chance=None):
     """Runs are (solver, steps, controller, seed, unlike, flow's score, status).
 
-    A method of those compared is a controller, or a tolerance, whose runs have none and that many
-    "steps", which here are its evaluations as well.
+    A method of those compared is a controller, or a number, whose runs have none and that many
+    steps; of Dopri5 it is a tolerance, and here its evaluations as well.
     """
     names = ["train_solver", "train_steps", "controller", "seed", "disagreement"]
     table = pd.DataFrame(runs, columns=[*names, f"{score}_reference", "status"])
@@ -417,7 +417,9 @@ def cost_figure(tmp_path, runs, compared, score="accuracy", chance=None):
     table.assign(task="toy", nfe=nfe, **scores).to_csv(tmp_path / "drops.csv", index=False)
     nfe = ["nfe_monitored", "nfe_monitored_low", "nfe_monitored_high"]
     rows = pd.DataFrame(compared, columns=["train_solver", "method", *nfe]).assign(task="toy")
-    rows["train_tolerance"] = pd.to_numeric(rows["method"], errors="coerce")
+    value = pd.to_numeric(rows["method"], errors="coerce")
+    adaptive = rows["train_solver"] == "dopri5"
+    rows["train_steps"], rows["train_tolerance"] = value.mask(adaptive), value.where(adaptive)
     rows.to_csv(tmp_path / "comparison.csv", index=False)
     ways = {"mine": "set-point", "more": "set-point", "other": "random steps"}
     spec = CostSpec(task="toy", ways={"euler": ways, "rk4": ways}, chance=chance)
@@ -453,6 +455,14 @@ def test_what_a_way_costs_is_drawn_against_what_its_models_do_as_odes(tmp_path):
     assert [*fixed.get_xdata()] == [*fixed.get_ydata()] == [2, 14.5]
     assert {"fixed step", "set-point"} <= set(texts(drawn))
     assert "random steps" not in texts(drawn)  # no model of it has trained
+
+
+def test_steps_with_a_penalty_stand_where_their_iterations_do_and_beside_the_line(tmp_path):
+    runs = [("rk4", steps, None, 0, 0.1, 0.9, "ok") for steps in (2, 4)]
+    drawn = cost_figure(tmp_path, runs, [("rk4", "2", 12, 12, 12), ("rk4", "4", 24, 24, 24)])
+    unlike, _, deployed = (drawn_points(ax) for ax in drawn.axes)
+    assert [x for line in unlike for x, _ in line] == [12, 24]
+    assert deployed == [[(12, 8), (24, 16)]]
 
 
 def test_names_stand_right_of_the_panel_in_the_order_in_which_their_lines_end(tmp_path):

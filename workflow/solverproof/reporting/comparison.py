@@ -51,11 +51,12 @@ class Comparison:
 
     Attributes:
         task, train_solver: the task and the training solver.
-        method: `grid search`, the tolerance of an adaptive solver, or the controller.
-        train_tolerance: that tolerance.
+        method: `grid search`, the tolerance of an adaptive solver, the number of steps beside a
+            penalty, or the controller.
+        train_steps, train_tolerance: that number of steps, or that tolerance.
         nfe_invalid, nfe_valid: evaluations of a forward pass at both ends of the critical bracket.
-        nfe_training: of a tolerance or a controller the evaluations of a forward pass in training,
-            mean over training and seeds.
+        nfe_training: of a tolerance, a penalty or a controller the evaluations of an iteration's
+            forward passes, mean over training and seeds.
         nfe_training_low, nfe_training_high: Student's interval for it over seeds, at 95 %, as are
             all pairs of low and high but those of `valid`.
         nfe_late, ...: the same mean over the second half of training.
@@ -75,6 +76,7 @@ class Comparison:
     task: str
     train_solver: str
     method: str
+    train_steps: float = math.nan
     train_tolerance: float = math.nan
     nfe_invalid: float = math.nan
     nfe_valid: float = math.nan
@@ -125,12 +127,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Effort:
-    """The cost and the checks of one run with a controller, or the cost of one with a tolerance.
+    """The cost and the checks of one run with a controller, or the cost of one with a setting.
 
     Attributes:
-        task, train_solver, method, train_tolerance: as of `Comparison`.
+        task, train_solver, method, train_steps, train_tolerance: as of `Comparison`.
         published: the row of the paper's table to compare the results with; None if there is none.
-        nfe: mean evaluations of a forward pass.
+        nfe: mean evaluations of an iteration's forward passes.
         nfe_late: the same over the second half of training; NaN without a check in it.
         nfe_monitored: the same as `nfe`, including the controller's own evaluations.
         invalid_checks: share of its checks that found the model invalid.
@@ -147,6 +149,7 @@ class _Effort:
     nfe_late: float = math.nan
     invalid_checks: float = math.nan
     oscillation: float = math.nan
+    train_steps: float = math.nan
     train_tolerance: float = math.nan
 
 
@@ -156,7 +159,7 @@ def compare(
     critical: Path,
     runs: Sequence[Path],
     checks: Sequence[Path],
-    adaptive: Sequence[Path],
+    blocks: Sequence[Path],
     out: Path,
 ) -> None:
     """Write `comparison.csv`, `.md`, `.html` and `.tex` into a folder.
@@ -167,7 +170,8 @@ def compare(
         critical: its `critical_steps.csv`.
         runs: `run.json` of every run with a controller.
         checks: `checks.csv` of the same runs, in the same order.
-        adaptive: `run.json` of every run with a fixed tolerance.
+        blocks: `run.json` of every block whose setting does not say what an iteration takes: of a
+            tolerance, and of steps with a penalty.
         out: folder of the tables.
     """
     dropped = read_rows(drops, Drop)
@@ -175,7 +179,7 @@ def compare(
     efforts = [
         _effort(read_json(run), read_csv(check)) for run, check in zip(runs, checks, strict=True)
     ]
-    efforts += [effort for run in adaptive for effort in _efforts_at_tolerance(read_json(run))]
+    efforts += [effort for run in blocks for effort in _efforts_of_block(read_json(run))]
     brackets = read_rows(critical, Critical)
     brackets = brackets[brackets["measure"] == "drop"]  # the paper's, whose table this is
     rows = [
@@ -210,20 +214,21 @@ def _grid_rows(
 
 
 def _other_rows(drops: pd.DataFrame, efforts: pd.DataFrame) -> Iterator[Comparison]:
-    """A row per tolerance and controller: mean NFE over training and seeds, accuracy and drop."""
+    """A row per setting of a block and per controller: mean NFE over training, and what it gave."""
     groups = efforts.groupby(["task", "train_solver", "method"], sort=True)
     for (task, solver, method), group in groups:
         runs = drops[(drops["task"] == task) & (drops["train_solver"] == solver)]
-        tolerance = group["train_tolerance"].iloc[0]
-        if pd.isna(tolerance):
+        setting = group[["train_steps", "train_tolerance"]].iloc[0]
+        if setting.isna().all():
             runs = runs[runs["controller"] == method]
         else:
-            runs = runs[runs["controller"].isna() & (runs["train_tolerance"] == tolerance)]
+            ((measure, value),) = setting.dropna().items()
+            runs = runs[runs["controller"].isna() & (runs[measure] == value)]
         nfe = group.rename(columns={"nfe": "nfe_training"})[list(NFE)]
         low, high = mean_interval(nfe)
         yield Comparison(
             method=str(method),
-            train_tolerance=tolerance,
+            **setting,
             **nfe.mean(),
             **low.add_suffix("_low"),
             **high.add_suffix("_high"),
@@ -252,19 +257,20 @@ def _results(
     }
 
 
-def _efforts_at_tolerance(run: Mapping[str, Any]) -> Iterator[_Effort]:
+def _efforts_of_block(run: Mapping[str, Any]) -> Iterator[_Effort]:
     """One of each seed of a block that did not fail."""
     spec = SettingTraining.from_json(run["spec"])
+    measure = "steps" if spec.setting.tolerance is None else "tolerance"
     for seed, nfe in run["mean_nfe"].items():
         if seed not in run["failures"]:  # whose mean is over iterations that it did not see
             yield _Effort(
                 task=spec.task,
                 train_solver=spec.setting.solver.name,
-                method=f"tolerance {spec.setting.value:g}",
+                method=f"{measure} {spec.setting.value:g}",
                 published=None,
                 nfe=nfe,
                 nfe_monitored=nfe,
-                train_tolerance=spec.setting.value,
+                **{f"train_{measure}": spec.setting.value},
             )
 
 

@@ -43,10 +43,10 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
 
     These are the mean over training, with the checks of a controller. (a) the predictions that the
     model's flow makes otherwise, (b) the accuracy of the flow, (c) the evaluations of a forward
-    pass of the model that is deployed, which with a fixed step are those of training: a line. A
-    colour stands for a training solver; small points are its models of fixed steps or tolerances,
-    large ones those of controllers. Lines connect settings of one way to choose a step. Means over
-    seeds, bars their intervals at 95 %.
+    pass of the model that is deployed, which with a fixed step and no penalty are those of
+    training: a line. A colour stands for a training solver; small points are its models of fixed
+    steps or tolerances, large ones those of controllers. Lines connect settings of one way to
+    choose a step. Means over seeds, bars their intervals at 95 %.
 
     Args:
         spec: the task, its guess, and what its controllers are called; those of one name differ in
@@ -59,7 +59,7 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
     compared = compared[(compared["task"] == spec.task) & compared["nfe_monitored"].notna()]
     score = score_of(runs)
     factor = 100 if score == "accuracy" else 1
-    found = [*_fixed(runs, score), *_others(spec, runs, compared, score)]
+    found = [*_fixed(runs, compared, score), *_others(spec, runs, compared, score)]
     ways = pd.DataFrame(found, columns=COLUMNS)
     scale = SCALES[score]
     fig = Figure(figsize=(PAGE, 2.8))
@@ -75,7 +75,7 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
         ordered = rows.sort_values("nfe")
         _points(unlike, ordered, "unlike", 100, (0, 100), **look)
         _points(flow, ordered, "score", factor, (scale.low, scale.high), **look)
-        own = ordered[ordered["way"] != FIXED]  # the others are the line
+        own = ordered[(ordered["way"] != FIXED) | (ordered["nfe"] != ordered["deployed"])]
         deployed.plot(own["nfe"], own["deployed"], **look, label=style_of(str(solver)).name)
     unlike.set(title="predictions unlike the flow's", ylabel="share (%)")
     flow.set_title("as an ODE")
@@ -91,11 +91,13 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
     return fig
 
 
-def _fixed(runs: pd.DataFrame, score: str) -> Iterator[dict[str, Any]]:
-    """A row per number of steps: every iteration takes as many evaluations as the next."""
+def _fixed(runs: pd.DataFrame, compared: pd.DataFrame, score: str) -> Iterator[dict[str, Any]]:
+    """A row per number of steps: an iteration takes a pass of the model, or what its row says."""
     grid = runs[runs["controller"].isna() & runs["train_steps"].notna()]
-    for (solver, _), group in grid.groupby(["train_solver", "train_steps"]):
-        nfe = dict.fromkeys(("nfe", "nfe_low", "nfe_high"), group["nfe"].iloc[0])
+    for (solver, steps), group in grid.groupby(["train_solver", "train_steps"]):
+        own = (compared["train_solver"] == solver) & (compared["train_steps"] == steps)
+        taken = [*compared.loc[own, "nfe_monitored"], group["nfe"].iloc[0]]
+        nfe = dict.fromkeys(("nfe", "nfe_low", "nfe_high"), taken[0])
         yield _row(solver, FIXED, nfe, group, score)
 
 
