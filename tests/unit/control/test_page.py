@@ -14,7 +14,7 @@ from solverproof.control import law
 from solverproof.study.config import schema
 
 PAGE = (Path(__file__).parents[3] / "docs" / "controller.md").read_text(encoding="utf-8")
-LOOP, CALLBACK = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+LOOP, CALLBACK, PENALTY = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
 class Field(nn.Module):
@@ -31,8 +31,11 @@ def test_the_loop_runs_and_says_what_to_deploy_with(capsys):
     field, head = Field(), nn.Linear(2, 2)
     optimizer = torch.optim.Adam([*field.parameters(), *head.parameters()], 0.01)
     batches = [(z0, (z0[:, 0] > 0).long()) for z0 in torch.randn(20, 32, 2)]
-    exec(LOOP, {"field": field, "head": head, "optimizer": optimizer, "batches": batches})  # noqa: S102  as a reader would
+    names = {"field": field, "head": head, "optimizer": optimizer, "batches": batches}
+    exec(LOOP, names)  # noqa: S102  as a reader would
     assert re.fullmatch(r"deploy with rk4 with \d+ steps?\n", capsys.readouterr().out)
+    exec(PENALTY, names | {"loss": torch.zeros(())}, kept := {})  # noqa: S102
+    assert kept["loss"] > 0
 
 
 def test_the_callback_sets_what_the_module_reads():

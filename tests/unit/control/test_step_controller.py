@@ -56,6 +56,20 @@ def test_odeint_takes_as_many_steps_as_are_drawn(model, z0, solver, stages):
         assert field.calls == stages * controller.deployed.steps
 
 
+def test_a_penalty_takes_half_as_many_steps_as_were_drawn(model, z0):
+    controller = StepController(*model, solver="rk4", first_steps=16)
+    drawn = set()
+    for _ in range(20):
+        method, options = controller.setting(z0)
+        field, fewer = Counted(model[0]), Counted(model[0])
+        odeint(field, z0, TIMES, method=method, options=options)
+        method, options = controller.coarser()
+        odeint(fewer, z0, TIMES, method=method, options=options)
+        assert fewer.calls == 4 * (field.calls // 4 // 2)
+        drawn.add(field.calls)
+    assert len(drawn) > 1
+
+
 def test_no_more_steps_are_drawn_than_are_deployed_and_no_fewer_than_a_spread_of_them(model, z0):
     controller = StepController(*model, solver="euler", first_steps=64, spread=4)
     calls = set()

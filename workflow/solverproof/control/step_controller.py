@@ -52,6 +52,7 @@ class StepController:
 
     Attributes:
         nfe: evaluations of all checks and tests.
+        drawn: the setting of the last iteration.
         last: what the last check found; None before the first.
         agreement: how the model agreed with its flow at the last `confirm`; None before it, or if
             the flow was not resolved.
@@ -94,6 +95,7 @@ class StepController:
         rule = Rule(self.solver, spread, shortest, longest, most_steps)
         self.point = SetPoint(rule, 1 / first_steps, seed)
         self.nfe = 0
+        self.drawn = self.point.finest
         self.last: Checked | None = None
         self.agreement: Agreement | None = None
 
@@ -110,10 +112,17 @@ class StepController:
         """
         # Made where a check is due, once for both of its solves.
         model = cache(partial(problem, self.field, z0, self.interval, self.head))
-        drawn, found = self.point.choose(partial(_outputs, model), self._excess)
+        self.drawn, found = self.point.choose(partial(_outputs, model), self._excess)
         if found:
             self.nfe, self.last = self.nfe + found.nfe, found
-        return in_odeint(drawn)
+        return in_odeint(self.drawn)
+
+    def coarser(self) -> tuple[str, dict[str, Any]]:
+        """Method and options with half as many steps as the last setting; two for a single step.
+
+        For a penalty on what they change, which keeps the field gentle and the steps few.
+        """
+        return in_odeint(self.drawn.coarser())
 
     def confirm(self, z0: State) -> bool:
         """Whether the model as deployed agrees with its flow, where training would end.

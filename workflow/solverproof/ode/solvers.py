@@ -199,6 +199,12 @@ class Setting(Specification):
             )
         return Setting(self.solver, steps=steps_at_ratio(self.steps, ratio))
 
+    def coarser(self) -> "Setting":
+        """Half as many steps, or ten times the tolerance; two in place of a single step."""
+        if self.steps is None:
+            return self.at_ratio(10)
+        return Setting(self.solver, steps=self.steps // 2 or 2)
+
     def with_solver(self, solver: Solver) -> "Setting":
         """The same number of steps or tolerance with another solver of the same measure."""
         return Setting(solver, self.steps, self.tolerance)

@@ -92,11 +92,7 @@ def consistency(
         setting: with which `end` was solved.
         end: final states, shape (seeds, batch, channels, *spatial).
     """
-    if setting.steps is None:
-        other = setting.at_ratio(10)
-    else:
-        other = replace(setting, steps=setting.steps // 2 or 2)
-    forward = model(parameters, x, other)
+    forward = model(parameters, x, setting.coarser())
     return _mean_square(forward.state - end), max(s.nfe for s in forward.solutions)
 
 
