@@ -55,10 +55,8 @@ def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
     right.set_xlim(runs["train_steps"].min() / BEYOND, runs["train_steps"].max() * BEYOND)
     for _, row in found.iterrows():
         own = (runs["task"] == row["task"]) & (runs["train_solver"] == row["train_solver"])
-        settings, style = (
-            sorted(runs.loc[own, "train_steps"].unique()),
-            style_of(row["train_solver"]),
-        )
+        settings = sorted(runs.loc[own, "train_steps"].unique())
+        style = style_of(row["train_solver"])
         aside = APART * (solvers.index(row["train_solver"]) - (len(solvers) - 1) / 2)
         place = tasks.index(row["task"]) + aside
         _grown(left, finest.loc[own, "growth_median"], place, style)
