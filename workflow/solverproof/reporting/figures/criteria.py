@@ -12,10 +12,11 @@ from solverproof.evaluation.audit_rows import VERDICTS
 from solverproof.reporting.figures.style import (
     PAGE,
     SolverStyle,
+    aside,
+    critical_axis,
     draw_critical,
     key_below,
     label_panels,
-    steps_axis,
     style_of,
 )
 from solverproof.reporting.reading import read_csv
@@ -27,8 +28,6 @@ CRITERIA = {
     "control_ratio": "lead lost (ρ ≥ 1) by at most\n{:g} % of predictions",
     "crossing": "no trajectories cross\nin a step (Euler)",
 }
-APART = 0.22  # of two solvers in a row of height 1
-BEYOND = 1.6  # factor from the outermost settings to the edge of a panel
 
 
 def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
@@ -50,7 +49,9 @@ def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
     tasks = list(dict.fromkeys(runs["task"]))
     columns = min(2, len(tasks))
     rows = math.ceil(len(tasks) / columns)
-    fig = Figure(figsize=((0.6, 1)[columns - 1] * PAGE, 2.9 if rows == 1 else 0.5 + 2.1 * rows))
+    fig = Figure(
+        figsize=(PAGE if columns > 1 else 0.6 * PAGE, 2.9 if rows == 1 else 0.5 + 2.1 * rows)
+    )
     axes = list(fig.subplots(rows, columns, squeeze=False).flat)
     while len(axes) > len(tasks):
         axes.pop().remove()
@@ -79,8 +80,7 @@ def _of_grids(table: pd.DataFrame) -> pd.DataFrame:
 def _panel(ax: Axes, runs: pd.DataFrame, found: pd.DataFrame) -> None:
     names = [name for name in CRITERIA if name in set(found["criterion"])]
     solvers = list(dict.fromkeys(found["train_solver"]))
-    steps_axis(ax, "critical number of training steps $N$")
-    ax.set_xlim(runs["train_steps"].min() / BEYOND, runs["train_steps"].max() * BEYOND)
+    critical_axis(ax, runs["train_steps"])
     ax.set_ylim(len(names) - 0.4, -0.6)
     thresholds = found.groupby("criterion")["threshold"].first()
     ax.set_yticks(
@@ -88,11 +88,10 @@ def _panel(ax: Axes, runs: pd.DataFrame, found: pd.DataFrame) -> None:
     )
     for line in range(1, len(names)):
         ax.axhline(line - 0.5, color="0.85", linewidth=0.6, zorder=0)
-    for i, solver in enumerate(solvers):
-        aside = APART * (i - (len(solvers) - 1) / 2)
+    for solver in solvers:
         settings = sorted(set(runs.loc[runs["train_solver"] == solver, "train_steps"]))
         for _, row in found[found["train_solver"] == solver].iterrows():
-            place = names.index(row["criterion"]) + aside
+            place = names.index(row["criterion"]) + aside(solver, solvers)
             _criterion(ax, row, place, settings, style_of(solver))
     ax.annotate(
         "FAIL of those\nthat meet it", (1.04, 1.0), xycoords="axes fraction", va="bottom",

@@ -10,17 +10,15 @@ from solverproof.auditing.intervals import mean_interval
 from solverproof.reporting.figures.style import (
     PAGE,
     SolverStyle,
+    aside,
+    critical_axis,
     draw_critical,
     key_below,
     label_panels,
-    steps_axis,
     style_of,
 )
 from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import NoSpec
-
-APART = 0.22  # of two solvers in a row of height 1
-BEYOND = 1.6  # factor from the outermost settings to the edge of a panel
 
 
 def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
@@ -51,14 +49,12 @@ def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
     left.set_yticks(range(len(tasks)), tasks)
     left.set_ylim(-0.6, len(tasks) - 0.4)
     right.set_title("where models become ODEs")
-    steps_axis(right, "critical number of training steps $N$")
-    right.set_xlim(runs["train_steps"].min() / BEYOND, runs["train_steps"].max() * BEYOND)
+    critical_axis(right, runs["train_steps"])
     for _, row in found.iterrows():
         own = (runs["task"] == row["task"]) & (runs["train_solver"] == row["train_solver"])
         settings = sorted(runs.loc[own, "train_steps"].unique())
         style = style_of(row["train_solver"])
-        aside = APART * (solvers.index(row["train_solver"]) - (len(solvers) - 1) / 2)
-        place = tasks.index(row["task"]) + aside
+        place = tasks.index(row["task"]) + aside(row["train_solver"], solvers)
         _grown(left, finest.loc[own, "growth_median"], place, style)
         draw_critical(right, row, place, settings, style)
     label_panels((left, right))

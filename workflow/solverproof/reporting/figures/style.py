@@ -70,6 +70,8 @@ OTHER_COLORS, OTHER_MARKERS = (ROSE, LILAC), "<>8"
 CLASS_COLORS = (RED, BLUE)
 DARK = "0.15"  # all that is written, and axes
 FAINT = "0.48"  # of what is written beside the data; readable on white and on black
+APART = 0.22  # of two solvers in a row of height 1
+BEYOND = 1.6  # factor from the outermost settings to the edge of a panel of critical steps
 SHADE: dict[str, Any] = {"color": "0.5", "alpha": 0.18, "linewidth": 0, "zorder": 0}
 
 
@@ -263,6 +265,17 @@ def guess_line(axes: Sequence[Axes], chance: float | None) -> None:
         "guess", (1, guess), (2, 0), xycoords=("axes fraction", "data"), va="center",
         textcoords="offset points", fontsize=6.5, color=FAINT,
     )  # fmt: skip
+
+
+def critical_axis(ax: Axes, settings: pd.Series) -> None:
+    """The axis of critical numbers of steps, with room for arrows beyond the settings' own."""
+    steps_axis(ax, "critical number of training steps $N$")
+    ax.set_xlim(settings.min() / BEYOND, settings.max() * BEYOND)
+
+
+def aside(solver: str, solvers: Sequence[str]) -> float:
+    """How far from the middle of a row of height 1 the line of one of its solvers stands."""
+    return APART * (solvers.index(solver) - (len(solvers) - 1) / 2)
 
 
 def draw_critical(
