@@ -137,9 +137,10 @@ def test_the_tiny_study_has_the_rules_of_the_default_study_and_these_jobs(clone)
 
 SUPPLEMENT = {
     "cifar10-cpu": {"train": 18, "adapt": 6},
-    "mnist-cpu": {"train": 24, "adapt": 15},
+    "mnist-cpu": {"train": 30, "adapt": 27},
+    "mnist-consistency": {"train": 6, "adapt": 3},
     "paper": {"train": 220, "adapt": 10},
-    "adjoint": {"train": 4},
+    "adjoint": {"train": 6},
     "comparison": {"train": 22, "adapt": 190},
     "consistency": {"train": 10, "adapt": 25},
     "digits-seeds": {"train": 12, "adapt": 40},
