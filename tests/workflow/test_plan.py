@@ -146,6 +146,7 @@ SUPPLEMENT = {
     "digits-seeds": {"train": 12, "adapt": 40},
     "factors_model": {"train": 28},
     "factors_training": {"train": 32},
+    "law": {"train": 2, "adapt": 105},
     "minima": {"train": 9, "adapt": 5},
     "paper_rule_constants": {"adapt": 18},
     "remedies": {"train": 15, "adapt": 25},

@@ -6,18 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solverproof.control.law import (
-    AIM,
-    BAND,
-    LEAST,
-    MEMORY,
-    MOST,
-    SHRINK,
-    Law,
-    State,
-    follow,
-    steps_of,
-)
+from solverproof.control.law import Law, State, follow, steps_of
 
 LAW = Law(order=2, finest=1 / 500, coarsest=1.0, shortest=50, longest=400)
 states = st.builds(
@@ -25,7 +14,7 @@ states = st.builds(
     size=st.floats(1 / 500, 1.0),
     excess=st.floats(1e-6, 1e6),
     failed=st.one_of(st.just(math.inf), st.floats(1 / 500, 1.0)),
-    since=st.integers(0, MEMORY),
+    since=st.integers(0, 10),
     wait=st.integers(1, 400),
 )
 laws = st.builds(
@@ -35,6 +24,13 @@ laws = st.builds(
     coarsest=st.sampled_from([0.5, 1.0]),
     shortest=st.integers(1, 50),
     longest=st.integers(50, 400),
+    aim=st.floats(0.1, 1),
+    band=st.floats(0, 1),
+    integral=st.floats(0.1, 2),
+    proportional=st.floats(0, 2),
+    most=st.floats(1.1, 8),
+    shrink=st.floats(0.5, 0.99),
+    memory=st.integers(0, 20),
 )
 excesses = st.one_of(st.floats(0, 1e12), st.just(math.inf), st.just(math.nan))
 
@@ -43,11 +39,11 @@ excesses = st.one_of(st.floats(0, 1e12), st.just(math.inf), st.just(math.nan))
 def test_what_is_too_much_shrinks_the_step_and_is_remembered(excess):
     after, move = follow(LAW, State(0.25), excess)
     assert move == "shrink"
-    assert LEAST * 0.25 <= after.size <= SHRINK * 0.25
+    assert 0.25 / LAW.most <= after.size <= LAW.shrink * 0.25
     assert after.failed == 0.25
 
 
-@pytest.mark.parametrize("excess", [BAND, AIM, 1.0])
+@pytest.mark.parametrize("excess", [LAW.band, LAW.aim, 1.0])
 def test_within_the_band_nothing_moves(excess):
     assert follow(LAW, State(0.25), excess)[0].size == 0.25
     assert follow(LAW, State(0.25), excess)[1] == "keep"
@@ -57,12 +53,12 @@ def test_within_the_band_nothing_moves(excess):
 def test_below_the_band_the_step_grows(excess):
     after, move = follow(LAW, State(0.25), excess)
     assert move == "grow"
-    assert 0.25 < after.size <= MOST * 0.25
+    assert 0.25 < after.size <= LAW.most * 0.25
 
 
 def test_a_step_that_failed_is_not_tried_again_until_it_is_forgotten():
     state, _ = follow(LAW, State(0.25), 2.0)
-    for _ in range(MEMORY - 1):
+    for _ in range(LAW.memory - 1):
         state, _ = follow(LAW, state, 1e-3)
         assert state.size < 0.25
     for _ in range(5):
@@ -71,15 +67,15 @@ def test_a_step_that_failed_is_not_tried_again_until_it_is_forgotten():
 
 
 def test_a_growing_error_holds_the_step_back():
-    steady, _ = follow(LAW, State(0.1, excess=0.2), 0.2)
-    rising, _ = follow(LAW, State(0.1, excess=0.02), 0.2)
+    steady, _ = follow(LAW, State(0.1, excess=0.4), 0.2)
+    rising, _ = follow(LAW, State(0.1, excess=0.04), 0.2)
     assert rising.size < steady.size
 
 
 def test_checks_become_rarer_while_all_is_well_and_frequent_after_a_failure():
     state, waits = State(0.1), []
     for _ in range(12):
-        state, _ = follow(LAW, state, AIM)
+        state, _ = follow(LAW, state, LAW.aim)
         waits.append(state.wait)
     assert waits == [2, 4, 8, 16, 32, 64, 128, 256, 400, 400, 400, 400]
     assert follow(LAW, state, 2.0)[0].wait == 50
@@ -91,11 +87,12 @@ def test_at_the_finest_step_a_failure_is_told():
 
 
 @given(laws, states, excesses)
-def test_a_step_moves_by_a_factor_of_two_at_most_and_within_its_bounds(law, state, excess):
+def test_a_step_moves_by_the_largest_factor_at_most_and_within_its_bounds(law, state, excess):
     after, move = follow(law, state, excess)
     assert law.finest <= after.size <= max(law.coarsest, state.size)
     # the finest step may be nearer than a full move
-    assert LEAST * state.size - 1e-15 <= after.size <= MOST * state.size + 1e-15
+    least = min(1 / law.most, law.shrink)
+    assert least * state.size - 1e-15 <= after.size <= law.most * state.size + 1e-15
     assert (after.size > state.size) == (move == "grow")
     assert (after.size < state.size) == (move == "shrink")
     assert 1 <= after.wait <= law.longest
@@ -105,8 +102,8 @@ def test_a_step_moves_by_a_factor_of_two_at_most_and_within_its_bounds(law, stat
 def test_a_step_grows_only_where_all_is_well_and_never_to_one_that_failed(law, state, excess):
     after, move = follow(law, state, excess)
     if move == "grow":
-        assert excess < BAND
-        assert after.size < state.failed or state.since >= MEMORY - 1
+        assert excess < law.band
+        assert after.size < state.failed or state.since >= law.memory - 1
     if not excess <= 1:
         assert after.size < state.size or state.size == law.finest
 
@@ -120,14 +117,14 @@ def test_a_larger_error_never_leads_to_a_larger_step(law, state, one, other):
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("off", [1 / 8, 8])
 def test_a_start_wrong_by_eight_is_right_after_a_few_checks_and_then_rests(order, off):
-    # what is measured falls exactly as the order says, and is AIM at a size of 1/16
+    # what is measured falls exactly as the order says, and is the aim at a size of 1/16
     law = Law(order=order, finest=1 / 500, coarsest=1.0, shortest=50, longest=400)
     state, sizes = State(off / 16), []
     for _ in range(20):
-        state, _ = follow(law, state, AIM * (16 * state.size) ** order)
+        state, _ = follow(law, state, law.aim * (16 * state.size) ** order)
         sizes.append(state.size)
-    measured = AIM * (16 * sizes[-1]) ** order
-    assert BAND <= measured <= 1
+    measured = law.aim * (16 * sizes[-1]) ** order
+    assert law.band <= measured <= 1
     assert len(set(sizes[8:])) == 1
 
 

@@ -1,6 +1,7 @@
 """The code of docs/controller.md runs, and its numbers are those of the law."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ from torch import nn
 
 from solverproof import StepController
 from solverproof.auditing.measures import OUTPUTS_SHARE
-from solverproof.control import law
+from solverproof.control.law import Law
 from solverproof.study.config import schema
 
 PAGE = (Path(__file__).parents[3] / "docs" / "controller.md").read_text(encoding="utf-8")
@@ -54,5 +55,14 @@ def test_the_numbers_of_the_page_are_those_of_the_code():
     assert (keys["spread"]["default"], keys["longest"]["default"]) == (4, 400)
     assert keys["shortest"]["default"] == 50
     assert keys["accept"]["default"] / OUTPUTS_SHARE == pytest.approx(0.2)
-    assert (law.AIM, law.BAND, law.MEMORY) == (0.5, 0.25, 10)
-    assert (law.INTEGRAL, law.PROPORTIONAL) == (0.7, 0.4)
+    assert (Law.aim, Law.band, Law.memory) == (0.5, 0.25, 10)
+    assert (Law.integral, Law.proportional, Law.most, Law.shrink) == (0.7, 0.4, 2, 0.9)
+
+
+def test_the_usual_constants_that_the_schema_names_are_those_of_the_law():
+    named = schema()["$defs"]["controllers"]["set_point"]["properties"]["law"]["properties"]
+    usual = {field.name: field.default for field in fields(Law)}
+    for name, block in named.items():
+        assert name in usual
+        if name != "order":
+            assert block["description"].endswith(f"Otherwise {usual[name]:g}.")

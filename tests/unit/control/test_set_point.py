@@ -1,13 +1,14 @@
 """A step size that keeps to its set-point, on problems whose errors are known."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from solverproof.auditing.measures import OUTPUTS_SHARE, Standard, control_ratios
-from solverproof.control.law import BAND
+from solverproof.control.law import Law
 from solverproof.control.set_point import Rule, SetPoint, excess_of
 from solverproof.models.losses import predicted
 from solverproof.ode.solvers import SOLVERS, Setting
@@ -44,7 +45,24 @@ def test_steps_come_to_what_is_accepted_wherever_they_started(name, first):
     point = SetPoint(rule(name), first, 0)
     run(point, 3000)
     off = abs(growth(point.finest)[0][0].item() - math.e) / math.e
-    assert BAND * 0.9 <= off / 0.01 <= 1.1
+    assert Law.band * 0.9 <= off / 0.01 <= 1.1
+
+
+def test_constants_that_are_given_take_the_place_of_the_usual_ones():
+    given = replace(rule("rk4"), constants={"order": 4, "aim": 1.0, "memory": 0})
+    law = SetPoint(given, 1 / 8, 0).law
+    assert (rule("rk4").law.order, law.order, law.aim, law.memory) == (2, 4, 1.0, 0)
+    assert replace(law, order=2, aim=Law.aim, memory=Law.memory) == rule("rk4").law
+
+
+def test_a_lower_aim_comes_to_more_steps_and_a_higher_one_to_fewer():
+    def steps(first, **constants):
+        point = SetPoint(replace(rule("euler"), constants=constants), first, 0)
+        run(point, 3000)
+        return point.finest.steps
+
+    assert steps(1.0, aim=0.1, band=0.05) > steps(1.0)
+    assert steps(1 / 400, aim=0.9, band=0.8) < steps(1 / 400)
 
 
 def test_every_draw_is_at_most_the_finest_and_at_least_a_spread_of_it():

@@ -162,6 +162,16 @@ NEW_KEYS = [
         "hold_out: 100 samples cannot show in 3 tests that 0.01 of them at most miss; write 574",
     ),
     (
+        "controllers.random",
+        {"family": "set_point", "law": {"memmory": 3}},
+        "law.memmory: unknown key; did you mean 'memory'?",
+    ),
+    (
+        "controllers.random",
+        {"family": "set_point", "law": {"shrink": 1.0}},
+        "law.shrink: 1.0 is out of range; write a value of less than 1",
+    ),
+    (
         "controlled.sphere2.euler",
         ["adapt_middle"],
         "unknown controller 'adapt_middle'; did you mean 'adapt_midpoint'?",

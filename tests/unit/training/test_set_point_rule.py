@@ -46,6 +46,13 @@ def test_steps_are_drawn_up_to_the_most_which_are_deployed():
     assert schedule.deployed.solver == EULER
 
 
+def test_constants_of_the_law_are_the_definition_s_and_the_usual_ones_are_no_part_of_it():
+    schedule = rule(law={"aim": 0.9, "memory": 3}).schedule(EULER, seed=0, stream=1)
+    train(schedule, iterations=1)
+    assert (schedule.point.law.aim, schedule.point.law.memory) == (0.9, 3)
+    assert "law" not in rule(law=None).to_json()
+
+
 def test_a_check_notes_what_it_measured_of_the_batch_and_what_it_cost():
     schedule, seen = rule().schedule(EULER, seed=0, stream=1), []
 

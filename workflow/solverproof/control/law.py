@@ -6,9 +6,9 @@ Per check, with the excess e = measured / accepted, the one before e', and the o
 1. Not a number (a solver gave up): halve the step.
 2. e > 1: shrink it, by a tenth at least, and remember the step that failed.
 3. 1/4 <= e <= 1: keep it.
-4. e < 1/4: let it grow, but to nine tenths at most of a step that failed within the last `MEMORY`
+4. e < 1/4: let it grow, but to nine tenths at most of a step that failed within the last `memory`
    checks.
-5. The factor is (AIM/e)^(0.7/p) (e'/AIM)^(0.4/p), between 1/2 and 2.
+5. The factor is (aim/e)^(0.7/p) (e'/aim)^(0.4/p), between 1/2 and 2.
 6. The next check comes after twice as many iterations as this one, `longest` at most; after a step
    that failed `shortest` at most.
 
@@ -19,12 +19,6 @@ II, 2nd edition, p. 28): while the error grows, the second term holds the step b
 import math
 from dataclasses import dataclass, replace
 from typing import Literal
-
-AIM, BAND = 0.5, 0.25  # of what is accepted: where to, and below which a step grows
-PROPORTIONAL, INTEGRAL = 0.4, 0.7  # exponents, over the order
-MOST, LEAST = 2.0, 0.5  # of one move
-SHRINK = 0.9  # a step that failed shrinks to this or less, and grows to no more
-MEMORY = 10  # checks for which a step that failed is not tried again
 
 Move = Literal["shrink", "keep", "grow", "finest"]
 
@@ -37,6 +31,12 @@ class Law:
         order: p, by which what is measured falls with the step size.
         finest, coarsest: smallest and largest step size, as fractions of the interval.
         shortest, longest: iterations between two checks.
+        aim, band: of what is accepted, where to and below which a step grows.
+        integral, proportional: the exponents of this measurement and of the one before, over the
+            order.
+        most: the largest factor of one move, whose inverse is the smallest.
+        shrink: a step that failed shrinks to this of it or less, and grows to no more.
+        memory: checks for which a step that failed is not tried again.
     """
 
     order: int
@@ -44,6 +44,13 @@ class Law:
     coarsest: float
     shortest: int
     longest: int
+    aim: float = 0.5
+    band: float = 0.25
+    integral: float = 0.7
+    proportional: float = 0.4
+    most: float = 2.0
+    shrink: float = 0.9
+    memory: int = 10
 
 
 @dataclass(frozen=True)
@@ -52,14 +59,14 @@ class State:
 
     Attributes:
         size: step size, as a fraction of the interval.
-        excess: e of the last check; AIM before the first.
+        excess: e of the last check over the aim; 1 before the first.
         failed: the smallest size that failed lately; infinite if none did.
         since: checks since then.
         wait: iterations until the next check.
     """
 
     size: float
-    excess: float = AIM
+    excess: float = 1.0
     failed: float = math.inf
     since: int = 0
     wait: int = 1
@@ -70,11 +77,11 @@ def follow(law: Law, state: State, excess: float) -> tuple[State, Move]:
     if not excess <= 1:  # or is not a number
         return _shrunk(law, state, excess)
     since = state.since + 1
-    failed = state.failed if since < MEMORY else math.inf
+    failed = state.failed if since < law.memory else math.inf
     wait = min(2 * state.wait, law.longest)
-    grown = state.size * _factor(law, state, excess) if excess < BAND else state.size
-    size = max(state.size, min(grown, SHRINK * failed, law.coarsest))
-    kept = State(size, max(excess, _SMALLEST), failed, since, wait)
+    grown = state.size * _factor(law, state, excess) if excess < law.band else state.size
+    size = max(state.size, min(grown, law.shrink * failed, law.coarsest))
+    kept = State(size, max(excess, _SMALLEST) / law.aim, failed, since, wait)
     return kept, "grow" if size > state.size else "keep"
 
 
@@ -88,12 +95,12 @@ _SMALLEST = 1e-6  # an excess of 0 has no logarithm
 
 
 def _shrunk(law: Law, state: State, excess: float) -> tuple[State, Move]:
-    factor = min(SHRINK, _factor(law, state, excess))
+    factor = min(law.shrink, _factor(law, state, excess))
     size = max(law.finest, state.size * factor)
     shrunk = replace(
         state,
         size=size,
-        excess=excess if math.isfinite(excess) else 1.0,
+        excess=(excess if math.isfinite(excess) else 1.0) / law.aim,
         failed=min(state.failed, state.size),
         since=0,
         wait=min(2 * state.wait, law.shortest),
@@ -103,7 +110,7 @@ def _shrunk(law: Law, state: State, excess: float) -> tuple[State, Move]:
 
 def _factor(law: Law, state: State, excess: float) -> float:
     if not math.isfinite(excess):
-        return LEAST
-    now, before = max(excess, _SMALLEST) / AIM, state.excess / AIM
-    factor: float = now ** (-INTEGRAL / law.order) * before ** (PROPORTIONAL / law.order)
-    return min(MOST, max(LEAST, factor))
+        return 1 / law.most
+    now, before = max(excess, _SMALLEST) / law.aim, state.excess
+    factor: float = now ** (-law.integral / law.order) * before ** (law.proportional / law.order)
+    return min(law.most, max(1 / law.most, factor))

@@ -7,8 +7,8 @@ times as many, without labels, and the law moves N by how much that changes what
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ class Rule:
         spread: the most steps that are drawn, over the fewest; 1 draws nothing.
         shortest, longest: iterations between two checks; see `follow`.
         most_steps: the largest N.
+        constants: of the law, by name, where they are not the usual ones.
     """
 
     solver: Solver
@@ -46,13 +47,15 @@ class Rule:
     shortest: int
     longest: int
     most_steps: int
+    constants: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def law(self) -> Law:
         """The law of this training."""
         order = min(self.solver.order, KINKS)
         finest = 1 / self.most_steps
-        return Law(order, finest, max(1 / FEWEST, finest), self.shortest, self.longest)
+        law = Law(order, finest, max(1 / FEWEST, finest), self.shortest, self.longest)
+        return replace(law, **self.constants)
 
 
 @dataclass(frozen=True)

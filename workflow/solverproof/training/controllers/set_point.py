@@ -3,6 +3,7 @@
 from __future__ import annotations  # planning imports this module and must not load torch
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -38,6 +39,7 @@ class SetPointRule(Controller):
         shortest, longest: iterations between two checks, after one that failed and while all is
             well.
         most_steps: the largest number of steps.
+        law: constants of the law, by name, where they are not the usual ones; see `control.law`.
         hold_out: training samples to test the trained model with, as an audit would; 0: no test.
         most_tests: tests at most, the first included.
         prolong: iterations of training, with a step half as long, after a test that failed.
@@ -54,6 +56,7 @@ class SetPointRule(Controller):
     shortest: int
     longest: int
     most_steps: int
+    law: Mapping[str, Any] | None = None
     hold_out: int = 0
     most_tests: int = 3
     prolong: int = 1000
@@ -187,6 +190,7 @@ class Follower:
             shortest=options.shortest,
             longest=options.longest,
             most_steps=options.most_steps,
+            constants=options.law or {},
         )
         return SetPoint(rule, size, self.stream)
 
