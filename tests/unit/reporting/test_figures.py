@@ -401,6 +401,9 @@ def test_of_real_values_errors_collapse_upwards(tmp_path):
 STAGES = {"euler": 1, "rk4": 4, "dopri5": 6}
 
 
+WAYS = ("mine", "other")
+
+
 def cost_figure(tmp_path, runs, compared, score="accuracy", chance=None):
     """Runs are (solver, steps, controller, seed, unlike, flow's score, status).
 
@@ -518,6 +521,17 @@ def test_small_differences_between_ways_do_not_fill_the_panel(tmp_path):
     flow = cost_figure(tmp_path, runs, [("euler", "mine", 8, 7, 9)], chance=0.5).axes[1]
     assert flow.get_ylim() == (40, 100)
     assert "guess" in [text.get_text() for text in flow.texts]
+
+
+@pytest.mark.parametrize("costs", [(50, 110), (20, 25), (2, 64)])
+def test_two_numbers_at_least_tell_the_scale_of_evaluations(tmp_path, costs):
+    runs = [("euler", n, way, 0, 0.1, 0.9, "ok") for n, way in zip(costs, WAYS, strict=True)]
+    compared = [("euler", way, n, n, n) for n, way in zip(costs, WAYS, strict=True)]
+    deployed = cost_figure(tmp_path, runs, compared, chance=0.5).axes[2]
+    low, high = deployed.get_ylim()
+    assert sum(low <= 2**power <= high for power in range(10)) >= 2
+    assert low <= costs[0]
+    assert costs[1] <= high
 
 
 def test_a_study_none_of_whose_models_trained_has_empty_panels(tmp_path):

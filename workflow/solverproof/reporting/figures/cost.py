@@ -85,6 +85,9 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
     deployed.set_yscale("log", base=2)
     for ax in (unlike, deployed):
         ax.yaxis.set_major_formatter("{x:g}")
+    ends = [ways["nfe"].min(), ways["nfe"].max()]
+    deployed.plot(ends, ends, color=FAINT, linewidth=0.8, zorder=0)  # of fixed steps
+    _whole_octaves(deployed)
     _name_ways(deployed, ways)
     label_panels(axes)
     key_below(fig, 9)
@@ -168,16 +171,21 @@ def _points(
     )
 
 
+def _whole_octaves(ax: Axes) -> None:
+    """Limits at powers of two if fewer than two lie between them: one alone tells no scale."""
+    bottom, top = (math.log2(limit) for limit in ax.get_ylim())
+    if math.floor(top) <= math.ceil(bottom):
+        ax.set_ylim(2 ** math.floor(bottom), 2 ** math.ceil(top))
+
+
 def _name_ways(ax: Axes, ways: pd.DataFrame) -> None:
-    """The line of fixed steps, and right of the panel the names of all ways, where they end."""
-    ends = [ways["nfe"].min(), ways["nfe"].max()]
-    ax.plot(ends, ends, color=FAINT, linewidth=0.8, zorder=0)
+    """Right of the panel the names of all ways, where their lines end."""
     last = (
         ways[ways["way"] != FIXED]
         .sort_values("nfe")
         .drop_duplicates(["solver", "way"], keep="last")
     )
-    named = [(FIXED, FAINT, ends[1])]
+    named = [(FIXED, FAINT, ways["nfe"].max())]
     for _, row in last.iterrows():
         named.append((row["way"], style_of(row["solver"]).color, row["deployed"]))
     named.sort(key=lambda one: one[2])
