@@ -416,16 +416,31 @@ def _unusable_families(
         yield from (((*place, *key), message) for key, message in family.problems())
         if family.user_code:
             yield from _unusable_code((*place, "path"), family.user_code)
-    for task, settings in config["controlled"].items():
+    yield from _misfits(config["controlled"], controllers, solvers, data)
+
+
+def _misfits(
+    controlled: Mapping[str, Any],
+    controllers: Mapping[str, Controller],
+    solvers: Mapping[str, Solver],
+    data: Mapping[str, DataSet],
+) -> Iterator[Problem]:
+    """Controllers that fit not their training solver, or hold out too few samples of a task."""
+    for task, settings in controlled.items():
         for solver, names in settings.items():
             for i, name in enumerate(names):
                 if message := controllers[name].misfit(solvers[solver]):
                     yield ("controlled", task, solver, i), f"{name}: {message}"
-                elif task in data:
-                    try:
-                        controllers[name].held_out(classes=data[task].class_count() is not None)
-                    except InputError as error:
-                        yield ("controllers", name), str(error)
+                elif task in data and (message := _held_out_in_vain(controllers[name], data[task])):
+                    yield ("controllers", name), message
+
+
+def _held_out_in_vain(controller: Controller, data_set: DataSet) -> str | None:
+    try:
+        controller.held_out(classes=data_set.class_count() is not None)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def _unusable_code(key: Key, path: str) -> Iterator[Problem]:
