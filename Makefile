@@ -13,6 +13,8 @@ PUBLISHED := $(notdir $(patsubst %/,%,$(wildcard docs/results/*/)))
 KEPT := audits evaluations models tables traces
 DRAWN := tables tabulate gather compare figures fan accuracy adaptation animation collapse cost criteria \
 	growth regions trajectories
+# of the README's figures, for readers of dark pages
+DARK := docs/dark/animation.gif docs/dark/figure7_collapse_sphere2.png
 ENVIRONMENTS ?= .venv/portability
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -51,11 +53,14 @@ verify: $(STUDY)
 	$(BIN)/python -m solverproof verify results docs/results
 
 # tables and figures of the published studies, from what docs/results/ holds of each
-published: $(PUBLISHED:%=published-%)
+published: $(PUBLISHED:%=published-%) $(DARK)
 
 published-%: $(STUDY)
 	$(SNAKEMAKE) tables figures --forceall --allowed-rules $(DRAWN) --config results=docs/results/$* \
 		--configfile config/config.yaml $(filter-out config/default.yaml,config/$*.yaml)
+
+docs/dark/%: docs/results/default/figures/% $(STUDY)
+	$(BIN)/python -m solverproof darken $< $@
 
 # keeps of a study that ran what its tables and figures are made of
 publish-%:

@@ -334,6 +334,13 @@ def compare(args: argparse.Namespace) -> int:
     return int(bool(sentences))
 
 
+def darken(args: argparse.Namespace) -> None:
+    """Write a figure, a PNG or the film, as it is on dark pages."""
+    from solverproof.reporting.figures.dark import darken as write_dark
+
+    write_dark(args.figure, args.out)
+
+
 def verify(args: argparse.Namespace) -> int:
     """Compare studies that ran with published tables: 1 if more than chance lies between them."""
     from solverproof.reporting.verification import published_studies
@@ -438,6 +445,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     figure = stage(plot, reads=["[inputs...]"])
     figure.add_argument("figure", help="name of the figure")
     figure.add_argument("--out", type=Path, nargs="+", required=True)
+    on_dark = verb(darken)
+    on_dark.add_argument("figure", type=Path, help="a PNG or GIF")
+    on_dark.add_argument("out", type=Path, help="where to write it, in the same format")
     page = stage(report, reads=["tabulated...", "runs...", "[explorations...]"])
     page.add_argument("--figures", type=Path, nargs="*", default=[])
     page.add_argument("--out", type=Path, required=True)

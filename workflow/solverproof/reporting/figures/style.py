@@ -143,7 +143,7 @@ def save(drawn: Figure | Film, out: Sequence[Path]) -> None:
     for path in out:
         content = BytesIO()
         if isinstance(drawn, Film):
-            _write_gif(drawn, content)
+            _write_film(drawn, content)
         elif path.suffix not in undated:
             raise InputError(f"{path}: figures are .pdf or .png; write one of these")
         else:
@@ -151,17 +151,21 @@ def save(drawn: Figure | Film, out: Sequence[Path]) -> None:
         write_atomically(path, content.getvalue())
 
 
-def _write_gif(film: Film, out: BytesIO) -> None:
+def _write_film(film: Film, out: BytesIO) -> None:
     images = []
     for frame in film.frames:
         frame.savefig(drawn := BytesIO(), format="png", dpi="figure")
         images.append(Image.open(drawn).convert("RGB"))
+    write_gif(images, [round(1000 * seconds) for seconds in film.seconds], out)
+
+
+def write_gif(images: Sequence[Image.Image], milliseconds: Sequence[int], out: BytesIO) -> None:
+    """Write images in RGB that follow each other, and for how long each is shown, for ever."""
     # One palette, or colours would flicker.
     first = images[0].quantize(GIF_COLORS)
     others = [image.quantize(palette=first, dither=Image.Dither.NONE) for image in images[1:]]
-    milliseconds = [round(1000 * seconds) for seconds in film.seconds]
     first.save(
-        out, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0,
+        out, "GIF", save_all=True, append_images=others, duration=[*milliseconds], loop=0,
         optimize=True,
     )  # fmt: skip
 
