@@ -70,6 +70,19 @@ def test_what_is_no_image_is_refused_in_one_line(tmp_path, content):
     assert not (tmp_path / "b.png").exists()
 
 
+def test_another_format_is_refused_in_one_line(tmp_path):
+    Image.new("RGB", (3, 3)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"b\.pdf: of another format than a\.png; write one of"):
+        darken(tmp_path / "a.png", tmp_path / "b.pdf")
+
+
+def test_an_image_without_a_time_is_darkened_as_well(tmp_path):
+    Image.new("RGB", (3, 3), "white").save(tmp_path / "a.gif")
+    darken(tmp_path / "a.gif", tmp_path / "b.gif")
+    ((dark, _),) = frames(tmp_path / "b.gif")
+    assert dark == pytest.approx(1 - INVERTED, abs=1 / 255)
+
+
 @pytest.mark.parametrize("file", sorted((DOCS / "dark").iterdir()), ids=lambda file: file.name)
 def test_the_dark_figures_of_the_readme_are_those_that_are_published(file, tmp_path):
     darken(DOCS / "results" / "default" / "figures" / file.name, tmp_path / file.name)

@@ -28,6 +28,8 @@ def darken(drawn: Path, out: Path) -> None:
     Raises:
         InputError: if the file is no such image, or cannot be read or written.
     """
+    if out.suffix != drawn.suffix:
+        raise InputError(f"{out}: of another format than {drawn.name}; write one of {drawn.suffix}")
     content = BytesIO()
     try:
         with Image.open(drawn, formats=("PNG", "GIF")) as image:
@@ -35,11 +37,11 @@ def darken(drawn: Path, out: Path) -> None:
                 frames, shown = [], []
                 for frame in ImageSequence.Iterator(image):  # one object, which moves on
                     frames.append(_dark(frame))
-                    shown.append(frame.info["duration"])
+                    shown.append(frame.info.get("duration", 0))
                 write_gif(frames, shown, content)
             else:
                 _dark(image).save(content, "PNG", dpi=image.info.get("dpi"))
-    except (UnidentifiedImageError, OSError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise InputError(f"{drawn}: no PNG or GIF that can be read; draw it again") from error
     write_atomically(out, content.getvalue())
 
