@@ -627,6 +627,21 @@ def test_the_adaptation_is_drawn_beside_the_bracket_of_the_grid_and_what_is_publ
     assert ("mean over training in the paper: 100.5" in key(drawn)) == (published is not None)
 
 
+def test_the_mean_is_over_all_seeds_though_each_has_checks_at_times_of_its_own(tmp_path):
+    checked = {0: {10: 4, 30: 16}, 1: {20: 4, 30: 16, 40: 1}}
+    rows = [
+        {"iteration": iteration, "seed": seed, "steps": steps, "step_size": 1 / steps}
+        | {"role": "deployed", "test_solver": "euler", "accuracy": 0.9}
+        for seed, found in checked.items()
+        for iteration, steps in found.items()
+    ]
+    lines = {line.get_label(): line for line in adaptation_figure(tmp_path, rows).axes[1].lines}
+    assert lines["geometric mean"].get_ydata() == pytest.approx([4, 8, 16, 4])
+    # with the step that is checked it was trained until then, and with the last one to the end
+    assert [*lines["seed 0 alone"].get_ydata()] == [4, 16, 16, 16]
+    assert lines["seed 0 alone"].get_drawstyle() == "steps-pre"
+
+
 @pytest.mark.parametrize(("decision", "told"), [("passed", "2 seeds"), ("keep", "1 failed")])
 def test_a_seed_whose_training_a_test_ended_before_others_has_not_failed(tmp_path, decision, told):
     ends = {0: 20, 1: 10}

@@ -100,7 +100,8 @@ def _scores(ax: Axes, probes: pd.DataFrame, spec: AdaptationSpec) -> None:
 def _sizes(ax: Axes, checks: pd.DataFrame, spec: AdaptationSpec) -> None:
     """Number of steps, or tolerance, over training."""
     measure = "tolerance" if checks["tolerance"].notna().any() else "steps"
-    sizes = checks.pivot_table(measure, index="iteration", columns="seed")
+    # A check is of the size since the one before; rules may check every seed at times of its own.
+    sizes = checks.pivot_table(measure, index="iteration", columns="seed").bfill().ffill()
     ax.set_title("chosen tolerance" if measure == "tolerance" else "chosen number of steps $N$")
     ax.set_yscale("log", base=10 if measure == "tolerance" else 2)
     if measure == "steps":
@@ -112,7 +113,7 @@ def _sizes(ax: Axes, checks: pd.DataFrame, spec: AdaptationSpec) -> None:
     ax.fill_between(sizes.index, *ends, label="range of all seeds", **{**SHADE, "color": color})
     first = sizes.columns[0]
     ax.plot(
-        sizes.index, sizes[first], color=ink(), linewidth=0.5, drawstyle="steps-post",
+        sizes.index, sizes[first], color=ink(), linewidth=0.5, drawstyle="steps-pre",
         label=f"seed {first} alone",
     )  # fmt: skip
     mean = np.exp(np.log(sizes).mean(axis=1))
