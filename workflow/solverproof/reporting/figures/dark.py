@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageSequence
 
 from solverproof.errors import InputError
 from solverproof.files import write_atomically
@@ -41,7 +41,7 @@ def darken(drawn: Path, out: Path) -> None:
                 write_gif(frames, shown, content)
             else:
                 _dark(image).save(content, "PNG", dpi=image.info.get("dpi"))
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (OSError, SyntaxError) as error:
         raise InputError(f"{drawn}: no PNG or GIF that can be read; draw it again") from error
     write_atomically(out, content.getvalue())
 
