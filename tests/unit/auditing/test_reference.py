@@ -148,11 +148,14 @@ def test_a_setting_that_diverged_is_judged_by_the_margins_alone(x):
     assert found.status == "ok"
 
 
-@pytest.mark.parametrize(("doubtful", "levels"), [(True, [200, 1, 1]), (False, [200])])
-def test_once_nearly_all_samples_are_resolved_only_doubtful_ones_are_refined(doubtful, levels):
-    # errors of RK4 fall with the fourth power of the step size; one of 200 samples has large ones
+@pytest.mark.parametrize(
+    ("far", "doubtful", "levels"),
+    [(1, True, [200, 1, 1]), (1, False, [200]), (20, True, [200, 20])],
+)
+def test_only_samples_that_are_not_resolved_are_refined(far, doubtful, levels):
+    # errors of RK4 fall with the fourth power of the step size; those of some samples are large
     coefficient = torch.ones(200, 1, dtype=torch.float64)
-    coefficient[7] = 4e3
+    coefficient[7 : 7 + far] = 4e3 if far == 1 else 50.0
     flow, asked = torch.randn(200, 1, dtype=torch.float64), []
 
     def equal(setting, chosen):
@@ -170,10 +173,31 @@ def test_once_nearly_all_samples_are_resolved_only_doubtful_ones_are_refined(dou
     assert found.status == "ok"
     assert [steps for steps, _ in asked] == [64, 128, 256][: len(levels)]
     assert [len(chosen) for _, chosen in asked] == levels
-    assert found.resolved.tolist() == [i != 7 or doubtful for i in range(200)]
+    assert found.resolved.tolist() == [not 7 <= i < 7 + far or doubtful for i in range(200)]
     steps = torch.full((200, 1), 64.0, dtype=torch.float64)
-    steps[7] = asked[-1][0]
+    steps[7 : 7 + far] = asked[-1][0]
     torch.testing.assert_close(found.state, flow + coefficient / steps**4, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("autonomous", [True, False])
+def test_a_flow_is_the_same_however_many_samples_are_solved_at_once(x, monkeypatch, autonomous):
+    monkeypatch.setattr(Linear, "autonomous", autonomous)
+    model, parameters = linear([[0.0, -3.0], [3.0, 0.0]])
+    together = reference(model, parameters, x, states(model, parameters, x))
+    sizes, bind = set(), model.field.bind
+
+    def watched(parameters):
+        field = bind(parameters)
+        return lambda t, z: sizes.add(z.shape[1]) or field(t, z)
+
+    model.field.bind = watched
+    measured = states(model, parameters, x)
+    sizes.clear()
+    monkeypatch.setattr("solverproof.auditing.reference.IN_CACHE", 6)
+    parts = reference(model, parameters, x, measured)
+    assert max(sizes) == 3
+    torch.testing.assert_close(parts.state, together.state)
+    assert torch.equal(parts.resolved, together.resolved)
 
 
 @settings(max_examples=50)
