@@ -100,6 +100,18 @@ def test_the_disagreement_is_that_of_the_evaluation():
     assert found[1].disagreement == pytest.approx(lag / math.pi, abs=2 / SAMPLES)
 
 
+@pytest.mark.parametrize("solver", ["fehlberg2", "dopri5"])
+def test_adaptive_solvers_end_where_those_of_training_end(solver):
+    # torchdiffeq by itself steps past the end and interpolates, coarsely where steps are long
+    setting, models = Setting(SOLVERS[solver], tolerance=1.0), [linear(0.0, turn=2.0)]
+    spec = {**CELL, "solvers": [solver], "ratios": [1]}
+    run = {"setting": setting.to_json(), "failures": {}}
+    rows = evaluated(spec, data_of(), stack(models), run)
+    (disagreement,) = (row["disagreement"] for row in rows if row["control"] == "batch")
+    (found,) = audits(models, setting)
+    assert found.disagreement == disagreement
+
+
 def test_few_samples_decide_nothing():
     (found,) = audits([linear(-1.0)], euler(8), data_of(100))
     assert (found.verdict, found.kind, found.disagreement) == ("INCONCLUSIVE", "unresolved", 0)

@@ -3,6 +3,7 @@
 import math
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -89,6 +90,8 @@ def odeint_call(setting: Setting, problem: Problem) -> str:
     if setting.steps is None:
         times = f"torch.tensor([{first!r}, {last!r}])"
         how = f"rtol={setting.tolerance!r}, atol={setting.tolerance!r}, "
+        if problem.lands:
+            how += f'options={{"step_t": torch.tensor([{last!r}])}}, '
     else:
         times, how = f"torch.linspace({first!r}, {last!r}, {setting.steps + 1})", ""
     call = f"odeint({field}, z0, {times}, {how}method={_method(setting.solver)})"
@@ -148,7 +151,11 @@ def _solve(problem: Problem, setting: Setting) -> tuple[Tensor, int, int]:
     if times is None:
         raise SolverError("underflow", f"{times_type()} does not tell the times of steps apart", 0)
     times = sign * times.to(device_of(problem.start))
-    how = {} if setting.steps is not None else dict.fromkeys(("rtol", "atol"), setting.value)
+    how: dict[str, Any] = {}
+    if setting.steps is None:
+        how = dict.fromkeys(("rtol", "atol"), setting.value)
+        if problem.lands:
+            how["options"] = {"step_t": times[1:]}
     try:
         states = odeint(
             counter, problem.start, times, method=name_in_torchdiffeq(setting.solver), **how

@@ -35,6 +35,8 @@ class Problem:
         autonomous: whether the field was given as f(z).
         exact: whether everything is computed in the precision of `start`; False where a field that
             knows only float32 is evaluated in it though the states are float64.
+        lands: whether the last step of an adaptive solver ends where the interval does, as in the
+            study; torchdiffeq by itself steps past the end and interpolates.
     """
 
     field: Field
@@ -43,6 +45,7 @@ class Problem:
     head: Head | None = None
     autonomous: bool = False
     exact: bool = True
+    lands: bool = False
 
     @property
     def samples(self) -> int:

@@ -24,7 +24,7 @@ def trained_problem(model: NeuralODE, parameters: Parameters, x: Tensor) -> Prob
         return layout.unpack(velocity(t, layout.pack(states.unsqueeze(0))))[0]
 
     start = model.start(parameters, x.unsqueeze(0))[0]
-    return Problem(field, start, (0.0, model.horizon), _head(model, parameters))
+    return Problem(field, start, (0.0, model.horizon), _head(model, parameters), lands=True)
 
 
 def double_problem(model: NeuralODE, parameters: Parameters, x: Tensor) -> Problem:
