@@ -179,6 +179,22 @@ def test_only_samples_that_are_not_resolved_are_refined(far, doubtful, levels):
     torch.testing.assert_close(found.state, flow + coefficient / steps**4, rtol=0, atol=1e-15)
 
 
+def test_samples_that_are_lost_when_refined_are_told_as_a_share_of_all():
+    flow = torch.randn(200, 1, dtype=torch.float64)
+    apart = torch.where(torch.arange(200) < 20, 1.0, 0.0).unsqueeze(1).double()
+
+    def equal(setting, chosen):
+        return Solution(flow[chosen], 0, setting.steps)
+
+    def adaptive(setting, chosen, _):
+        last = setting.value < 1e-5
+        return Solution((flow + (math.nan if last else 1.0) * apart)[chosen], 8, 0)
+
+    found = resolve(equal, adaptive, lambda z: z, flow + 1e-4, lambda ours, *_: ours[:, 0] < 9)
+    assert found.status == "unresolved"
+    assert "gave up on 10.0% of the samples" in found.reason
+
+
 @pytest.mark.parametrize("autonomous", [True, False])
 def test_a_flow_is_the_same_however_many_samples_are_solved_at_once(x, monkeypatch, autonomous):
     monkeypatch.setattr(Linear, "autonomous", autonomous)

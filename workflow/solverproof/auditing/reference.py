@@ -152,7 +152,8 @@ def resolve(
             return found
         # Finer ones would not get further. RK4 may: unstable steps overflow, shorter ones do not.
         if float((~theirs.isfinite().all(1)).double().mean()) > SHARE:
-            return replace(found, status="unresolved", reason=_lost(other, tolerance))
+            reason = _lost(other, tolerance, len(measured))
+            return replace(found, status="unresolved", reason=reason)
         rest = doubtful if share <= SHARE else ~resolved
     if share <= SHARE:
         return found
@@ -162,10 +163,10 @@ def resolve(
     return replace(found, status="unresolved", reason=reason)
 
 
-def _lost(theirs: Solution, tolerance: Setting) -> str:
-    """How many samples could not be followed, and how far."""
+def _lost(theirs: Solution, tolerance: Setting, samples: int) -> str:
+    """How many of all samples could not be followed, and how far."""
     lost = ~theirs.state.isfinite().all(1)
-    share = float(lost.double().mean())
+    share = int(lost.sum()) / samples
     told = f"Dopri 5 at {tolerance.tolerance:.1e} gave up on {share:.1%} of the samples"
     if theirs.reached is None:
         return f"{told}, after {theirs.nfe:,} evaluations"
