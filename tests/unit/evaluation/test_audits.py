@@ -6,8 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from defined import evaluated
+from defined import classifier_of, evaluated
+from torchdiffeq import odeint
 
+from solverproof.auditing.deployment import deploy, odeint_call
+from solverproof.auditing.trained import trained_problem
 from solverproof.evaluation import cross_solver
 from solverproof.evaluation.audits import examine
 from solverproof.evaluation.specifications import AuditSpec, EvaluationSpec
@@ -110,6 +113,18 @@ def test_adaptive_solvers_end_where_those_of_training_end(solver):
     (disagreement,) = (row["disagreement"] for row in rows if row["control"] == "batch")
     (found,) = audits(models, setting)
     assert found.disagreement == disagreement
+
+
+def test_the_line_to_paste_ends_an_adaptive_solve_there_as_well():
+    problem = trained_problem(
+        classifier_of({"network": MODEL["network"], "outputs": 2}, (1, 2)),
+        stack([linear(0.0, turn=2.0)]),
+        torch.from_numpy(data_of()["test_x"]),
+    )
+    setting = Setting(SOLVERS["dopri5"], tolerance=1.0)
+    names = {"odeint": odeint, "torch": torch, "field": problem.field, "z0": problem.start}
+    states = eval(odeint_call(setting, problem), names)  # noqa: S307  as a user pastes it
+    assert torch.equal(states.flatten(1), deploy(problem, setting).states)
 
 
 def test_few_samples_decide_nothing():

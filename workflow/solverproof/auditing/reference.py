@@ -53,7 +53,7 @@ class Reference:
         distance: that of the two solvers' final states, shape (samples,): an estimate of the
             reference's own error, not a bound.
         resolved: whether that is small enough, shape (samples,).
-        nfe: evaluations of both solvers.
+        nfe: evaluations of both solvers, at every level those of the samples that took most.
         status: `ok`, or `unresolved`.
         reason: why it is not resolved; None if it is.
         sure: whether the two solvers' outputs are the same for what is judged by a wide margin,
@@ -214,7 +214,7 @@ def reference(
 
     try:
         found = resolve(
-            lambda setting, some: solved(model, setting, some),
+            partial(solved, model),
             lambda setting, some, _: solved(adaptively, setting, some),
             head,
             measured.flatten(1),
@@ -244,7 +244,7 @@ def _joined(parts: Sequence[Solution]) -> Solution:
         torch.cat([part.state for part in parts]),
         nfe=max(part.nfe for part in parts),
         steps=max(part.steps for part in parts),
-        reached=torch.cat(reached) if reached else None,
+        reached=torch.cat(reached) if len(reached) == len(parts) else None,
     )
 
 
@@ -269,7 +269,7 @@ def margins(weights: Tensor, logits: Tensor) -> Tensor:
 
 
 def _adaptively(model: NeuralODE, parameters: Parameters, x: Tensor, setting: Setting) -> Forward:
-    """Every sample alone; where the field depends on the time, by the largest error of all."""
+    """Every sample alone; where the field depends on the time, by the largest error in `x`."""
     if model.field.autonomous:
         return model.alone(parameters, x, setting, norm=lambda errors: errors.abs().amax(1))
     # Sample by sample it would take too long.
