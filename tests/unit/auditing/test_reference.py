@@ -142,10 +142,17 @@ def test_solvers_that_never_agree_leave_the_flow_unresolved(x, monkeypatch):
     assert found.reason.startswith("128 steps of RK4 and Dopri 5 disagree on 100.0% of the")
 
 
-def test_a_setting_that_diverged_is_judged_by_the_margins_alone(x):
-    model, parameters = linear([[1.0, 0.0], [0.0, -1.0]])
-    found = reference(model, parameters, x, torch.full_like(x, math.nan))
+@pytest.mark.parametrize("end", [math.nan, -math.inf, 1e30])
+@pytest.mark.parametrize("classes", [True, False])
+def test_a_setting_that_diverged_has_a_reference_as_close_as_any(x, end, classes):
+    model, parameters = linear([[0.0, -60.0], [60.0, 0.0]])
+    measured = states(model, parameters, x)
+    measured[::2] = end
+    found = reference(model, parameters, x, measured, classes=classes)
+    expected = x.double() @ torch.linalg.matrix_exp(model.field.matrix).T
+    errors = (found.state - expected).flatten(1).norm(dim=1)
     assert found.status == "ok"
+    assert (errors <= 0.01 * expected.flatten(1).norm(dim=1)).all()
 
 
 @pytest.mark.parametrize(

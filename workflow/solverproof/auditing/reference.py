@@ -103,7 +103,8 @@ def resolve(
     of an adaptive solver grow with the root of the tolerance whatever its order (docs/methods.md).
 
     A sample is resolved when the distance of both final states is at most a hundredth of its error
-    under the setting that is judged and surely changes no prediction, or is rounding. Only samples
+    under the setting that is judged, or of the state where that error is greater than the state or
+    not finite, and surely changes no prediction; or is rounding. Only samples
     that are not are solved again: the last levels are the dearest, and few samples need them. The
     reference is resolved when at most 1 % of the samples are not. Those of them whose predictions
     are not sure are refined, twice more at most; the others wait.
@@ -136,9 +137,8 @@ def resolve(
             for states, solved in ((ours, one), (theirs, other))
         )
         outputs, distance = head(ours), norms_of(theirs - ours)
-        error = norms_of(measured - ours)
-        # A setting that diverged has an error that is not a number: only predictions count then.
-        error = error.nan_to_num(nan=math.inf, posinf=math.inf)
+        # Where a setting diverged its error is not a number, or so great that it asks for nothing.
+        error = torch.fmin(norms_of(measured - ours), norms_of(ours))
         certain = sure(ours, theirs, outputs)
         small = (distance <= AGREEMENT * error) & certain
         # A distance that is not a number is never small; an infinite one is no less than itself.
