@@ -147,7 +147,7 @@ SUPPLEMENT = {
     "factors_model": {"train": 28},
     "factors_training": {"train": 32},
     "law": {"train": 2, "adapt": 105},
-    "minima": {"train": 14, "adapt": 80},
+    "minima": {"train": 14, "adapt": 60},
     "orders": {"adapt": 20},
     "paper_rule_constants": {"adapt": 18},
     "remedies": {"train": 15, "adapt": 25},
