@@ -141,7 +141,7 @@ def test_published_tables_and_figures_are_made_of_what_is_published_alone(clone,
     assert plan.jobs["tabulate"] == plan.jobs["gather"] == 1
     assert ("compare" in plan.jobs) == any((PUBLISHED / study).rglob("checks.csv"))
     assert plan.jobs.keys().isdisjoint({"prepare", "train", "adapt", "evaluate", "audit", "trace"})
-    shown = {"tables": {".csv"}, "figures": {".png", ".gif"}}
+    shown = {"tables": {".csv"}, "figures": {".png", ".gif", ".mp4"}}
     for folder, suffixes in shown.items():
         prefix = f"docs/results/{study}/{folder}/"
         made = {path for path in plan.outputs if path.startswith(prefix)}

@@ -44,6 +44,7 @@ def test_a_finished_study_has_all_tables(finished):
 def test_a_finished_study_has_all_figures_as_pdf_and_png_and_an_animation(finished):
     figures = finished.contents("figures")
     assert figures.pop("figures/animation.gif").startswith(b"GIF89a")
+    assert figures.pop("figures/animation.mp4")[4:8] == b"ftyp"
     assert figures.keys() == {
         f"figures/{name}.{suffix}" for name in FIGURES for suffix in ("pdf", "png")
     }

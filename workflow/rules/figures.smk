@@ -202,6 +202,7 @@ if FLOW:
             coarse=rules.trajectories.input.coarse,
         output:
             gif=IMAGE("animation.gif"),
+            mp4=f"{RESULTS}/figures/animation.mp4",
         log:
             f"{RESULTS}/logs/figures/animation.log",
         localrule: True

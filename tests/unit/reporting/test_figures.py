@@ -7,6 +7,7 @@ import pytest
 from defined import written_table
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from solverproof.errors import InputError
 from solverproof.evaluation.critical import Critical
@@ -314,22 +315,26 @@ def test_the_flow_stands_beyond_the_finest_test_setting(tmp_path):
     assert drawn.axes[0].get_xticklabels()[-1].get_text() == "ODE"
 
 
-def collapse_figure(tmp_path, accuracies, critical, *, score="accuracy", status="ok"):
+def collapse_figure(
+    tmp_path, accuracies, critical, *, score="accuracy", status="ok", solvers=("euler",)
+):
     """Two seeds with settings of these own and flow's scores; `critical` changes CRITICAL."""
     rows = [
-        {"task": "toy", "train_solver": "euler", "train_steps": steps, "controller": math.nan}
+        {"task": "toy", "train_solver": solver, "train_steps": steps, "controller": math.nan}
         | {"seed": seed, "accuracy": math.nan, "error": math.nan, "status": status}
         | {score: own, f"{score}_reference": flow + (0.02 if seed else -0.02)}
+        for solver in solvers
         for steps, (own, flow) in accuracies.items()
         for seed in (0, 1)
     ]
     drops = tmp_path / "drops.csv"
     pd.DataFrame(rows).assign(drop=0.4, disagreement=0.3).to_csv(drops, index=False)
     found = critical_steps(
-        tmp_path / "critical_steps.csv", *([] if critical is None else [critical])
+        tmp_path / "critical_steps.csv",
+        *([] if critical is None else [critical | {"train_solver": each} for each in solvers]),
     )
     chance = 0.5 if score == "accuracy" else None
-    spec = CollapseSpec(task="toy", solvers=("euler",), threshold=0.1, chance=chance)
+    spec = CollapseSpec(task="toy", solvers=solvers, threshold=0.1, chance=chance)
     return figure_of(collapse, spec, drops, found)
 
 
@@ -381,6 +386,18 @@ def test_on_which_side_of_all_settings_the_critical_step_lies_is_told(tmp_path, 
     drawn = collapse_figure(tmp_path, {2: (0.9, 0.5), 4: (0.8, 0.7)}, critical)
     assert told in key(drawn)
     assert not drawn.axes[0].patches
+
+
+def test_keys_of_three_solvers_keep_clear_of_each_other_and_of_the_edge(tmp_path):
+    never = {"valid_steps": math.nan, "invalid_steps": 4, "critical_steps": math.nan}
+    solvers = ("euler", "midpoint", "rk4")
+    drawn = collapse_figure(tmp_path, {2: (0.9, 0.5), 4: (0.8, 0.7)}, never, solvers=solvers)
+    FigureCanvasAgg(drawn).draw()
+    keys = [ax.get_legend().get_window_extent() for ax in drawn.axes if ax.get_legend()]
+    assert len(keys) == 3
+    assert not any(one.overlaps(other) for one, other in pairwise(keys))
+    assert keys[-1].x1 <= drawn.bbox.x1
+    assert keys[0].y0 >= drawn.bbox.y0
 
 
 def test_a_study_of_one_setting_or_of_runs_that_did_not_train_is_drawn(tmp_path):

@@ -148,6 +148,22 @@ def test_panels_of_many_tasks_keep_clear_of_each_other(tmp_path):
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
+def test_the_key_of_a_single_task_keeps_clear_of_the_edge(tmp_path):
+    solvers = ("euler", "midpoint", "rk4")
+    rows = [
+        audit(n, seed, missed=0.3, solver=solver)
+        for solver in solvers
+        for n in STEPS
+        for seed in (0, 1)
+    ]
+    fig = drawn(tmp_path, rows)
+    FigureCanvasAgg(fig).draw()
+    (key,) = fig.legends
+    box = key.get_window_extent()
+    assert len(key.get_texts()) == 3 + len(solvers)
+    assert fig.bbox.x0 <= box.x0 < box.x1 <= fig.bbox.x1
+
+
 def test_an_end_beyond_the_settings_that_were_run_is_an_arrow(tmp_path):
     never = [audit(n, seed, missed=0.3 + 0.1 * seed) for n in STEPS for seed in (0, 1)]
     fig = drawn(tmp_path, never)

@@ -1,4 +1,4 @@
-"""How much memory training takes, with activations kept and with activations recomputed."""
+"""How much memory training takes, by where its gradients come from."""
 
 import multiprocessing
 import re
@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from solverproof.benchmarks.speed import IMAGES_BATCH, images, train_briefly
+from solverproof.benchmarks.speed import GRADIENTS, IMAGES_BATCH, images, train_briefly
 from solverproof.files import write_table
 from solverproof.models.specifications import Gradient
 
 STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
-GRADIENTS: tuple[Gradient, ...] = ("backpropagation", "recomputation")
 
 
 @dataclass(frozen=True)

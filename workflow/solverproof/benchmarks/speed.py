@@ -27,20 +27,25 @@ SEEDS = 5  # the block size of the default study
 IMAGE = (3, 16, 16)  # CIFAR-10 pooled by 2, as in config/cifar10-cpu.yaml
 IMAGES_BATCH, IMAGES_STEPS = 64, 4
 
+GRADIENTS: tuple[Gradient, ...] = ("backpropagation", "recomputation", "adjoint")
+
 Variant = tuple[Callable[[], object], int]  # what is measured, and the number of seeds it trains
 
 
 def report(*, repeats: int) -> str:
     """Milliseconds per seed and iteration, as Markdown tables.
 
-    The tables are for sphere2 (Euler, N = 64) and images (Euler, N = 4). The variants are measured
+    The tables are for sphere2 (Euler, N = 64), for gradients there by other ways, and for images
+    (Euler, N = 4). The variants are measured
     in turn, `repeats` times, so that a busy moment of the machine affects all of them. The ratios
     are ratios of medians.
 
     Args:
         repeats: number of measurements of each variant.
     """
-    return "\n\n".join([_spheres_report(repeats), _images_report(repeats)])
+    return "\n\n".join(
+        [_spheres_report(repeats), _gradients_report(repeats), _images_report(repeats)]
+    )
 
 
 def _spheres_report(repeats: int) -> str:
@@ -68,6 +73,18 @@ def _spheres_report(repeats: int) -> str:
         f"{plain / ours:.1f} x as fast as plain torchdiffeq"
     )
     return f"{title}\n\n{table}\n\n{ratios}"
+
+
+def _gradients_report(repeats: int) -> str:
+    data = spheres(dimension=DIMENSION, train=2000, test=4, seed=0)
+    train_one = partial(train_briefly, data, steps=SPHERES_STEPS, batch=SPHERES_BATCH)
+    ways: dict[str, Variant] = {way: (partial(train_one, gradient=way), 1) for way in GRADIENTS}
+    table, (kept, *longer) = _table(ways, repeats)
+    others = [
+        f"{way}: {time / kept:.1f} x" for way, time in zip(GRADIENTS[1:], longer, strict=True)
+    ]
+    ratios = f"{', '.join(others)} the time of {GRADIENTS[0]}"
+    return f"gradients, the same, one seed\n\n{table}\n\n{ratios}"
 
 
 def _images_report(repeats: int) -> str:

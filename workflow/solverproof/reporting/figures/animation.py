@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from solverproof.files import read_arrays
+from solverproof.reporting.figures.film import Film
 from solverproof.reporting.figures.style import (
-    Film,
     guess_line,
     ink,
     key_below,

@@ -65,7 +65,7 @@ def figure(spec: NoSpec, audits: Path, criteria: Path) -> Figure:
         ax.set_xlabel("")
     if len(tasks) > 1:
         label_panels(axes)
-    key_below(fig, 5)
+    key_below(fig, 5 if columns > 1 else 3)
     return fig
 
 

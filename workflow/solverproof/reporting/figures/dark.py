@@ -12,7 +12,7 @@ from PIL import Image, ImageSequence
 
 from solverproof.errors import InputError
 from solverproof.files import write_atomically
-from solverproof.reporting.figures.style import write_gif
+from solverproof.reporting.figures.film import write_gif
 
 INVERTED = 0.91
 LUMINANCE = (0.213, 0.715, 0.072)  # of red, green and blue

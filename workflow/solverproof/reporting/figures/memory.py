@@ -4,18 +4,19 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from solverproof.reporting.figures.style import BLUE, ORANGE, PAGE, steps_axis
+from solverproof.reporting.figures.style import BLUE, GREEN, ORANGE, PAGE, steps_axis
 from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import NoSpec
 
 STYLES = {
     "backpropagation": ("activations kept", BLUE, "o"),
     "recomputation": ("computed again", ORANGE, "s"),
+    "adjoint": ("adjoint equation", GREEN, "^"),
 }
 
 
 def figure(spec: NoSpec, table: Path) -> Figure:
-    """Megabytes beyond those of an idle process, for both ways to compute the same gradients.
+    """Megabytes beyond those of an idle process, by where the gradients come from.
 
     Args:
         spec: empty.

@@ -15,17 +15,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import ScaledTranslation
-from PIL import Image
 
 from solverproof.auditing.intervals import mean_interval
 from solverproof.errors import InputError
 from solverproof.evaluation.rows import UNTRAINED
 from solverproof.evaluation.scores import GUESS_ERROR, has_score, score_of
 from solverproof.files import write_atomically
+from solverproof.reporting.figures.film import Film
 from solverproof.reporting.reading import read_csv
 
 PAGE = 6.8  # width in inches
-GIF_COLORS = 128
 KEY_BELOW = 0.45  # inches from an axis, with ticks and a label, to its key
 
 
@@ -122,52 +121,26 @@ def house_style() -> Iterator[None]:
         yield
 
 
-class Film(NamedTuple):
-    """Figures of one size that follow each other, and for how many seconds each is shown."""
-
-    frames: Sequence[Figure]
-    seconds: Sequence[float]
-
-
 def save(drawn: Figure | Film, out: Sequence[Path]) -> None:
     """Save a figure or a film to each file atomically; the same gives the same bytes.
 
     Raises:
-        InputError: if a figure is to be of another format, or a file cannot be written.
+        InputError: if it is to be of another format, or a file cannot be written.
     """
     # The date and the version of matplotlib would make the bytes of equal figures differ.
-    undated: dict[str, dict[str, Any]] = {
-        ".pdf": {"CreationDate": None},
-        ".png": {"Software": None},
-    }
+    undated: dict[str, dict[str, Any]] = (
+        {".gif": {}, ".mp4": {}}
+        if isinstance(drawn, Film)
+        else {".pdf": {"CreationDate": None}, ".png": {"Software": None}}
+    )
     for path in out:
+        if path.suffix not in undated:
+            formats = " or ".join(undated)
+            kind = "films" if isinstance(drawn, Film) else "figures"
+            raise InputError(f"{path}: {kind} are {formats}; write one of these")
         content = BytesIO()
-        if isinstance(drawn, Film):
-            _write_film(drawn, content)
-        elif path.suffix not in undated:
-            raise InputError(f"{path}: figures are .pdf or .png; write one of these")
-        else:
-            drawn.savefig(content, format=path.suffix[1:], metadata=undated[path.suffix])
+        drawn.savefig(content, format=path.suffix[1:], metadata=undated[path.suffix])
         write_atomically(path, content.getvalue())
-
-
-def _write_film(film: Film, out: BytesIO) -> None:
-    images = []
-    for frame in film.frames:
-        frame.savefig(drawn := BytesIO(), format="png", dpi="figure")
-        images.append(Image.open(drawn).convert("RGB"))
-    write_gif(images, [round(1000 * seconds) for seconds in film.seconds], out)
-
-
-def write_gif(images: Sequence[Image.Image], milliseconds: Sequence[int], out: BytesIO) -> None:
-    """Write images in RGB that follow each other, and for how long each is shown, for ever."""
-    # One palette, or colours would flicker.
-    first = images[0].quantize(GIF_COLORS)
-    others = [image.quantize(palette=first, dither=Image.Dither.NONE) for image in images[1:]]
-    first.save(
-        out, "GIF", save_all=True, append_images=others, duration=[*milliseconds], loop=0,
-        optimize=True,
-    )  # fmt: skip
 
 
 def label_panels(axes: Iterable[Axes]) -> None:

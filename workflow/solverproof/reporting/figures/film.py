@@ -1,0 +1,60 @@
+"""Films: figures of one size that follow each other, as GIF and as MP4."""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+GIF_COLORS = 128
+QUALITY = "20"  # constant rate factor of x264: thin lines stay sharp
+
+
+class Film(NamedTuple):
+    """Figures of one size that follow each other, and for how many seconds each is shown."""
+
+    frames: Sequence[Figure]
+    seconds: Sequence[float]
+
+    def savefig(self, out: BytesIO, *, format: str, metadata: Mapping[str, Any]) -> None:  # noqa: A002
+        """Write the film as figures write themselves, as `gif` or `mp4`, without metadata."""
+        del metadata
+        images = []
+        for frame in self.frames:
+            frame.savefig(drawn := BytesIO(), format="png", dpi="figure")
+            images.append(Image.open(drawn).convert("RGB"))
+        write = {"gif": write_gif, "mp4": write_mp4}[format]
+        write(images, [round(1000 * seconds) for seconds in self.seconds], out)
+
+
+def write_gif(images: Sequence[Image.Image], milliseconds: Sequence[int], out: BytesIO) -> None:
+    """Write images in RGB that follow each other, and for how long each is shown, for ever."""
+    # One palette, or colours would flicker.
+    first = images[0].quantize(GIF_COLORS)
+    others = [image.quantize(palette=first, dither=Image.Dither.NONE) for image in images[1:]]
+    first.save(
+        out, "GIF", save_all=True, append_images=others, duration=[*milliseconds], loop=0,
+        optimize=True,
+    )  # fmt: skip
+
+
+def write_mp4(images: Sequence[Image.Image], milliseconds: Sequence[int], out: BytesIO) -> None:
+    """Write images in RGB of even width and height, and for how long each is shown, as H.264."""
+    import av
+
+    with av.open(out, "w", format="mp4") as film:
+        options = {"crf": QUALITY, "threads": "1"}  # more threads may give other bytes
+        video = film.add_stream("libx264", options=options)
+        video.width, video.height = images[0].size
+        video.pix_fmt = "yuv420p"  # which every player knows
+        video.time_base = video.codec_context.time_base = Fraction(1, 1000)
+        # A frame lasts until the next begins, so the last one is there twice.
+        starts = [sum(milliseconds[:i]) for i in range(len(milliseconds) + 1)]
+        for start, image in zip(starts, [*images, images[-1]], strict=True):
+            frame = av.VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
+            frame.pts, frame.time_base = start, video.time_base
+            film.mux(video.encode(frame))
+        film.mux(video.encode())
