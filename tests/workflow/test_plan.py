@@ -148,7 +148,7 @@ SUPPLEMENT = {
     "factors_training": {"train": 32},
     "law": {"train": 2, "adapt": 105},
     "minima": {"train": 14, "adapt": 60},
-    "orders": {"adapt": 20},
+    "orders": {"adapt": 15},
     "paper_rule_constants": {"adapt": 18},
     "remedies": {"train": 15, "adapt": 25},
     "sphere900": {"train": 30},
