@@ -104,10 +104,10 @@ def resolve(
 
     A sample is resolved when the distance of both final states is at most a hundredth of its error
     under the setting that is judged, or of the state where that error is greater than the state or
-    not finite, and surely changes no prediction; or is rounding. Only samples
-    that are not are solved again: the last levels are the dearest, and few samples need them. The
-    reference is resolved when at most 1 % of the samples are not. Those of them whose predictions
-    are not sure are refined, twice more at most; the others wait.
+    not finite, and surely changes no prediction; or is rounding. Only samples that are not are
+    solved again: the last levels are the dearest, and few samples need them. The reference is
+    resolved when at most 1 % of the samples are not. Those of them whose predictions are not sure
+    are refined, twice more at most; the others wait.
 
     Args:
         equal: solves with equal steps.

@@ -36,9 +36,8 @@ def report(*, repeats: int) -> str:
     """Milliseconds per seed and iteration, as Markdown tables.
 
     The tables are for sphere2 (Euler, N = 64), for gradients there by other ways, and for images
-    (Euler, N = 4). The variants are measured
-    in turn, `repeats` times, so that a busy moment of the machine affects all of them. The ratios
-    are ratios of medians.
+    (Euler, N = 4). The variants are measured in turn, `repeats` times, so that a busy moment of the
+    machine affects all of them. The ratios are ratios of medians.
 
     Args:
         repeats: number of measurements of each variant.
