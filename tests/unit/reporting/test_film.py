@@ -1,5 +1,6 @@
 """Films in both formats against what their readers find in them."""
 
+import sys
 from io import BytesIO
 
 import numpy as np
@@ -53,6 +54,12 @@ def test_thin_lines_stay_sharp():
     with av.open(BytesIO(out.getvalue())) as mp4:
         frame = np.asarray(next(mp4.decode(video=0)).to_image()).astype(float)
     assert np.abs(frame - lines).mean() < 5
+
+
+def test_without_the_encoder_one_line_says_how_it_is_had(film, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(InputError, match=r"\.mp4 needs PyAV; pip install 'solverproof\[study\]'"):
+        save(film, [tmp_path / "a.mp4"])
 
 
 def test_a_film_is_no_figure_and_a_figure_no_film(film, tmp_path):

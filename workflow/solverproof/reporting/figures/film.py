@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from solverproof.errors import InputError
+
 GIF_COLORS = 128
 QUALITY = "20"  # constant rate factor of x264: thin lines stay sharp
 
@@ -42,8 +44,15 @@ def write_gif(images: Sequence[Image.Image], milliseconds: Sequence[int], out: B
 
 
 def write_mp4(images: Sequence[Image.Image], milliseconds: Sequence[int], out: BytesIO) -> None:
-    """Write images in RGB of even width and height, and for how long each is shown, as H.264."""
-    import av
+    """Write images in RGB of even width and height, and for how long each is shown, as H.264.
+
+    Raises:
+        InputError: if the encoder, which is not the library's but the study's, is not installed.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise InputError("a film as .mp4 needs PyAV; pip install 'solverproof[study]'") from error
 
     with av.open(out, "w", format="mp4") as film:
         options = {"crf": QUALITY, "threads": "1"}  # more threads may give other bytes
