@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 
 from solverproof.errors import InputError
-from solverproof.reporting.figures.film import Film, write_mp4
+from solverproof.reporting.figures.film import Film, save_film, write_mp4
 from solverproof.reporting.figures.style import save
 
 av = pytest.importorskip("av")
@@ -30,7 +30,7 @@ def shade_of(image):
 
 def test_a_film_shows_each_frame_as_long_as_it_says_in_both_formats(film, tmp_path):
     paths = [tmp_path / "film.gif", tmp_path / "film.mp4"]
-    save(film, paths)
+    save_film(film, paths)
     with Image.open(paths[0]) as gif:
         shown = [(shade_of(frame), frame.info["duration"]) for frame in ImageSequence.Iterator(gif)]
     assert [duration / 1000 for _, duration in shown] == [*SECONDS]
@@ -43,7 +43,7 @@ def test_a_film_shows_each_frame_as_long_as_it_says_in_both_formats(film, tmp_pa
 
 
 def test_the_same_film_gives_the_same_bytes(film, tmp_path):
-    save(film, [tmp_path / "one.mp4", tmp_path / "other.mp4"])
+    save_film(film, [tmp_path / "one.mp4", tmp_path / "other.mp4"])
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "other.mp4").read_bytes()
 
 
@@ -59,11 +59,11 @@ def test_thin_lines_stay_sharp():
 def test_without_the_encoder_one_line_says_how_it_is_had(film, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(InputError, match=r"\.mp4 needs PyAV; pip install 'solverproof\[study\]'"):
-        save(film, [tmp_path / "a.mp4"])
+        save_film(film, [tmp_path / "a.mp4"])
 
 
 def test_a_film_is_no_figure_and_a_figure_no_film(film, tmp_path):
     with pytest.raises(InputError, match=r"a\.png: films are \.gif or \.mp4; write one of these"):
-        save(film, [tmp_path / "a.png"])
+        save_film(film, [tmp_path / "a.png"])
     with pytest.raises(InputError, match=r"a\.gif: figures are \.pdf or \.png; write one of these"):
         save(film.frames[0], [tmp_path / "a.gif"])

@@ -5,8 +5,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
-from solverproof.benchmarks.speed import GRADIENTS, IMAGES_BATCH, images, train_briefly
+from solverproof.benchmarks.speed import IMAGES_BATCH, images, train_briefly
 from solverproof.files import write_table
 from solverproof.models.specifications import Gradient
 
@@ -35,7 +36,7 @@ def measure(table: Path, steps: Sequence[int] = STEPS) -> None:
     # because a forked one would start with its parent's memory.
     spawn = multiprocessing.get_context("spawn")
     rows = []
-    for gradient in GRADIENTS:
+    for gradient in get_args(Gradient):
         for n in steps:
             with spawn.Pool(1) as pool:
                 rows.append(Peak(gradient, n, pool.apply(_peak, (gradient, n))))

@@ -1,7 +1,6 @@
 """Figure 7: with the solver it was trained with, and as an ODE; the critical step between."""
 
 import math
-import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -55,7 +54,6 @@ def figure(spec: CollapseSpec, drops: Path, critical: Path) -> Figure:
     runs["flow"] = 100 * runs["accuracy_reference"] if spec.chance else runs["error_reference"]
     rows, columns = 2 if spec.chance is not None else 1, len(spec.solvers)
     fig = Figure(figsize=(PAGE if columns > 1 else 0.55 * PAGE, 1.1 + 1.7 * rows))
-    letters = NARROW if columns > 2 else math.inf
     axes = fig.subplots(rows, columns, sharex="col", sharey="row", squeeze=False)
     for column, solver in zip(axes.T, spec.solvers, strict=True):
         own = runs[runs["train_solver"] == solver]
@@ -66,9 +64,9 @@ def figure(spec: CollapseSpec, drops: Path, critical: Path) -> Figure:
             _losses(ax, own[~own["untrained"]], solver, 100 * spec.threshold)
             ax.set_title("what it loses")
         for ax in column:
-            _bracket(ax, critical_row(found, spec.task, solver), letters)
-        _published(column[-1], BRACKETS.get((spec.task, solver)), letters)
-        key_of(column[-1], fig)
+            _bracket(ax, critical_row(found, spec.task, solver))
+        _published(column[-1], BRACKETS.get((spec.task, solver)))
+        key_of(column[-1], fig, NARROW if columns > 2 else None)
         settings = own["train_steps"]
         column[-1].set_xlim(settings.min() / ROOM, settings.max() * ROOM)
         steps_axis(column[-1], "number of training steps $N$")
@@ -113,25 +111,20 @@ def _losses(ax: Axes, runs: pd.DataFrame, solver: str, threshold: float) -> None
     ax.set_ylim(0, 100)
 
 
-def _bracket(ax: Axes, row: pd.Series, letters: float) -> None:
+def _bracket(ax: Axes, row: pd.Series) -> None:
     """The critical bracket; where there is none the key says on which side it lies."""
     told = f"critical bracket: {bracket_text(row)}"
     if pd.notna(row["critical_steps"]):
         told += f"; estimate {critical_text(row)}"
-    told = _in_lines(told, letters)
     if row[["invalid_steps", "valid_steps"]].notna().all():
         ax.axvspan(row["invalid_steps"], row["valid_steps"], label=told, **SHADE)
     elif row.notna().any():
         ax.plot([], [], " ", label=told)
 
 
-def _published(ax: Axes, bracket: tuple[int, int] | None, letters: float) -> None:
+def _published(ax: Axes, bracket: tuple[int, int] | None) -> None:
     if bracket:
-        told = _in_lines("critical bracket of the paper: {}–{}".format(*bracket), letters)
         ax.axvspan(
-            *bracket, 0.95, 1, facecolor="none", edgecolor=FAINT, hatch="/////", label=told
+            *bracket, 0.95, 1, facecolor="none", edgecolor=FAINT, hatch="/////",
+            label="critical bracket of the paper: {}–{}".format(*bracket),
         )  # fmt: skip
-
-
-def _in_lines(text: str, letters: float) -> str:
-    return text if math.isinf(letters) else textwrap.fill(text, int(letters))

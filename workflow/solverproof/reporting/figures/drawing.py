@@ -61,6 +61,7 @@ def draw(name: str, spec: Any, inputs: Sequence[Path], out: Sequence[Path]) -> N
     Raises:
         InputError: if there is no such figure, or the specification or the files are of another.
     """
+    from solverproof.reporting.figures.film import Film, save_film
     from solverproof.reporting.figures.style import save, styled
 
     if name not in FIGURES:
@@ -74,4 +75,8 @@ def draw(name: str, spec: Any, inputs: Sequence[Path], out: Sequence[Path]) -> N
         if kind in given:
             check_columns(given[kind], row)
     with styled():
-        save(figure(FIGURES[name].given(spec), *inputs), out)
+        drawn = figure(FIGURES[name].given(spec), *inputs)
+        if isinstance(drawn, Film):
+            save_film(drawn, out)
+        else:
+            save(drawn, out)

@@ -1,15 +1,18 @@
 """Films: figures of one size that follow each other, as GIF and as MP4."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from io import BytesIO
-from typing import Any, NamedTuple
+from itertools import accumulate
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
 from solverproof.errors import InputError
+from solverproof.files import write_atomically
 
 GIF_COLORS = 128
 QUALITY = "20"  # constant rate factor of x264: thin lines stay sharp
@@ -21,15 +24,24 @@ class Film(NamedTuple):
     frames: Sequence[Figure]
     seconds: Sequence[float]
 
-    def savefig(self, out: BytesIO, *, format: str, metadata: Mapping[str, Any]) -> None:  # noqa: A002
-        """Write the film as figures write themselves, as `gif` or `mp4`, without metadata."""
-        del metadata
-        images = []
-        for frame in self.frames:
-            frame.savefig(drawn := BytesIO(), format="png", dpi="figure")
-            images.append(Image.open(drawn).convert("RGB"))
-        write = {"gif": write_gif, "mp4": write_mp4}[format]
-        write(images, [round(1000 * seconds) for seconds in self.seconds], out)
+
+def save_film(film: Film, out: Sequence[Path]) -> None:
+    """Save a film to each file atomically; the same gives the same bytes.
+
+    Raises:
+        InputError: if it is to be of another format, or a file cannot be written.
+    """
+    formats = {".gif": write_gif, ".mp4": write_mp4}
+    images = []
+    for frame in film.frames:
+        frame.savefig(drawn := BytesIO(), format="png", dpi="figure")
+        images.append(Image.open(drawn).convert("RGB"))
+    milliseconds = [round(1000 * seconds) for seconds in film.seconds]
+    for path in out:
+        if path.suffix not in formats:
+            raise InputError(f"{path}: films are .gif or .mp4; write one of these")
+        formats[path.suffix](images, milliseconds, content := BytesIO())
+        write_atomically(path, content.getvalue())
 
 
 def write_gif(images: Sequence[Image.Image], milliseconds: Sequence[int], out: BytesIO) -> None:
@@ -61,7 +73,7 @@ def write_mp4(images: Sequence[Image.Image], milliseconds: Sequence[int], out: B
         video.pix_fmt = "yuv420p"  # which every player knows
         video.time_base = video.codec_context.time_base = Fraction(1, 1000)
         # A frame lasts until the next begins, so the last one is there twice.
-        starts = [sum(milliseconds[:i]) for i in range(len(milliseconds) + 1)]
+        starts = accumulate(milliseconds, initial=0)
         for start, image in zip(starts, [*images, images[-1]], strict=True):
             frame = av.VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
             frame.pts, frame.time_base = start, video.time_base

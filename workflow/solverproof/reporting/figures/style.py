@@ -1,6 +1,7 @@
 """The style of figures: sizes, colours, markers. A solver looks the same in all of them."""
 
 import math
+import textwrap
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,6 @@ from solverproof.errors import InputError
 from solverproof.evaluation.rows import UNTRAINED
 from solverproof.evaluation.scores import GUESS_ERROR, has_score, score_of
 from solverproof.files import write_atomically
-from solverproof.reporting.figures.film import Film
 from solverproof.reporting.reading import read_csv
 
 PAGE = 6.8  # width in inches
@@ -121,23 +121,20 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def save(drawn: Figure | Film, out: Sequence[Path]) -> None:
-    """Save a figure or a film to each file atomically; the same gives the same bytes.
+def save(drawn: Figure, out: Sequence[Path]) -> None:
+    """Save a figure to each file atomically; the same gives the same bytes.
 
     Raises:
         InputError: if it is to be of another format, or a file cannot be written.
     """
     # The date and the version of matplotlib would make the bytes of equal figures differ.
-    undated: dict[str, dict[str, Any]] = (
-        {".gif": {}, ".mp4": {}}
-        if isinstance(drawn, Film)
-        else {".pdf": {"CreationDate": None}, ".png": {"Software": None}}
-    )
+    undated: dict[str, dict[str, Any]] = {
+        ".pdf": {"CreationDate": None},
+        ".png": {"Software": None},
+    }
     for path in out:
         if path.suffix not in undated:
-            formats = " or ".join(undated)
-            kind = "films" if isinstance(drawn, Film) else "figures"
-            raise InputError(f"{path}: {kind} are {formats}; write one of these")
+            raise InputError(f"{path}: figures are .pdf or .png; write one of these")
         content = BytesIO()
         drawn.savefig(content, format=path.suffix[1:], metadata=undated[path.suffix])
         write_atomically(path, content.getvalue())
@@ -298,13 +295,22 @@ def key_below(figure: Figure, columns: int, title: str | None = None) -> None:
     )  # fmt: skip
 
 
-def key_of(ax: Axes, figure: Figure) -> None:
-    """A legend of what has a label in a panel, if anything has, below its axis."""
+def key_of(ax: Axes, figure: Figure, letters: int | None = None) -> None:
+    """A legend of what has a label in a panel, if anything has, below its axis.
+
+    Args:
+        ax: the panel.
+        figure: its figure.
+        letters: after how many a label goes on in another line; None for never.
+    """
     if not ax.get_legend_handles_labels()[1]:
         return
+    key = _labelled([ax])
+    if letters is not None:
+        key["labels"] = [textwrap.fill(label, letters) for label in key["labels"]]
     below = ScaledTranslation(0, -KEY_BELOW, figure.dpi_scale_trans)
     ax.legend(
-        **_labelled([ax]), loc="upper left", bbox_to_anchor=(0, 0), borderaxespad=0,
+        **key, loc="upper left", bbox_to_anchor=(0, 0), borderaxespad=0,
         bbox_transform=ax.transAxes + below,
     )  # fmt: skip
 
