@@ -90,7 +90,7 @@ fuzz: $(TOOLS)
 
 # random faults in a tiny study: killed, full, altered
 torture: $(TOOLS)
-	$(BIN)/python -m tests.torture --runs $(RUNS) --seed $(SEED) --page docs/faults.md
+	$(BIN)/python -m tests.torture --runs $(RUNS) --seed $(SEED) --jobs $(JOBS) --page docs/faults.md
 
 # the tiny study in strange places; environments of other versions are made in ENVIRONMENTS
 portability: $(TOOLS)

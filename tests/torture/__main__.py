@@ -1,6 +1,6 @@
-"""Random faults in a tiny study, one after the other, and what became of each.
+"""Random faults in a tiny study, and what became of each.
 
-    python -m tests.torture --runs 200 --seed 0 --page docs/faults.md
+    python -m tests.torture --runs 200 --seed 0 --jobs 2 --page docs/faults.md
 
 Run number i of a seed is the same fault always, up to the moment at which it meets the study.
 """
@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.torture.faults import FAULTS, TASKS, run
@@ -55,38 +57,43 @@ def main():
     parser.add_argument("--runs", type=int, default=WHOLE)
     parser.add_argument("--first", type=int, default=0, help="number of the first run")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="runs at the same time")
     parser.add_argument("--page", type=Path, help="the table of faults and outcomes, as Markdown")
     args = parser.parse_args()
     commit, cases = _commit(), []
     numbers = range(args.first, args.first + args.runs)
     with tempfile.TemporaryDirectory(prefix="torture") as folder:
-        for case in campaign(Path(folder), args.seed, numbers):
+        for case in campaign(Path(folder), args.seed, numbers, args.jobs):
             cases.append(case)
+            print(f"{case.number}: {case.fault} ({case.detail}): {case.outcome}", flush=True)
             if args.page:  # after each, because a campaign may be stopped
                 args.page.write_text(page(cases, args.seed, commit), encoding="utf-8")
     return int(any(case.outcome not in FINE for case in cases))
 
 
-def campaign(folder, seed, numbers):
-    """The cases with these numbers."""
+def campaign(folder, seed, numbers, jobs):
+    """The cases with these numbers, in their order."""
     finished = _finished(folder / "finished", OVERLAY)
     older = _finished(folder / "older", OVERLAY.replace("iterations: 100", "iterations: 50"))
-    expected = finished.contents("tables")
-    for number in numbers:
-        draw = random.Random(f"{seed} {number}")
-        study = finished.copy_to(folder / str(number))
-        _unmake(study, draw)
-        fault = list(FAULTS)[number % len(FAULTS)]
-        detail, outcome = FAULTS[fault](study, older, draw)
-        case = Case(number, fault, detail, _judged(study, outcome, expected))
-        print(f"{number}: {fault} ({detail}): {case.outcome}", flush=True)
-        if case.outcome in FINE:
-            shutil.rmtree(study.folder)
-        else:
-            kept = Path(tempfile.mkdtemp(prefix=f"torture-{number}-"))
-            shutil.move(study.folder, kept)
-            print(f"    the study is in {kept}", flush=True)
-        yield case
+    attempt = partial(_attempt, finished, older, finished.contents("tables"), seed)
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(attempt, numbers)
+
+
+def _attempt(finished, older, expected, seed, number):
+    draw = random.Random(f"{seed} {number}")
+    study = finished.copy_to(finished.folder.parent / str(number))
+    _unmake(study, draw)
+    fault = list(FAULTS)[number % len(FAULTS)]
+    detail, outcome = FAULTS[fault](study, older, draw)
+    case = Case(number, fault, detail, _judged(study, outcome, expected))
+    if case.outcome in FINE:
+        shutil.rmtree(study.folder)
+    else:
+        kept = Path(tempfile.mkdtemp(prefix=f"torture-{number}-"))
+        shutil.move(study.folder, kept)
+        print(f"{number}: the study is in {kept}", flush=True)
+    return case
 
 
 def _finished(folder, overlay):
