@@ -142,7 +142,7 @@ SUPPLEMENT = {
     "paper": {"train": 220, "adapt": 10},
     "adjoint": {"train": 6},
     "comparison": {"train": 22, "adapt": 190},
-    "consistency": {"train": 10, "adapt": 25},
+    "consistency": {"train": 10, "adapt": 45},
     "digits-seeds": {"train": 12, "adapt": 40},
     "factors_model": {"train": 28},
     "factors_training": {"train": 32},
