@@ -1,7 +1,7 @@
 PAGE = f"{RESULTS}/report.html"
 DRAWN = [
     *[f"{RESULTS}/figures/{name}.png" for name in NAMES],
-    *(rules.animation.output if FLOW else []),
+    *([rules.animation.output.gif] if FLOW else []),
 ]
 RULES = {
     "prepare": len({cell.task.name for cell in STUDY.cells}),

@@ -1,5 +1,7 @@
 """The page of a study in a real browser: what a mouse, a keyboard and a printer make of it."""
 
+from pathlib import Path
+
 import pytest
 import studies
 from browser import CHROMIUM, browser
@@ -10,6 +12,10 @@ pytestmark = [
 ]
 ROWS = "[...document.querySelectorAll('#table-{} ~ * tbody')][0].rows"
 CURVE = "document.querySelector('#explore-curve .now').getAttribute('transform')"
+AXE = Path("node_modules/axe-core/axe.min.js")
+FIGURES = ["figure4_accuracy_toy.png", "animation.gif"]
+BOTH = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+EVERY_WIDTH = pytest.mark.parametrize("width", [390, 1100])
 PLANE = "[...document.querySelectorAll('#explore-plane .path')].map(p => p.getAttribute('points'))"
 
 
@@ -117,11 +123,34 @@ def test_nothing_from_names_or_reasons_is_run(opened):
     assert page.run("document.querySelectorAll('img').length") == 0
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_a_phone_shows_it_without_scrolling_sideways(opened, dark):
-    page = opened()
-    page.look(width=390, height=844, dark=dark)
-    assert page.run("document.documentElement.scrollWidth") == 390
+@EVERY_WIDTH
+@BOTH
+def test_it_is_shown_without_scrolling_sideways(opened, dark, width):
+    page = opened(figures=FIGURES)
+    page.look(width=width, height=844, dark=dark)
+    root = "document.documentElement"
+    assert page.run(f"{root}.scrollWidth") == page.run(f"{root}.clientWidth") > width - 20
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: npm install axe-core")
+@EVERY_WIDTH
+@BOTH
+def test_a_check_of_accessibility_finds_nothing(opened, dark, width):
+    page = opened(figures=FIGURES)
+    page.look(width=width, height=844, dark=dark)
+    page.run(f"{AXE.read_text(encoding='utf-8')}; 0")
+    assert page.run("axe.run().then(found => found.violations.map(v => [v.impact, v.help]))") == []
+
+
+def test_figures_are_enlarged_by_keyboard_and_mouse(opened):
+    page = opened(figures=FIGURES)
+    images = "[...document.images].map(image => image.decode().then(() => image.naturalWidth))"
+    assert page.run(f"Promise.all({images})") == [4, 4]
+    for enlarge in (page.click, lambda button: page.press("Enter", button)):
+        enlarge("figure button")
+        assert page.run("document.querySelector('#enlarged[open] img').naturalWidth") == 4
+        page.press("Enter", "#enlarged form button")
+        assert not page.run("document.getElementById('enlarged').open")
 
 
 def test_it_prints(opened):

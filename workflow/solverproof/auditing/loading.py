@@ -117,6 +117,11 @@ def _fill(made: Any, weights: Mapping[str, Tensor], path: Path) -> None:
         raise InputError(f"{path}: what was built is no module; leave the weights out")
     for prefix, module in modules.items():
         own = {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
+        for name, there in module.state_dict().items():
+            # load_state_dict would drop the imaginary part, or what follows the point
+            if name in own and not torch.can_cast(own[name].dtype, there.dtype):
+                wrong = f"{prefix}{name} has dtype {own[name].dtype}, in the model {there.dtype}"
+                raise InputError(f"{path}: the weights do not fit: {wrong}")
         try:
             module.load_state_dict(own)
         except RuntimeError as error:
