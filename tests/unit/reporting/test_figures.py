@@ -373,6 +373,38 @@ def test_the_published_bracket_is_drawn_where_there_is_one(tmp_path, monkeypatch
     assert [patch.get_width() for patch in drawn.axes[1].patches if patch.get_hatch()] == [8]
 
 
+def test_the_published_bracket_is_named_where_it_lies_beyond_the_settings(tmp_path, monkeypatch):
+    monkeypatch.setitem(BRACKETS, ("toy", "euler"), (64, 128))
+    drawn = collapse_figure(tmp_path, {2: (0.9, 0.5), 16: (0.8, 0.7)}, {})
+    assert "critical bracket of the paper: 64–128" in key(drawn)
+    assert not [patch for patch in drawn.axes[1].patches if patch.get_hatch()]
+    assert drawn.axes[1].get_xlim()[1] < 32
+
+
+FALLING = {2: (0.99, 0.58), 4: (0.99, 0.52), 8: (0.99, 0.51), 16: (0.99, 0.6), 32: (0.99, 0.97)}
+RISING = {2: (0.99, 0.55), 4: (0.99, 0.74), 8: (0.99, 0.9)}
+AT_A_GUESS = {1: (0.95, 0.51), 2: (0.95, 0.5), 4: (0.95, 0.7)}
+
+
+@pytest.mark.parametrize("accuracies", [FALLING, RISING, AT_A_GUESS])
+def test_the_names_of_lines_lie_in_their_panel_and_hide_no_line(tmp_path, accuracies):
+    drawn = collapse_figure(tmp_path, accuracies, {})
+    FigureCanvasAgg(drawn).draw()
+    ax = drawn.axes[0]
+    names = [text for text in ax.texts if text.get_text() != "guess"]
+    assert {name.get_text() for name in names} == {"with its own solver", "as an ODE"}
+    for name in names:
+        box = name.get_window_extent()
+        assert ax.bbox.containsx(box.x0)
+        assert ax.bbox.containsy(box.y0)
+        assert ax.bbox.containsx(box.x1)
+        assert ax.bbox.containsy(box.y1)
+        for line in ax.lines[:2]:
+            ends = ax.transData.transform(line.get_xydata())
+            points = np.concatenate([np.linspace(*pair, 99) for pair in pairwise(ends)])
+            assert not box.count_contains(points)
+
+
 @pytest.mark.parametrize(
     ("critical", "told"),
     [
@@ -410,8 +442,7 @@ def test_a_study_of_one_setting_or_of_runs_that_did_not_train_is_drawn(tmp_path)
 def test_of_real_values_errors_collapse_upwards(tmp_path):
     drawn = collapse_figure(tmp_path, {2: (0.1, 0.9), 4: (0.1, 0.2)}, {}, score="error")
     assert drawn.axes[0].get_yscale() == "log"
-    (name,) = [text for text in drawn.axes[0].texts if text.get_text() == "as an ODE"]
-    assert name.xy == pytest.approx((2, 0.9))
+    assert "as an ODE" in texts(drawn)
     assert len(drawn.axes) == 1
 
 
@@ -474,7 +505,9 @@ def test_what_a_way_costs_is_drawn_against_what_its_models_do_as_odes(tmp_path):
     (fixed,) = (line for line in drawn.axes[2].lines if line.get_marker() == "None")
     assert [*fixed.get_xdata()] == [*fixed.get_ydata()] == [2, 14.5]
     assert {"fixed step", "set-point"} <= set(texts(drawn))
-    assert "random steps" not in texts(drawn)  # no model of it has trained
+    named = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert {"fixed step", "set-point", "95 % interval", "accepted by an audit"} < set(named)
+    assert "random steps" not in {*texts(drawn), *named}  # no model of it has trained
 
 
 def test_steps_with_a_penalty_stand_where_their_iterations_do_and_beside_the_line(tmp_path):

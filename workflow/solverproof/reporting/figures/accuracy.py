@@ -33,7 +33,7 @@ from solverproof.reporting.reading import critical_row, read_csv
 from solverproof.reporting.specifications import AccuracySpec
 
 NARROWEST, WIDEST = 6, 8  # panels in a row
-BEYOND = 0.4  # of the extent of the test settings, from the finest to where the flow is drawn
+BEYOND = 0.5  # of the extent of the test settings, from the finest to where the flow is drawn
 VALID, INVALID = "valid", "invalid"
 ALONE = {"linestyle": "--", "fillstyle": "none"}
 TITLES = {"steps": "$N$ = {:g}", "tolerance": "tol. {:g}"}

@@ -1,6 +1,5 @@
 """Figure 7: with the solver it was trained with, and as an ODE; the critical step between."""
 
-import math
 from pathlib import Path
 
 import pandas as pd
@@ -12,13 +11,14 @@ from solverproof.reporting.figures.style import (
     FAINT,
     PAGE,
     SHADE,
+    NamedLine,
     failures,
     guess_line,
     ink,
     key_of,
     label_panels,
     mean_line,
-    name_beside,
+    name_lines,
     score_axis,
     steps_axis,
     style_of,
@@ -29,7 +29,6 @@ from solverproof.reporting.published import BRACKETS
 from solverproof.reporting.reading import critical_row, read_csv
 from solverproof.reporting.specifications import CollapseSpec
 
-CLOSE = 12  # in percent: lines whose names would hide each other
 ROOM = 1.3  # factor from the outermost settings to the edge of a panel
 NARROW = 34  # letters to a line of the key of a panel, of three or more side by side
 
@@ -55,9 +54,10 @@ def figure(spec: CollapseSpec, drops: Path, critical: Path) -> Figure:
     rows, columns = 2 if spec.chance is not None else 1, len(spec.solvers)
     fig = Figure(figsize=(PAGE if columns > 1 else 0.55 * PAGE, 1.1 + 1.7 * rows))
     axes = fig.subplots(rows, columns, sharex="col", sharey="row", squeeze=False)
+    named = []
     for column, solver in zip(axes.T, spec.solvers, strict=True):
         own = runs[runs["train_solver"] == solver]
-        _scores(column[0], own, solver)
+        named.append(_scores(column[0], own, solver))
         told = filter(None, (f"trained with {style_of(solver).name}", failures(own)))
         column[0].set_title(", ".join(told))
         for ax in column[1:]:
@@ -65,35 +65,35 @@ def figure(spec: CollapseSpec, drops: Path, critical: Path) -> Figure:
             ax.set_title("what it loses")
         for ax in column:
             _bracket(ax, critical_row(found, spec.task, solver))
-        _published(column[-1], BRACKETS.get((spec.task, solver)))
-        key_of(column[-1], fig, NARROW if columns > 2 else None)
         settings = own["train_steps"]
         column[-1].set_xlim(settings.min() / ROOM, settings.max() * ROOM)
         steps_axis(column[-1], "number of training steps $N$")
+        _published(column[-1], BRACKETS.get((spec.task, solver)))
+        key_of(column[-1], fig, NARROW if columns > 2 else None)
     score_axis(axes[0][0], [*runs["score"], *runs["flow"]], spec.chance)
     guess_line(axes[0], spec.chance)
     if rows > 1:
         axes[1][0].set_ylabel("share of the test set (%)")
     if axes.size > 1:
         label_panels(axes.T.flat)
+    fig.draw_without_rendering()  # so that panels have their places
+    for ax, lines in zip(axes[0], named, strict=True):
+        name_lines(ax, lines)
     return fig
 
 
-def _scores(ax: Axes, runs: pd.DataFrame, solver: str) -> None:
-    """The score with the training solver, and as an ODE; the two are named where they begin."""
-    style, trained, below = style_of(solver), runs[~runs["untrained"]], math.inf
+def _scores(ax: Axes, runs: pd.DataFrame, solver: str) -> list[NamedLine]:
+    """The score with the training solver, and as an ODE: what was drawn."""
+    style, trained = style_of(solver), runs[~runs["untrained"]]
     lines = {
         "with its own solver": ("score", ink(), "o"),
         "as an ODE": ("flow", style.color, style.marker),
     }
+    drawn = []
     for name, (column, color, marker) in lines.items():
         means = mean_line(ax, trained, "train_steps", column, color=color, marker=marker).dropna()
-        if len(means):
-            begin = (means.index[0], means.iloc[0])
-            # Where both lines begin at one place the names stand below each other.
-            down = 14 if abs(below - begin[1]) < CLOSE else 5
-            name_beside(ax, name, begin, (0, -down), va="top", color=color)
-            below = begin[1]
+        drawn.append(NamedLine(name, means, color))
+    return [line for line in drawn if len(line.means)]
 
 
 def _losses(ax: Axes, runs: pd.DataFrame, solver: str, threshold: float) -> None:
@@ -123,8 +123,12 @@ def _bracket(ax: Axes, row: pd.Series) -> None:
 
 
 def _published(ax: Axes, bracket: tuple[int, int] | None) -> None:
-    if bracket:
-        ax.axvspan(
-            *bracket, 0.95, 1, facecolor="none", edgecolor=FAINT, hatch="/////",
-            label="critical bracket of the paper: {}–{}".format(*bracket),
-        )  # fmt: skip
+    """The paper's bracket, named in the key where it lies beyond the settings, too."""
+    if not bracket:
+        return
+    label = "critical bracket of the paper: {}–{}".format(*bracket)
+    if bracket[0] < ax.get_xlim()[1] and bracket[1] > ax.get_xlim()[0]:
+        stripe = ax.axvspan(*bracket, 0.95, 1, facecolor="none", edgecolor=FAINT, label=label)
+        stripe.set_hatch("/////")
+    else:
+        ax.plot([], [], " ", label=label)

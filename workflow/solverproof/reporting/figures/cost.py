@@ -29,7 +29,12 @@ from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import CostSpec
 
 FIXED, TOLERANCES = "fixed step", "tolerances"
-DASHES = {"paper's rule": "--", "random steps": ":"}  # of lines between settings of one way
+# of the lines and points of a way; others have a line and full points
+LOOKS: dict[str, dict[str, Any]] = {
+    "paper's rule": {"linestyle": "--", "fillstyle": "none"},
+    "random steps": {"linestyle": ":", "fillstyle": "left"},
+}
+SMALL, LARGE = 2.5, 5.5  # points that markers are wide
 ENDS = ("_low", "_high")
 MEANS = ("nfe", "unlike", "score")
 COLUMNS = ["solver", "way", "deployed", *(f"{name}{end}" for name in MEANS for end in ("", *ENDS))]
@@ -77,7 +82,7 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
         _points(flow, ordered, "score", factor, (scale.low, scale.high), **look)
         own = ordered[(ordered["way"] != FIXED) | (ordered["nfe"] != ordered["deployed"])]
         deployed.plot(own["nfe"], own["deployed"], **look, label=style_of(str(solver)).name)
-    unlike.set(title="predictions unlike the flow's", ylabel="share (%)")
+    unlike.set(title="unlike the flow's", ylabel="share of predictions (%)")
     flow.set_title("as an ODE")
     score_axis(flow, factor * ways["score"], spec.chance)
     guess_line([flow], spec.chance)
@@ -89,8 +94,9 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
     deployed.plot(ends, ends, color=FAINT, linewidth=0.8, zorder=0)  # of fixed steps
     _whole_octaves(deployed)
     _name_ways(deployed, ways)
+    _explain(deployed, list(dict.fromkeys(ways["way"])))
     label_panels(axes)
-    key_below(fig, 9)
+    key_below(fig, 5)
     return fig
 
 
@@ -147,10 +153,25 @@ def _look(solver: str, way: str) -> dict[str, Any]:
     return {
         "color": style.color,
         "marker": style.marker,
-        "markersize": 2.5 if way in (FIXED, TOLERANCES) else 5.5,
+        "markersize": SMALL if way in (FIXED, TOLERANCES) else LARGE,
         "linewidth": 0.8,
-        "linestyle": DASHES.get(way, "-"),
+        **LOOKS.get(way, {}),
     }
+
+
+def _explain(ax: Axes, ways: Sequence[str]) -> None:
+    """Put into the key what sizes, fillings and lines mean, whatever the solver."""
+    grey: dict[str, Any] = {"color": FAINT, "linewidth": 0.8}
+    small = " or ".join(way for way in (FIXED, TOLERANCES) if way in ways)
+    looks = {small: {"markersize": SMALL}} if small else {}
+    looks |= {
+        way: {"markersize": LARGE, **LOOKS.get(way, {})}
+        for way in ways
+        if way not in (FIXED, TOLERANCES)
+    }
+    for name, look in looks.items():
+        ax.plot([], [], marker="o", label=name, **grey | look)
+    ax.plot([], [], "|", color=FAINT, markersize=8, label="95 % interval")
 
 
 def _points(

@@ -12,8 +12,17 @@ from solverproof.reporting.figures.lady_windermere import (
     euler_trajectories,
     linearly_separable,
 )
-from solverproof.reporting.figures.style import CLASS_COLORS, PAGE, ink, key_below, label_panels
+from solverproof.reporting.figures.style import (
+    CLASS_COLORS,
+    FAINT,
+    PAGE,
+    ink,
+    key_below,
+    label_panels,
+)
 from solverproof.reporting.specifications import NoSpec
+
+POINTS = "(0, 0), which stays, and (1, 1)", "(0, 1) and (1, 0)"  # of each class
 
 
 def figure(_: NoSpec) -> Figure:
@@ -34,8 +43,12 @@ def _fan(ax: Axes, step_size: float, name: str) -> None:
     paths = euler_trajectories(FAN, XOR_POINTS, step_size)[..., ::-1]
     for path, label in zip(paths.transpose(1, 0, 2), XOR_LABELS, strict=True):
         ax.plot(*path.T, color=CLASS_COLORS[label], linewidth=0.35, alpha=0.55)
+    ax.plot([], [], color=FAINT, linewidth=0.6, label="the steps of Euler's method")
     for label, color in enumerate(CLASS_COLORS):
-        of_class, points = label == XOR_LABELS, ("(0, 0) and (1, 1)", "(0, 1) and (1, 0)")[label]
+        of_class, points = (
+            label == XOR_LABELS,
+            ("(0, 0), which stays, and (1, 1)", "(0, 1) and (1, 0)")[label],
+        )
         ax.plot(*paths[0][of_class].T, "o", color=color, markersize=5, fillstyle="none", zorder=4,
                 label=f"XOR, class {label}: {points}")  # fmt: skip
         ax.plot(*paths[-1][of_class].T, "o-", color=color, markersize=5, linewidth=1.6, zorder=5,

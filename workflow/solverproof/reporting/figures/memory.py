@@ -4,14 +4,14 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from solverproof.reporting.figures.style import BLUE, GREEN, ORANGE, PAGE, steps_axis
+from solverproof.reporting.figures.style import PAGE, ink, steps_axis
 from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import NoSpec
 
-STYLES = {
-    "backpropagation": ("activations kept", BLUE, "o"),
-    "recomputation": ("computed again", ORANGE, "s"),
-    "adjoint": ("adjoint equation", GREEN, "^"),
+STYLES = {  # colours are of solvers
+    "backpropagation": ("activations kept", "-", "o"),
+    "recomputation": ("computed again", "--", "s"),
+    "adjoint": ("adjoint equation", ":", "^"),
 }
 
 
@@ -26,11 +26,12 @@ def figure(spec: NoSpec, table: Path) -> Figure:
     measured = read_csv(table)
     fig = Figure(figsize=(PAGE / 2, 2.4))
     ax = fig.subplots()
-    for way, (label, color, marker) in STYLES.items():
+    for way, (label, dashes, marker) in STYLES.items():
         rows = measured[measured["gradient"] == way]
         ax.plot(
-            rows["steps"], rows["megabytes"], color=color, marker=marker, markersize=3, label=label
-        )
+            rows["steps"], rows["megabytes"], dashes, color=ink(), marker=marker, markersize=3,
+            label=label,
+        )  # fmt: skip
     steps_axis(ax, "number of steps $N$")
     ax.set_ylim(bottom=0)
     ax.set_ylabel("peak memory of training (MB)")

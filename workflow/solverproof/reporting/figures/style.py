@@ -1,5 +1,6 @@
 """The style of figures: sizes, colours, markers. A solver looks the same in all of them."""
 
+import itertools
 import math
 import textwrap
 import zlib
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -66,12 +68,22 @@ STYLES = {
     "dopri8": SolverStyle("Dopri 8(7)", TEAL, "d"),
 }
 OTHER_COLORS, OTHER_MARKERS = (ROSE, LILAC), "<>8"
-CLASS_COLORS = (RED, BLUE)
+CLASS_COLORS = ("#B8860B", "#542788")  # of no solver
 DARK = "0.15"  # all that is written, and axes
 FAINT = "0.48"  # of what is written beside the data; readable on white and on black
 APART = 0.22  # of two solvers in a row of height 1
+LETTER, ROW = 3.9, 9.0  # points that a letter of a name is wide, and a line of it high
+NEAR, CLEAR = 4.0, 3.0  # points from a line to its name, and from a name to any line
 BEYOND = 1.6  # factor from the outermost settings to the edge of a panel of critical steps
 SHADE: dict[str, Any] = {"color": "0.5", "alpha": 0.18, "linewidth": 0, "zorder": 0}
+
+
+class NamedLine(NamedTuple):
+    """A line of means, by place, and what is written beside it."""
+
+    name: str
+    means: pd.Series
+    color: str
 
 
 def style_of(solver: str) -> SolverStyle:
@@ -332,6 +344,58 @@ def name_beside(
         text, place, offset, textcoords="offset points", fontsize=7, zorder=7,
         path_effects=[withStroke(linewidth=2, foreground=mpl.rcParams["axes.facecolor"])], **style,
     )  # fmt: skip
+
+
+def name_lines(ax: Axes, lines: Sequence[NamedLine]) -> None:
+    """Write beside each line what it is, where the words hide none of them.
+
+    Above or below one of the line's points: the first place that is clear, or the clearest.
+
+    Args:
+        ax: the panel, whose layout, scales and limits are as they will be.
+        lines: all that is in it.
+    """
+    if not lines:
+        return
+    drawn = [_in_points(ax, line.means) for line in lines]
+    dense = np.concatenate([_dense(points) for points in drawn])
+    corners = ax.bbox.get_points() * 72 / ax.figure.dpi
+    for line, points in zip(lines, drawn, strict=True):
+        rows = line.name.split("\n")
+        size = np.array([LETTER * max(map(len, rows)), ROW * len(rows)])
+        # the lower left corner of the words, from a point: above or below, to the right or left
+        shifts = [(0, NEAR), (0, -NEAR - size[1]), (-size[0], NEAR), (-size[0], -NEAR - size[1])]
+        places = [
+            (point + shift, i, shift)
+            for shift in shifts
+            for i, point in enumerate(points)
+            if (corners[0] < point + shift).all() and (point + shift + size < corners[1]).all()
+        ]
+        if not places:
+            continue
+        clear = [_distance(dense, corner, corner + size) for corner, *_ in places]
+        best = next((i for i, far in enumerate(clear) if far >= CLEAR), int(np.argmax(clear)))
+        _, i, shift = places[best]
+        place = (line.means.index[i], line.means.iloc[i])
+        name_beside(ax, line.name, place, shift, va="bottom", color=line.color)
+
+
+def _in_points(ax: Axes, means: pd.Series) -> np.ndarray:
+    """Where means are, from the figure's lower left corner in points, shape (means, 2)."""
+    places = np.column_stack([means.index.to_numpy(float), means.to_numpy(float)])
+    return ax.transData.transform(places) * 72 / ax.figure.dpi
+
+
+def _dense(points: np.ndarray) -> np.ndarray:
+    """Points along the line through some, shape (many, 2)."""
+    parts = [np.linspace(*ends, 50) for ends in itertools.pairwise(points)]
+    return np.concatenate([points, *parts])
+
+
+def _distance(points: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """From a box to the nearest of some points, the farther of the two ways."""
+    outside = np.maximum(low - points, points - high).clip(min=0)
+    return float(outside.max(axis=1).min(initial=math.inf))
 
 
 def steps_axis(ax: Axes, label: str) -> None:
