@@ -135,6 +135,7 @@ def _answer(arguments: list[str], seconds: float) -> tuple[int | None, str | Non
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("always")
+            warnings.showwarning = _warned  # pytest would keep them
             code = main(arguments)
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
@@ -152,6 +153,11 @@ def _answer(arguments: list[str], seconds: float) -> tuple[int | None, str | Non
     if code == 2:
         return code, _wrong_message(err.getvalue(), arguments)
     return code, None
+
+
+def _warned(message, category, filename, lineno, file=None, line=None) -> None:
+    del file
+    sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def _wrong_message(text: str, arguments: list[str]) -> str | None:

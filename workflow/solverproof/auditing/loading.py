@@ -153,7 +153,7 @@ def _array(arrays: Mapping[str, np.ndarray], path: Path, name: str) -> Tensor:
 def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()  # on `meta` tensors have no values
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"--device {shown(name)} is not there; write cpu, cuda or mps") from error
     return device

@@ -61,8 +61,13 @@ def read_npz(path: Path, wanted: Callable[[list[str]], Iterable[str]]) -> dict[s
         raise InputError("not an .npz archive; write it with numpy.savez")
     arrays, part = {}, "the archive"
     try:
-        # Opened here, because numpy leaves the file of a damaged archive open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        # Opened here, because numpy leaves the file of a damaged archive open. A damaged header,
+        # which numpy parses as a literal of Python's, may be worth a warning to Python.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            path.open("rb") as file,
+            np.load(file, allow_pickle=False) as archive,
+        ):
             for name in wanted(archive.files):
                 part = f"array {name}"
                 arrays[name] = _member(archive, name)
