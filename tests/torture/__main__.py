@@ -8,6 +8,7 @@ Run number i of a seed is the same fault always, up to the moment at which it me
 import argparse
 import random
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,7 @@ figures: {flow: {task: sphere2, solver: euler, fine: 2, coarse: 2, seed: 0}}
 UNMADE = (None, [], ["audits"], ["evaluations"], ["models", "evaluations"], ["data", "models"])
 ROUNDS = 5
 WHOLE = 200  # runs
+TO_TYPE = re.compile(r"if the clock is right now, type: (.*)")
 NOT_ITS_OWN = re.compile(r"solverproof: (\S+) is not what its job wrote: .*delete it")
 FINE = ("was not harmed", "was made good by the same command", "told what to do, which helped")
 
@@ -135,9 +137,11 @@ def _follow(study, text):
     """Do what the command said, if it said anything to do."""
     for name in set(NOT_ITS_OWN.findall(text)):
         (study.folder / name).unlink(missing_ok=True)
+    if command := TO_TYPE.search(text):
+        subprocess.run(shlex.split(command[1]), cwd=study.folder, check=True)
     if locked := "--unlock" in text:
         study.snakemake("--unlock")
-    return bool(NOT_ITS_OWN.search(text)) or locked
+    return bool(NOT_ITS_OWN.search(text) or command) or locked
 
 
 def page(cases, seed, commit):

@@ -3,6 +3,7 @@
 from snakemake.common import NOTHING_TO_BE_DONE_MSG
 
 from solverproof.terminal import picture
+from solverproof.terminal.failures import dated_ahead
 from solverproof.terminal.headlines import headlines
 from solverproof.terminal.progress import Job, Progress
 
@@ -24,7 +25,10 @@ def expected(job):
 
 def made():
     paths = (Path(path) for job in workflow.dag.jobs for path in job.output)
-    return headlines(Path(RESULTS), paths)
+    try:
+        return headlines(Path(RESULTS), paths)
+    except InputError as error:
+        raise WorkflowError(f"solverproof: {error}") from None
 
 
 def tell_what_is_made(record):
@@ -53,7 +57,7 @@ onsuccess:
 
 
 onerror:
-    logger.info(
-        "\n".join([*picture.hide(logger), "The same command goes on from here."])
-    )
+    inputs = (Path(path) for job in workflow.dag.jobs for path in job.input)
+    told = dated_ahead(Path(RESULTS), inputs) or ["The same command goes on from here."]
+    logger.info("\n".join([*picture.hide(logger), *told]))
     tell_leftovers(rules.all.input)

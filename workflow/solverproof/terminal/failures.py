@@ -1,5 +1,7 @@
 """A job that failed, in one line, from what Snakemake logs about it."""
 
+import shlex
+import time
 from collections.abc import Iterable
 from logging import LogRecord
 from pathlib import Path
@@ -21,6 +23,21 @@ def group_failure(record: LogRecord) -> str:
     """The same for a group of jobs that was sent to a cluster as one; it has logs of its own."""
     found = vars(record)
     return _line(f"failed: a group of {len(found['job_error_info'])} jobs", found["aux_logs"])
+
+
+def dated_ahead(results: Path, inputs: Iterable[Path]) -> list[str]:
+    """A line on input files of a later time than now, whose jobs Snakemake lets fail.
+
+    A clock that was wrong once leaves them behind.
+    """
+    now = time.time()
+    ahead = [path for path in inputs if path.is_file() and path.stat().st_mtime > now]
+    if not ahead:
+        return []
+    others = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
+    touch = f"find {shlex.quote(str(results))} -newermt now -exec touch {{}} +"
+    told = f"{ahead[0]}{others}: of a time yet to come; if the clock is right now, type: {touch}"
+    return [f"solverproof: {told}"]
 
 
 def _has_failed(found: dict[str, Any]) -> bool:
