@@ -58,6 +58,8 @@ onsuccess:
 
 onerror:
     inputs = (Path(path) for job in workflow.dag.jobs for path in job.input)
-    told = dated_ahead(Path(RESULTS), inputs) or ["The same command goes on from here."]
+    told = dated_ahead(Path(RESULTS), inputs) or [
+        "The same command goes on from here."
+    ]
     logger.info("\n".join([*picture.hide(logger), *told]))
     tell_leftovers(rules.all.input)
