@@ -47,3 +47,8 @@ def test_every_described_key_has_a_row():
 def test_every_key_but_the_family_has_a_description():
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     assert {name for name, child in properties(schema) if "description" not in child} <= {"family"}
+
+
+def test_the_row_of_a_key_with_few_values_names_them():
+    (row,) = (line for line in reference().splitlines() if ".optimizer`" in line)
+    assert 'One of `"adam"`, `"adamw"`, `"sgd"`. |' in row

@@ -24,14 +24,20 @@ def _rows(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
         key = f"{path}.{name}" if path else name
         if "description" in child:
             required = name in node.get("required", [])
-            yield key, " ".join(child["description"].split()), _default(child, required=required)
+            yield key, _meaning(child), _default(child, required=required)
         yield from _rows(child, key)
     named = node.get("additionalProperties")
     if isinstance(named, Mapping) and ("properties" in named or "families" in named):
         yield from _rows(named, f"{path}.{NAMES[path]}")
     for family, block in schema()["$defs"].get(node.get("families"), {}).items():
-        yield f"{path}.family: {family}", " ".join(block["description"].split()), ""
+        yield f"{path}.family: {family}", _meaning(block), ""
         yield from _rows(block, path)
+
+
+def _meaning(node: Mapping[str, Any]) -> str:
+    meaning = " ".join(node["description"].split())
+    values = [f"`{json.dumps(value)}`" for value in node.get("enum", [])]
+    return f"{meaning} One of {', '.join(values)}." if values else meaning
 
 
 def _default(node: Mapping[str, Any], *, required: bool) -> str:
