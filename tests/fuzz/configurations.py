@@ -179,6 +179,8 @@ def _case(files):
 def _change(config, draw):
     """Another value, name or nothing at a random place of a configuration."""
     places = list(_places(config))
+    if not places:  # earlier changes have left nothing
+        return
     node, key = draw.choice(places)
     action = draw.random()
     if action < 0.65:
