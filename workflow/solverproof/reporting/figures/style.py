@@ -73,7 +73,8 @@ DARK = "0.15"  # all that is written, and axes
 FAINT = "0.48"  # of what is written beside the data; readable on white and on black
 APART = 0.22  # of two solvers in a row of height 1
 LETTER, ROW = 3.9, 9.0  # points that a letter of a name is wide, and a line of it high
-NEAR, CLEAR = 4.0, 3.0  # points from a line to its name, and from a name to any line
+# points from a line to its name, and from a name to any line, and to another if there is room
+NEAR, CLEAR, AWAY = 4.0, 3.0, 25.0
 BEYOND = 1.6  # factor from the outermost settings to the edge of a panel of critical steps
 SHADE: dict[str, Any] = {"color": "0.5", "alpha": 0.18, "linewidth": 0, "zorder": 0}
 
@@ -349,7 +350,7 @@ def name_beside(
 def name_lines(ax: Axes, lines: Sequence[NamedLine]) -> None:
     """Write beside each line what it is, where the words hide none of them.
 
-    Above or below one of the line's points: the first place that is clear, or the clearest.
+    Above or below one of the line's points, clear of the line and away from others.
 
     Args:
         ax: the panel, whose layout, scales and limits are as they will be.
@@ -357,27 +358,27 @@ def name_lines(ax: Axes, lines: Sequence[NamedLine]) -> None:
     """
     if not lines:
         return
-    drawn = [_in_points(ax, line.means) for line in lines]
-    dense = np.concatenate([_dense(points) for points in drawn])
+    drawn = [_dense(_in_points(ax, line.means)) for line in lines]
     corners = ax.bbox.get_points() * 72 / ax.figure.dpi
-    for line, points in zip(lines, drawn, strict=True):
+    for line, own in zip(lines, drawn, strict=True):
+        others = np.concatenate([[(math.inf, 0)], *(each for each in drawn if each is not own)])
         rows = line.name.split("\n")
         size = np.array([LETTER * max(map(len, rows)), ROW * len(rows)])
-        # the lower left corner of the words, from a point: above or below, to the right or left
-        shifts = [(0, NEAR), (0, -NEAR - size[1]), (-size[0], NEAR), (-size[0], -NEAR - size[1])]
-        places = [
-            (point + shift, i, shift)
-            for shift in shifts
-            for i, point in enumerate(points)
-            if (corners[0] < point + shift).all() and (point + shift + size < corners[1]).all()
-        ]
-        if not places:
-            continue
-        clear = [_distance(dense, corner, corner + size) for corner, *_ in places]
-        best = next((i for i, far in enumerate(clear) if far >= CLEAR), int(np.argmax(clear)))
-        _, i, shift = places[best]
-        place = (line.means.index[i], line.means.iloc[i])
-        name_beside(ax, line.name, place, shift, va="bottom", color=line.color)
+        # the lower left corner of the words, from a point: to the right or left, above or below
+        ups = [up for gap in (NEAR, NEAR + ROW) for up in (gap, -gap - size[1])]
+        shifts = list(itertools.product((0, -size[0]), ups))
+        best, clearest = None, (-1.0, -1.0)
+        for shift, place in itertools.product(shifts, line.means.items()):
+            low = _in_points(ax, pd.Series(dict([place])))[0] + shift
+            high = low + size
+            if (low < corners[0]).any() or (high > corners[1]).any():
+                continue
+            near, far = _distance(own, low, high), _distance(others, low, high)
+            clear = min(near, far, CLEAR), min(far, AWAY)
+            if clear > clearest:
+                best, clearest = (place, shift), clear
+        if best:
+            name_beside(ax, line.name, *best, va="bottom", color=line.color)
 
 
 def _in_points(ax: Axes, means: pd.Series) -> np.ndarray:
