@@ -155,9 +155,8 @@ def _answer(arguments: list[str], seconds: float) -> tuple[int | None, str | Non
     return code, None
 
 
-def _warned(message, category, filename, lineno, file=None, line=None) -> None:
-    del file
-    sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
+def _warned(message, category, filename, lineno, *_) -> None:
+    sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
 
 
 def _wrong_message(text: str, arguments: list[str]) -> str | None:

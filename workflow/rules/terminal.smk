@@ -28,7 +28,7 @@ def made():
     try:
         return headlines(Path(RESULTS), paths)
     except InputError as error:
-        raise WorkflowError(f"solverproof: {error}") from None
+        sys.exit(f"solverproof: {error}")
 
 
 def tell_what_is_made(record):

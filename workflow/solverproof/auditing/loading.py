@@ -118,15 +118,20 @@ def _fill(made: Any, weights: Mapping[str, Tensor], path: Path) -> None:
     for prefix, module in modules.items():
         own = {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
         for name, there in module.state_dict().items():
-            # load_state_dict would drop the imaginary part, or what follows the point
-            if name in own and not torch.can_cast(own[name].dtype, there.dtype):
-                wrong = f"{prefix}{name} has dtype {own[name].dtype}, in the model {there.dtype}"
-                raise InputError(f"{path}: the weights do not fit: {wrong}")
+            if _imaginary_part_is_lost(own.get(name), there):
+                raise InputError(f"{path}: the weights do not fit: {prefix}{name} is complex")
         try:
             module.load_state_dict(own)
         except RuntimeError as error:
             lines = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
             raise InputError(f"{path}: the weights do not fit: {lines[0]}") from error
+
+
+def _imaginary_part_is_lost(given: object, there: object) -> bool:
+    """Whether `load_state_dict` would drop it. What a module keeps besides may be of any type."""
+    if not (isinstance(given, Tensor) and isinstance(there, Tensor)):
+        return False
+    return given.is_complex() and not there.is_complex()
 
 
 def _arrays(path: Path) -> Mapping[str, np.ndarray]:

@@ -31,11 +31,13 @@ def dated_ahead(results: Path, inputs: Iterable[Path]) -> list[str]:
     A clock that was wrong once leaves them behind.
     """
     now = time.time()
-    ahead = [path for path in inputs if path.is_file() and path.stat().st_mtime > now]
+    ahead = [
+        path for path in dict.fromkeys(inputs) if path.is_file() and path.stat().st_mtime > now
+    ]
     if not ahead:
         return []
     others = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
-    touch = f"find {shlex.quote(str(results))} -newermt now -exec touch {{}} +"
+    touch = f"find -L {shlex.quote(str(results))} -newermt now -exec touch {{}} +"
     told = f"{ahead[0]}{others}: of a time yet to come; if the clock is right now, type: {touch}"
     return [f"solverproof: {told}"]
 

@@ -12,7 +12,6 @@ from solverproof.reporting.figures.style import (
     FAINT,
     PAGE,
     SHADE,
-    NamedLine,
     failures,
     guess_line,
     ink,
@@ -55,10 +54,9 @@ def figure(spec: CollapseSpec, drops: Path, critical: Path) -> Figure:
     rows, columns = 2 if spec.chance is not None else 1, len(spec.solvers)
     fig = Figure(figsize=(PAGE if columns > 1 else 0.55 * PAGE, 1.1 + 1.7 * rows))
     axes = fig.subplots(rows, columns, sharex="col", sharey="row", squeeze=False)
-    named = []
     for column, solver in zip(axes.T, spec.solvers, strict=True):
         own = runs[runs["train_solver"] == solver]
-        named.append(_scores(column[0], own, solver))
+        _scores(column[0], own, solver)
         told = filter(None, (f"trained with {style_of(solver).name}", failures(own)))
         column[0].set_title(", ".join(told))
         for ax in column[1:]:
@@ -77,24 +75,21 @@ def figure(spec: CollapseSpec, drops: Path, critical: Path) -> Figure:
         axes[1][0].set_ylabel("share of the test set (%)")
     if axes.size > 1:
         label_panels(axes.T.flat)
-    fig.draw_without_rendering()  # so that panels have their places
-    for ax, lines in zip(axes[0], named, strict=True):
-        name_lines(ax, lines)
     return fig
 
 
-def _scores(ax: Axes, runs: pd.DataFrame, solver: str) -> list[NamedLine]:
-    """The score with the training solver, and as an ODE: what was drawn."""
+def _scores(ax: Axes, runs: pd.DataFrame, solver: str) -> None:
+    """The score with the training solver, and as an ODE."""
     style, trained = style_of(solver), runs[~runs["untrained"]]
-    lines = {
+    looks = {
         "with its own solver": ("score", ink(), "o"),
         "as an ODE": ("flow", style.color, style.marker),
     }
-    drawn = []
-    for name, (column, color, marker) in lines.items():
-        means = mean_line(ax, trained, "train_steps", column, color=color, marker=marker).dropna()
-        drawn.append(NamedLine(name, means, color))
-    return [line for line in drawn if len(line.means)]
+    drawn = {}
+    for name, (column, color, marker) in looks.items():
+        if len(mean_line(ax, trained, "train_steps", column, color=color, marker=marker)):
+            drawn[name] = ax.lines[-1]
+    name_lines(ax, drawn)
 
 
 def _losses(ax: Axes, runs: pd.DataFrame, solver: str, threshold: float) -> None:
@@ -132,7 +127,6 @@ def _published(ax: Axes, bracket: tuple[int, int] | None) -> None:
         return
     label = "critical bracket of the paper: {}–{}".format(*bracket)
     if bracket[0] < ax.get_xlim()[1] and bracket[1] > ax.get_xlim()[0]:
-        stripe = ax.axvspan(*bracket, 0.95, 1, facecolor="none", edgecolor=FAINT, label=label)
-        stripe.set_hatch("/////")
+        ax.axvspan(*bracket, 0.95, 1, facecolor="none", edgecolor=FAINT, hatch="/////", label=label)
     else:
         ax.plot([], [], " ", label=label)

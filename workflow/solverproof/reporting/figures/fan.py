@@ -45,10 +45,7 @@ def _fan(ax: Axes, step_size: float, name: str) -> None:
         ax.plot(*path.T, color=CLASS_COLORS[label], linewidth=0.35, alpha=0.55)
     ax.plot([], [], color=FAINT, linewidth=0.6, label="the steps of Euler's method")
     for label, color in enumerate(CLASS_COLORS):
-        of_class, points = (
-            label == XOR_LABELS,
-            ("(0, 0), which stays, and (1, 1)", "(0, 1) and (1, 0)")[label],
-        )
+        of_class, points = label == XOR_LABELS, POINTS[label]
         ax.plot(*paths[0][of_class].T, "o", color=color, markersize=5, fillstyle="none", zorder=4,
                 label=f"XOR, class {label}: {points}")  # fmt: skip
         ax.plot(*paths[-1][of_class].T, "o-", color=color, markersize=5, linewidth=1.6, zorder=5,

@@ -1,21 +1,20 @@
 """The style of figures: sizes, colours, markers. A solver looks the same in all of them."""
 
-import itertools
 import math
 import textwrap
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import ScaledTranslation
 
@@ -72,19 +71,8 @@ CLASS_COLORS = ("#B8860B", "#542788")  # of no solver
 DARK = "0.15"  # all that is written, and axes
 FAINT = "0.48"  # of what is written beside the data; readable on white and on black
 APART = 0.22  # of two solvers in a row of height 1
-LETTER, ROW = 3.9, 9.0  # points that a letter of a name is wide, and a line of it high
-# points from a line to its name, and from a name to any line, and to another if there is room
-NEAR, CLEAR, AWAY = 4.0, 3.0, 25.0
 BEYOND = 1.6  # factor from the outermost settings to the edge of a panel of critical steps
 SHADE: dict[str, Any] = {"color": "0.5", "alpha": 0.18, "linewidth": 0, "zorder": 0}
-
-
-class NamedLine(NamedTuple):
-    """A line of means, by place, and what is written beside it."""
-
-    name: str
-    means: pd.Series
-    color: str
 
 
 def style_of(solver: str) -> SolverStyle:
@@ -347,56 +335,9 @@ def name_beside(
     )  # fmt: skip
 
 
-def name_lines(ax: Axes, lines: Sequence[NamedLine]) -> None:
-    """Write beside each line what it is, where the words hide none of them.
-
-    Above or below one of the line's points, clear of the line and away from others.
-
-    Args:
-        ax: the panel, whose layout, scales and limits are as they will be.
-        lines: all that is in it.
-    """
-    if not lines:
-        return
-    drawn = [_dense(_in_points(ax, line.means)) for line in lines]
-    corners = ax.bbox.get_points() * 72 / ax.figure.dpi
-    for line, own in zip(lines, drawn, strict=True):
-        others = np.concatenate([[(math.inf, 0)], *(each for each in drawn if each is not own)])
-        rows = line.name.split("\n")
-        size = np.array([LETTER * max(map(len, rows)), ROW * len(rows)])
-        # the lower left corner of the words, from a point: to the right or left, above or below
-        ups = [up for gap in (NEAR, NEAR + ROW) for up in (gap, -gap - size[1])]
-        shifts = list(itertools.product((0, -size[0]), ups))
-        best, clearest = None, (-1.0, -1.0)
-        for shift, place in itertools.product(shifts, line.means.items()):
-            low = _in_points(ax, pd.Series(dict([place])))[0] + shift
-            high = low + size
-            if (low < corners[0]).any() or (high > corners[1]).any():
-                continue
-            near, far = _distance(own, low, high), _distance(others, low, high)
-            clear = min(near, far, CLEAR), min(far, AWAY)
-            if clear > clearest:
-                best, clearest = (place, shift), clear
-        if best:
-            name_beside(ax, line.name, *best, va="bottom", color=line.color)
-
-
-def _in_points(ax: Axes, means: pd.Series) -> np.ndarray:
-    """Where means are, from the figure's lower left corner in points, shape (means, 2)."""
-    places = np.column_stack([means.index.to_numpy(float), means.to_numpy(float)])
-    return ax.transData.transform(places) * 72 / ax.figure.dpi
-
-
-def _dense(points: np.ndarray) -> np.ndarray:
-    """Points along the line through some, shape (many, 2)."""
-    parts = [np.linspace(*ends, 50) for ends in itertools.pairwise(points)]
-    return np.concatenate([points, *parts])
-
-
-def _distance(points: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
-    """From a box to the nearest of some points, the farther of the two ways."""
-    outside = np.maximum(low - points, points - high).clip(min=0)
-    return float(outside.max(axis=1).min(initial=math.inf))
+def name_lines(ax: Axes, lines: Mapping[str, Line2D]) -> None:
+    """A key inside a panel, in the colours of its lines, where it hides least of them."""
+    ax.legend([*lines.values()], [*lines], loc="best", labelcolor="linecolor", handlelength=1.6)
 
 
 def steps_axis(ax: Axes, label: str) -> None:

@@ -14,7 +14,6 @@ from solverproof.reporting.figures.style import (
     CLASS_COLORS,
     FAINT,
     PAGE,
-    NamedLine,
     failures,
     guess_line,
     ink,
@@ -60,11 +59,9 @@ def figure(spec: FlowSpec, fine: Path, coarse: Path, evaluations: Path, drops: P
     table = read_evaluations(evaluations, drops)
     own = table[(table["task"] == spec.task) & (table["train_solver"] == spec.solver)]
     own = with_score(own[(own["test_solver"] == spec.solver) & own["controller"].isna()])
-    named = _accuracy(tests, own, spec)
+    _accuracy(tests, own, spec)
     key_below(fig, 3)
     label_panels(axes.flat)
-    fig.draw_without_rendering()  # so that the panel has its place
-    name_lines(tests, named)
     return fig
 
 
@@ -80,10 +77,7 @@ def draw_paths(ax: Axes, trace: Mapping[str, np.ndarray], setting: int) -> None:
     paths, shown = trace[f"trajectories_{setting}"], trace["shown"]
     labels = trace["labels"][shown]
     few = len(paths) < 10  # so that each step can be seen
-    if few:
-        ax.plot(
-            [], [], ".-", color=FAINT, linewidth=0.6, markersize=2.5, label="trajectory, by steps"
-        )
+    ax.plot([], [], color=FAINT, linewidth=0.6, label="trajectory")
     for path, label in zip(paths.transpose(1, 0, 2), labels, strict=True):
         ax.plot(
             *path.T, color=CLASS_COLORS[label], linewidth=0.6, alpha=0.7,
@@ -95,8 +89,7 @@ def draw_paths(ax: Axes, trace: Mapping[str, np.ndarray], setting: int) -> None:
                 label=f"input of class {label}")  # fmt: skip
         ax.plot(*ends.T, "o", color=color, markersize=3.5, label=f"output of class {label}")
     wrong = paths[-1][trace["predicted"][setting][shown] != labels]
-    if len(wrong):
-        ax.plot(*wrong.T, "x", color=ink(), markersize=6, label="predicted wrong", zorder=5)
+    ax.plot(*wrong.T, "x", color=ink(), markersize=6, label="predicted wrong", zorder=5)
     ax.set(aspect="equal", xlabel="$z_1$, logarithmic beyond inputs", ylabel="$z_2$, likewise")
 
 
@@ -135,27 +128,23 @@ def look_at(ax: Axes, frame: Frame, paths: np.ndarray) -> None:
         ax.text(0.5, 0.02, told, transform=ax.transAxes, ha="center", fontsize=7, color=FAINT)
 
 
-def _accuracy(ax: Axes, runs: pd.DataFrame, spec: FlowSpec) -> list[NamedLine]:
-    """The score against test steps of both models: what was drawn.
-
-    The title tells of a model of which no seed trained.
-    """
-    style, drawn, missing = style_of(spec.solver), [], []
-    for steps in (spec.coarse, spec.fine):
+def _accuracy(ax: Axes, runs: pd.DataFrame, spec: FlowSpec) -> None:
+    """The score against test steps of both models; where no seed trained the title says so."""
+    style, named, missing = style_of(spec.solver), {}, []
+    for steps, dashes in ((spec.coarse, "-"), (spec.fine, "--")):
         shown = runs[runs["train_steps"] == steps]
         means = mean_line(
             ax, shown[~shown["untrained"]], "test_steps", "score", color=style.color,
-            marker=style.marker,
+            marker=style.marker, linestyle=dashes,
         )  # fmt: skip
         told = failures(shown[shown["test_steps"] == steps])
-        name = f"trained with $N$ = {steps}"
         if steps in means:
+            named[f"trained with $N$ = {steps}\n{told}".strip()] = ax.lines[-1]
             mark_training(ax, steps, means[steps])
-            drawn.append(NamedLine(f"{name}\n{told}".strip(), means.dropna(), style.color))
         elif told:
             missing.append(f"$N$ = {steps}: {told}")
     steps_axis(ax, f"number of {style.name} test steps $N$")
     score_axis(ax, runs["score"], spec.chance)
     guess_line([ax], spec.chance)
-    ax.set_title(", ".join(["tested with other steps", *missing]))
-    return drawn
+    ax.set_title("\n".join(["tested with other steps", *missing]))
+    name_lines(ax, named)
