@@ -81,7 +81,7 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
         _points(unlike, ordered, "unlike", 100, (0, 100), **look)
         _points(flow, ordered, "score", factor, (scale.low, scale.high), **look)
         own = ordered[(ordered["way"] != FIXED) | (ordered["nfe"] != ordered["deployed"])]
-        deployed.plot(own["nfe"], own["deployed"], **look, label=style_of(str(solver)).name)
+        deployed.plot(own["nfe"], own["deployed"], **look)
     unlike.set(title="unlike the flow's", ylabel="share of predictions (%)")
     flow.set_title("as an ODE")
     score_axis(flow, factor * ways["score"], spec.chance)
@@ -94,7 +94,7 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
     deployed.plot(ends, ends, color=FAINT, linewidth=0.8, zorder=0)  # of fixed steps
     _whole_octaves(deployed)
     _name_ways(deployed, ways)
-    _explain(deployed, list(dict.fromkeys(ways["way"])))
+    _explain(deployed, ways)
     label_panels(axes)
     key_below(fig, 5)
     return fig
@@ -159,18 +159,18 @@ def _look(solver: str, way: str) -> dict[str, Any]:
     }
 
 
-def _explain(ax: Axes, ways: Sequence[str]) -> None:
-    """Put into the key what sizes, fillings and lines mean, whatever the solver."""
-    grey: dict[str, Any] = {"color": FAINT, "linewidth": 0.8}
+def _explain(ax: Axes, found: pd.DataFrame) -> None:
+    """Put into the key what colours, sizes, fillings and lines mean."""
+    for solver in found["solver"].unique():
+        style = style_of(solver)
+        ax.plot([], [], style.marker, color=style.color, markersize=4, label=style.name)
+    ways = list(found["way"].unique())
     small = " or ".join(way for way in (FIXED, TOLERANCES) if way in ways)
-    looks = {small: {"markersize": SMALL}} if small else {}
-    looks |= {
-        way: {"markersize": LARGE, **LOOKS.get(way, {})}
-        for way in ways
-        if way not in (FIXED, TOLERANCES)
-    }
+    large = [way for way in ways if way not in (FIXED, TOLERANCES)]
+    looks: dict[str, dict[str, Any]] = {small: {"markersize": SMALL}} if small else {}
+    looks |= {way: {"markersize": LARGE, **LOOKS.get(way, {})} for way in large}
     for name, look in looks.items():
-        ax.plot([], [], marker="o", label=name, **grey | look)
+        ax.plot([], [], marker="o", color=FAINT, linewidth=0.8, label=name, **look)
     ax.plot([], [], "|", color=FAINT, markersize=8, label="95 % interval")
 
 
