@@ -38,7 +38,10 @@ def environment(wanted, folder):
     interpreter = shutil.which(f"python{wanted.version}") if wanted.version else sys.executable
     if not interpreter:
         raise MissingError(f"there is no python{wanted.version}")
-    subprocess.run([interpreter, "-m", "venv", "--clear", folder], check=True)
+    if subprocess.run([interpreter, "-m", "venv", "--clear", folder], check=False).returncode:
+        raise MissingError(
+            f"{interpreter} does not run"
+        )  # as a shim of a version that is not there
     install = [python, "-m", "pip", "install", "--quiet", *wanted.packages()]
     if subprocess.run(install, check=False).returncode:
         raise MissingError("pip did not install these versions")
