@@ -39,9 +39,7 @@ def environment(wanted, folder):
     if not interpreter:
         raise MissingError(f"there is no python{wanted.version}")
     if subprocess.run([interpreter, "-m", "venv", "--clear", folder], check=False).returncode:
-        raise MissingError(
-            f"{interpreter} does not run"
-        )  # as a shim of a version that is not there
+        raise MissingError(f"{interpreter} does not run")
     install = [python, "-m", "pip", "install", "--quiet", *wanted.packages()]
     if subprocess.run(install, check=False).returncode:
         raise MissingError("pip did not install these versions")
