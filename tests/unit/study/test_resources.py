@@ -215,12 +215,11 @@ def test_a_task_gets_a_gpu_where_it_asks_for_one_by_name(study, device, count):
 
 
 def test_the_guide_sizes_the_default_study_and_all_of_the_supplement():
-    supplement = re.findall(
-        r"config/config.yaml (\S+)`", (REPOSITORY / "docs" / "study.md").read_text(encoding="utf-8")
-    )
+    guide = (REPOSITORY / "docs" / "study.md").read_text(encoding="utf-8")
+    supplement = re.findall(r"(?m)^\| [^|]+ \| `([\w-]+\.yaml)` \|", guide)
     assert {name for name, *_ in SIZES} == {
         "config/config.yaml",
-        *(f"+ {overlay}" for overlay in supplement),
+        *(f"+ config/{overlay}" for overlay in supplement),
     }
 
 
