@@ -169,13 +169,17 @@ def test_the_report_of_snakemake_lists_titles_in_a_browser_and_complains_of_noth
     pytest.importorskip("pygments")
     assert study.snakemake("--report", "report.html").code == 0
     with browser(tmp_path / "profile") as page:
-        page.open(study.folder / "report.html")
-        open_category(page, "Figures", "Figure 7: accuracy with its solver, and as an ODE")
-        open_category(page, "Tables", "Four criteria of being an ODE")
+        for name, holding in (
+            ("Figures", "Figure 7: accuracy with its solver, and as an ODE"),
+            ("Tables", "Four criteria of being an ODE"),
+        ):
+            # opened anew, because Snakemake's page goes on to show the category before
+            page.open(study.folder / "report.html")
+            open_category(page, name, holding)
         assert page.errors == []
 
 
 def open_category(page, name, holding):
     links = "[...document.querySelectorAll('a')]"
     page.run(f"{links}.find(link => link.textContent.trim() === '{name}').click()")
-    wait_until(lambda: holding in page.run("document.body.innerText"))
+    wait_until(lambda: holding in page.run("document.body.innerText"), seconds=60)
