@@ -8,7 +8,6 @@ from typing import NamedTuple
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from solverproof.evaluation.rows import REFERENCE, SAMPLE
@@ -16,7 +15,7 @@ from solverproof.ode.solvers import by_name
 from solverproof.reporting.figures.style import (
     FAINT,
     PAGE,
-    SHADE,
+    SHADED,
     failures,
     guess_line,
     ink,
@@ -124,7 +123,7 @@ def _group(
         _places(ax, here, runs["finer"].fillna(1))  # nothing was counted where solvers gave up
         verdict = _verdict(group, setting, critical)
         if verdict == INVALID:
-            ax.set_facecolor(to_rgba(SHADE["color"], SHADE["alpha"]))
+            ax.set_facecolor(SHADED)
         own = here[(here["test_solver"] == solver) & (here["finer"] == 1)]
         told = failures(own[own["control"] != SAMPLE]).replace(" and ", "\nand ")
         ax.set_xlabel(told, color=FAINT, fontsize=7)

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from solverproof.evaluation.rows import UNTRAINED
 from solverproof.reporting.figures.style import (
     FAINT,
     PAGE,
-    SHADE,
+    SHADED,
     failures,
     guess_line,
     ink,
@@ -114,9 +113,8 @@ def _bracket(ax: Axes, row: pd.Series) -> None:
         told += f"; estimate {critical_text(row)}"
     if row[["invalid_steps", "valid_steps"]].notna().all():
         # Its border tells it in the key from intervals, which are grey as well.
-        tint = to_rgba(SHADE["color"], SHADE["alpha"])
         ends = row["invalid_steps"], row["valid_steps"]
-        ax.axvspan(*ends, zorder=0, facecolor=tint, edgecolor=FAINT, linewidth=0.6, label=told)
+        ax.axvspan(*ends, zorder=0, facecolor=SHADED, edgecolor=FAINT, linewidth=0.6, label=told)
     elif row.notna().any():
         ax.plot([], [], " ", label=told)
 

@@ -28,7 +28,7 @@ from solverproof.reporting.figures.style import (
 from solverproof.reporting.reading import read_csv
 from solverproof.reporting.specifications import CostSpec
 
-FIXED, TOLERANCES = "fixed step", "tolerances"
+SET_BY_HAND = FIXED, TOLERANCES = "fixed step", "tolerances"
 # of the lines and points of a way; others have a line and full points
 LOOKS: dict[str, dict[str, Any]] = {
     "paper's rule": {"linestyle": "--", "fillstyle": "none"},
@@ -153,10 +153,14 @@ def _look(solver: str, way: str) -> dict[str, Any]:
     return {
         "color": style.color,
         "marker": style.marker,
-        "markersize": SMALL if way in (FIXED, TOLERANCES) else LARGE,
-        "linewidth": 0.8,
-        **LOOKS.get(way, {}),
+        **_look_of_way(way),
     }
+
+
+def _look_of_way(way: str) -> dict[str, Any]:
+    """What is the same for all solvers."""
+    size = SMALL if way in SET_BY_HAND else LARGE
+    return {"markersize": size, "linewidth": 0.8, **LOOKS.get(way, {})}
 
 
 def _explain(ax: Axes, found: pd.DataFrame) -> None:
@@ -164,13 +168,12 @@ def _explain(ax: Axes, found: pd.DataFrame) -> None:
     for solver in found["solver"].unique():
         style = style_of(solver)
         ax.plot([], [], style.marker, color=style.color, markersize=4, label=style.name)
-    ways = list(found["way"].unique())
-    small = " or ".join(way for way in (FIXED, TOLERANCES) if way in ways)
-    large = [way for way in ways if way not in (FIXED, TOLERANCES)]
-    looks: dict[str, dict[str, Any]] = {small: {"markersize": SMALL}} if small else {}
-    looks |= {way: {"markersize": LARGE, **LOOKS.get(way, {})} for way in large}
-    for name, look in looks.items():
-        ax.plot([], [], marker="o", color=FAINT, linewidth=0.8, label=name, **look)
+    ways = found["way"].unique()
+    by_hand = [way for way in ways if way in SET_BY_HAND]
+    others = [[way] for way in ways if way not in SET_BY_HAND]
+    for alike in filter(None, [by_hand, *others]):
+        look = _look_of_way(alike[0])
+        ax.plot([], [], marker="o", color=FAINT, label=" or ".join(alike), **look)
     ax.plot([], [], "|", color=FAINT, markersize=8, label="95 % interval")
 
 

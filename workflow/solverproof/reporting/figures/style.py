@@ -13,6 +13,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
@@ -73,6 +74,7 @@ FAINT = "0.48"  # of what is written beside the data; readable on white and on b
 APART = 0.22  # of two solvers in a row of height 1
 BEYOND = 1.6  # factor from the outermost settings to the edge of a panel of critical steps
 SHADE: dict[str, Any] = {"color": "0.5", "alpha": 0.18, "linewidth": 0, "zorder": 0}
+SHADED = to_rgba(SHADE["color"], SHADE["alpha"])  # of a face whose edge is another
 
 
 def style_of(solver: str) -> SolverStyle:
