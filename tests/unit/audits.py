@@ -29,6 +29,7 @@ def candidate(solver, value, missed, error=0.01, nfe=None, accept=0.01, **others
         "solver": solver,
         "steps": setting.steps,
         "tolerance": setting.tolerance,
+        "atol": setting.atol,
         "deployed": False,
         "nfe": nfe or int(evaluations),
         "seconds_per_sample": 1.3e-6 * evaluations,

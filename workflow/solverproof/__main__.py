@@ -308,6 +308,7 @@ def audit(args: argparse.Namespace) -> int:
         solver=args.solver,
         steps=args.steps,
         tolerance=args.tolerance,
+        atol=args.atol,
         interval=tuple(args.interval),
         head=model.head,
         labels=model.labels,
@@ -485,6 +486,7 @@ def _add_audit(sub: argparse.ArgumentParser) -> None:
     add("--solver", required=True, help="the deployed solver, by its name in torchdiffeq")
     add("--steps", type=_number, help="its number of steps")
     add("--tolerance", type=_number, help="its relative and absolute tolerance")
+    add("--atol", type=_number, help="its absolute tolerance, where that is another")
     add("--interval", type=float, nargs=2, default=(0.0, 1.0), metavar=("FIRST", "LAST"))
     add("--head", help="module:function from end states to logits")
     add("--labels", help="name of the array of labels in the data")
@@ -510,12 +512,16 @@ def _trained(words: Sequence[str] | None) -> Any:
     if words is None or words == ["flow"]:
         return words and "flow"
     try:
-        solver, value = words
-        number = _number(value)
+        solver, value, atol = words if len(words) > 2 else [*words, ""]
+        number, absolute = _number(value), _number(atol) if atol else None
     except ValueError as error:
-        told = "write a solver and its steps or tolerance, or flow"
+        told = "write a solver and its steps or tolerance (and atol), or flow"
         raise InputError(f"--trained {' '.join(words)}: {told}") from error
-    return {"solver": solver, solver_named("trained", solver).measure: number}
+    return {
+        "solver": solver,
+        solver_named("trained", solver).measure: number,
+        "atol": absolute,
+    }
 
 
 def _number(text: str) -> float:

@@ -47,6 +47,7 @@ def audit(
     solver: str | Solver,
     steps: int | None = None,
     tolerance: float | None = None,
+    atol: float | None = None,
     interval: tuple[float, float] = (0.0, 1.0),
     head: Any = None,
     labels: Any = None,
@@ -71,6 +72,7 @@ def audit(
         solver: the deployed solver, by its name in torchdiffeq or in `ode/shipped.yaml`.
         steps: its number of equal steps; of a fixed-step solver.
         tolerance: its relative and absolute tolerance; of an adaptive solver.
+        atol: its absolute tolerance, where that is another than the relative one.
         interval: first and last time; backwards if the last is the smaller one.
         head: from end states to logits (samples, classes), or to values; None: the end states are
             the values. A matrix of more than one column is taken for logits unless `compare` is
@@ -101,6 +103,7 @@ def audit(
         solver=solver,
         steps=steps,
         tolerance=tolerance,
+        atol=atol,
         interval=interval,
         head=head,
         labels=labels,

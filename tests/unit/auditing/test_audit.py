@@ -285,6 +285,8 @@ class Counting(nn.Module):
         ({"solver": "rk4"}, "rk4 is of kind 'fixed'; give it steps alone"),
         ({"solver": "rk4", "steps": 4, "tolerance": 0.1}, "give it steps alone"),
         ({"solver": "dopri5", "steps": 4}, "dopri5 is of kind 'adaptive'; give it tolerance alone"),
+        ({"solver": "dopri5", "tolerance": 0.1, "atol": 0}, "atol of dopri5 is 0; give a positive"),
+        ({"solver": "dopri5", "tolerance": 0.1, "atol": "1e-9"}, "'1e-9' is no number"),
         ({"solver": "rk4", "steps": 2.5}, "give a whole number above 0"),
         ({"solver": "rk4", "steps": 0}, "give a whole number above 0"),
         ({"solver": "rk4", "steps": True}, "True is no number"),

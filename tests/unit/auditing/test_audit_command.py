@@ -99,6 +99,15 @@ def test_labels_and_the_training_setting_are_told(capsys):
     assert "Solver-bound" in out
 
 
+def test_tolerances_that_differ_are_told_as_they_are_given(folder, capsys):
+    loose, fine = ("--tolerance", 1e-3, "--atol", 1e-2), ("--trained", "dopri5", 1e-7, 1e-9)
+    run(*FIELD, *HEAD, "--solver", "dopri5", *loose, *fine, ALONE, "--out", folder / "two")
+    assert "dopri5 at rtol 0.001 and atol 0.01" in capsys.readouterr().out
+    told = json.loads((folder / "two" / "audit.json").read_text())
+    assert [told["deployed"]["atol"], told["settings"][0]["atol"]] == [1e-2, 1e-2]
+    assert told["trained"] == {"solver": "dopri5", "steps": None, "tolerance": 1e-7, "atol": 1e-9}
+
+
 def test_a_field_that_was_trained_without_a_solver_needs_no_pin(capsys):
     assert run(*FIELD, *HEAD, *COARSE, "--trained", "flow", ALONE) == 1
     out = capsys.readouterr().out
@@ -149,6 +158,8 @@ class Evil:
         ((*FIELD, *FINE, "--trained", "rk4", 0), "trained: steps of rk4 is 0"),
         ((*FIELD, *FINE, "--trained", "rk4"), "--trained rk4: write a solver and its steps"),
         ((*FIELD, *FINE, "--trained", "rk4", "x"), "--trained rk4 x: write a solver and its"),
+        ((*FIELD, *FINE, "--trained", "dopri5", 1, 2, 3), "1 2 3: write a solver and its"),
+        ((*FIELD, *FINE, "--trained", "rk4", 1, 2), "trained: rk4 is of kind 'fixed'; give it"),
     ],
 )
 def test_what_cannot_be_used_is_told_in_one_line(words, message, folder, capsys):

@@ -285,6 +285,7 @@ def pair(t, state):
 @pytest.mark.parametrize(
     "setting",
     [{"solver": "rk4", "steps": 7}, {"solver": "dopri5", "tolerance": 1.23456e-4},
+     {"solver": "dopri5", "tolerance": 1e-3, "atol": 1e-6},
      {"solver": "ssprk3", "steps": 5}, {"solver": "tsit5", "tolerance": 1e-4}],
 )  # fmt: skip
 @pytest.mark.parametrize(
@@ -303,6 +304,16 @@ def test_the_line_that_is_advised_solves_as_it_was_measured(field, setting, inte
     assert whole.shape == start.shape
     made = (whole.double() - _exactly(field, z0, interval)).norm(dim=1)
     assert made.numpy() == pytest.approx(result.per_sample["error_absolute"], rel=1e-2, abs=1e-6)
+
+
+def test_small_states_pass_with_an_absolute_tolerance_of_their_size():
+    def off(atol):
+        loose = {"solver": "dopri5", "tolerance": 1e-3, "atol": atol}
+        return audit(turning(4.0), 1e-4 * plane(ENOUGH), accept=1e-2, **loose, **QUICK)
+
+    coarse, fine = off(1e-3), off(1e-8)
+    assert (coarse.verdict, fine.verdict) == ("FAIL", "PASS")
+    assert (fine.settings.loc[0, "tolerance"], fine.settings.loc[0, "atol"]) == (1e-3, 1e-8)
 
 
 def _exactly(field, z0, interval):

@@ -1,5 +1,6 @@
 import json
 import math
+import operator
 import re
 from dataclasses import FrozenInstanceError
 from fractions import Fraction
@@ -22,20 +23,21 @@ numbers_of_steps = st.integers(1, 10_000)
 tolerances = st.floats(1e-8, 1)
 decimals = st.decimals("0.001", 1000, places=3)
 fixed_settings = st.builds(Setting.of, fixed, numbers_of_steps)
-adaptive_settings = st.builds(Setting.of, adaptive, tolerances)
+adaptive_settings = st.builds(Setting, adaptive, st.none(), tolerances, st.none() | tolerances)
 settings_of_a_solver = fixed_settings | adaptive_settings
 
 
 def refined(coarse, how_much):
-    """The same solver with more steps, or a smaller tolerance."""
-    value = coarse.value / (1 + how_much) if coarse.solver.is_adaptive else coarse.value + how_much
-    return Setting.of(coarse.solver, value)
+    """The same solver with more steps, or smaller tolerances."""
+    if coarse.solver.is_adaptive:
+        return Setting(coarse.solver, None, *(one / (1 + how_much) for one in coarse.tolerances))
+    return Setting.of(coarse.solver, coarse.value + how_much)
 
 
 def is_coarser(test, train):
     """Larger steps or a larger tolerance; the kinds are the same."""
     if test.solver.is_adaptive:
-        return test.value > train.value
+        return any(map(operator.gt, test.tolerances, train.tolerances))
     return test.value < train.value
 
 
@@ -119,7 +121,8 @@ def test_a_ratio_of_one_changes_nothing(train):
 @given(settings_of_a_solver)
 def test_a_setting_comes_back_from_its_specification_in_json(original):
     spec = json.loads(json.dumps(original.to_json()))
-    assert spec.keys() == {"solver", original.solver.measure}
+    absolute = set() if original.atol is None else {"atol"}
+    assert spec.keys() == {"solver", original.solver.measure} | absolute
     assert Setting.from_json(spec) == original
 
 
@@ -163,11 +166,28 @@ def test_another_solver_takes_over_the_value_and_leaves_the_setting_as_it_was(tr
         ("euler", {"steps": math.nan}, "steps of euler is nan; give a whole number above 0"),
         ("dopri5", {"tolerance": 0.0}, "tolerance of dopri5 is 0.0; give a positive number"),
         ("dopri5", {"tolerance": math.inf}, "tolerance of dopri5 is inf; give a positive number"),
+        ("dopri5", {"atol": 1e-3}, "dopri5 is of kind 'adaptive'; give it tolerance alone"),
+        ("rk4", {"steps": 4, "atol": 1e-3}, "rk4 is of kind 'fixed'; give it steps alone"),
+        ("dopri5", {"tolerance": 0.1, "atol": 0}, "atol of dopri5 is 0; give a positive number"),
+        ("dopri5", {"tolerance": 0.1, "atol": math.nan}, "atol of dopri5 is nan; give a positive"),
     ],
 )
 def test_a_setting_that_does_not_fit_its_solver_is_refused(solver, given_value, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         Setting(SOLVERS[solver], **given_value)
+
+
+def test_an_absolute_tolerance_that_is_the_relative_one_makes_no_other_setting():
+    same = Setting(SOLVERS["dopri5"], tolerance=0.1, atol=0.1)
+    assert same == Setting(SOLVERS["dopri5"], tolerance=0.1)
+    assert same.words == "dopri5 at tolerance 0.1"
+
+
+def test_both_tolerances_are_scaled_kept_and_told():
+    own = Setting(SOLVERS["dopri5"], tolerance=1e-7, atol=1e-9)
+    assert own.coarser() == Setting(SOLVERS["dopri5"], tolerance=1e-6, atol=1e-8)
+    assert own.with_solver(SOLVERS["bosh3"]).tolerances == own.tolerances == (1e-7, 1e-9)
+    assert own.words == "dopri5 at rtol 1e-07 and atol 1e-09"
 
 
 @pytest.mark.parametrize("value", [0.001, 2.5, math.nan])

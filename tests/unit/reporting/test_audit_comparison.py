@@ -58,6 +58,15 @@ def test_settings_that_are_safe_no_more_are_told_those_not_tried_again_are_not()
     ]
 
 
+def test_a_record_of_before_without_an_absolute_tolerance_is_one_of_equal_tolerances():
+    before = record(with_settings(passed(), candidate("rk4", 4, 0)))
+    for setting in (before["deployed"], before["advice"], *before["settings"]):
+        del setting["atol"]
+    now = record(with_settings(passed(), candidate("rk4", 4, 30)))
+    (worse,) = compare(before, now)
+    assert worse.startswith("rk4 with 4 steps is safe no more")
+
+
 def test_dearer_advice_is_told():
     dearer = passed(advice=replace(passed().advice, nfe=24))
     assert compared(passed(), dearer) == [

@@ -362,7 +362,7 @@ def test_the_record_is_strict_json_in_a_stable_order_without_samples(saved):
     [
         (None, None),
         ("flow", "flow"),
-        (FINE, {"solver": "rk4", "steps": 8, "tolerance": None}),
+        (FINE, {"solver": "rk4", "steps": 8, "tolerance": None, "atol": None}),
     ],
 )
 def test_the_record_says_how_the_model_was_trained(trained, told):

@@ -126,6 +126,7 @@ def _inconclusive(
         "solver": call.setting.solver.name,
         "steps": call.setting.steps,
         "tolerance": call.setting.tolerance,
+        "atol": call.setting.atol,
         "deployed": True,
         "nfe": deployed.nfe,
         "seconds_per_sample": deployed.seconds / call.problem.samples,

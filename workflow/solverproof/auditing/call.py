@@ -51,6 +51,7 @@ def checked_call(
     solver: Any,
     steps: Any,
     tolerance: Any,
+    atol: Any,
     interval: Any,
     head: Any,
     labels: Any,
@@ -66,7 +67,8 @@ def checked_call(
     Raises:
         InputError: if something given cannot be used.
     """
-    setting = _setting("solver", {"solver": solver, "steps": steps, "tolerance": tolerance})
+    asked = {"solver": solver, "steps": steps, "tolerance": tolerance, "atol": atol}
+    setting = _setting("solver", asked)
     _in_range("accept", accept, 0, 1)
     _in_range("confidence", confidence, 0, 1)
     if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
@@ -89,12 +91,12 @@ def checked_call(
 
 
 def _setting(name: str, given: Any) -> Setting:
-    if not isinstance(given, Mapping) or set(given) - {"solver", "steps", "tolerance"}:
+    if not isinstance(given, Mapping) or set(given) - {"solver", "steps", "tolerance", "atol"}:
         wanted = '{"solver": "dopri5", "tolerance": 1e-3}'
         raise InputError(f"{name} is {given!r}; give a mapping such as {wanted}")
     solver = solver_named(name, given.get("solver"))
-    steps, tolerance = given.get("steps"), given.get("tolerance")
-    for value in (steps, tolerance):
+    steps, tolerance, atol = (given.get(name) for name in ("steps", "tolerance", "atol"))
+    for value in (steps, tolerance, atol):
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise InputError(
                 f"{name}: {value!r} is no number; give {solver.measure} of {solver.name}"
@@ -104,7 +106,7 @@ def _setting(name: str, given: Any) -> Setting:
     if steps is not None and steps > MOST_STEPS:
         raise InputError(f"{name}: {shown(steps)} steps are too many; give at most {MOST_STEPS}")
     try:
-        return Setting(solver, steps=steps, tolerance=tolerance)
+        return Setting(solver, steps=steps, tolerance=tolerance, atol=atol)
     except ValueError as error:
         raise InputError(f"{name}: {error}") from error
 

@@ -89,7 +89,7 @@ def odeint_call(setting: Setting, problem: Problem) -> str:
     field = "lambda t, z: field(z)" if problem.autonomous else "field"
     if setting.steps is None:
         times = f"torch.tensor([{first!r}, {last!r}])"
-        how = f"rtol={setting.tolerance!r}, atol={setting.tolerance!r}, "
+        how = "rtol={!r}, atol={!r}, ".format(*setting.tolerances)
         if problem.lands:
             how += f'options={{"step_t": torch.tensor([{last!r}])}}, '
     else:
@@ -153,7 +153,7 @@ def _solve(problem: Problem, setting: Setting) -> tuple[Tensor, int, int]:
     times = sign * times.to(device_of(problem.start))
     how: dict[str, Any] = {}
     if setting.steps is None:
-        how = dict.fromkeys(("rtol", "atol"), setting.value)
+        how = dict(zip(("rtol", "atol"), setting.tolerances, strict=True))
         if problem.lands:
             how["options"] = {"step_t": times[1:]}
     try:

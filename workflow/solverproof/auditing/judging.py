@@ -93,6 +93,7 @@ class Judge:
             solver=solved.setting.solver.name,
             steps=solved.setting.steps,
             tolerance=solved.setting.tolerance,
+            atol=solved.setting.atol,
             deployed=solved.setting == self.call.setting,
             nfe=run.nfe,
             seconds_per_sample=run.seconds / self.call.problem.samples,

@@ -43,6 +43,11 @@ class Advice:
         """Relative and absolute tolerance of an adaptive one."""
         return self.setting.tolerance
 
+    @property
+    def atol(self) -> float | None:
+        """Its absolute tolerance, where that is another than the relative one."""
+        return self.setting.atol
+
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
@@ -55,6 +60,7 @@ class Candidate:
     Attributes:
         solver: name of the solver.
         steps, tolerance: whichever it has.
+        atol: the absolute tolerance, where that is another than the relative one.
         deployed: whether it is the deployed setting.
         nfe: evaluations of the field; of batches the most that any took.
         seconds_per_sample: wall time of the solve, divided by the number of samples.
@@ -71,6 +77,7 @@ class Candidate:
     solver: str
     steps: int | None
     tolerance: float | None
+    atol: float | None
     deployed: bool
     nfe: int
     seconds_per_sample: float

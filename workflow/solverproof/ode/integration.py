@@ -76,7 +76,7 @@ def solve(
     """Solve dz/dt = f(t, z) from t = 0 to t = `horizon`.
 
     A fixed-step solver takes `setting.steps` equal steps. An adaptive one controls a norm of the
-    error relative to tolerance * (1 + |state|); its last step ends at `horizon`.
+    error relative to atol + rtol * |state|; its last step ends at `horizon`.
 
     Args:
         field: the right-hand side f(t, z); its values have the state's shape.
@@ -152,7 +152,8 @@ def _options(setting: Setting, ends: Tensor, norm: Norm | None) -> dict[str, Any
         # Without `step_t` torchdiffeq steps past the horizon and interpolates back to it, and the
         # interpolant may be less accurate than the method.
         controls = {"step_t": ends[1:]} | ({"norm": norm} if norm else {})
-        return {"rtol": setting.tolerance, "atol": setting.tolerance, "options": controls}
+        rtol, atol = setting.tolerances
+        return {"rtol": rtol, "atol": atol, "options": controls}
     return {"options": {"grid_constructor": equal_steps(setting.steps)}}
 
 

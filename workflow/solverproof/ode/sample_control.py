@@ -81,11 +81,13 @@ def solve_samples(
         that any sample took.
 
     Raises:
-        ValueError: if the solver is not adaptive.
+        ValueError: if the solver is not adaptive, or its tolerances differ.
     """
     if setting.tolerance is None:
         name = setting.solver.name
         raise ValueError(f"{name} takes equal steps, the same for every sample; use solve")
+    if setting.atol is not None:
+        raise ValueError(f"{setting.words}: one tolerance for both is all that is computed")
     method, tolerance = method_in_torchdiffeq(setting.solver), setting.tolerance
     tableau = method.tableau._make(_like(state, part) for part in method.tableau)
     stages, nfe = len(tableau.alpha), TO_START

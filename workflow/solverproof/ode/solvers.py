@@ -134,20 +134,23 @@ class Setting(Specification):
         solver: the method.
         steps: the number of steps N of a fixed-step method, whose step size is horizon / N.
         tolerance: the relative and absolute tolerance of an adaptive one.
+        atol: its absolute tolerance, where that is another than the relative one.
 
     Raises:
-        ValueError: unless exactly the one that fits the solver is given, and it is positive.
+        ValueError: unless exactly what fits the solver is given, and it is positive.
     """
 
     solver: Solver
     steps: int | None = None
     tolerance: float | None = None
+    atol: float | None = None
 
     def __post_init__(self) -> None:
         """Reject a value that does not fit: a tolerance taken for steps would round to 0."""
         given = {"steps": self.steps, "tolerance": self.tolerance}
         value = given.pop(self.solver.measure)
-        if value is None or any(other is not None for other in given.values()):
+        others = [*given.values(), None if self.solver.is_adaptive else self.atol]
+        if value is None or any(other is not None for other in others):
             raise ValueError(
                 f"{self.solver.name} is of kind '{self.solver.kind}'; "
                 f"give it {self.solver.measure} alone"
@@ -157,6 +160,10 @@ class Setting(Specification):
             raise ValueError(
                 f"{self.solver.measure} of {self.solver.name} is {value!r}; give {wanted}"
             )
+        if self.atol is not None and not 0 < self.atol < math.inf:
+            raise ValueError(f"atol of {self.solver.name} is {self.atol!r}; give a positive number")
+        if self.atol == self.tolerance:  # the same setting must be equal, however it is given
+            object.__setattr__(self, "atol", None)
 
     @classmethod
     def of(cls, solver: Solver, value: float) -> Self:
@@ -178,6 +185,12 @@ class Setting(Specification):
         return value
 
     @property
+    def tolerances(self) -> tuple[float, float]:
+        """The relative and the absolute tolerance of an adaptive solver."""
+        assert self.tolerance is not None  # of equal steps there are none
+        return self.tolerance, self.tolerance if self.atol is None else self.atol
+
+    @property
     def label(self) -> str:
         """The setting in paths: `steps-64` or `tolerance-0.001`."""
         return f"{self.solver.measure}-{self.value!r}"
@@ -185,6 +198,8 @@ class Setting(Specification):
     @property
     def words(self) -> str:
         """The setting as a person says it: `euler with 8 steps`, `dopri5 at tolerance 0.001`."""
+        if self.atol is not None:
+            return f"{self.solver.name} at rtol {self.tolerance:g} and atol {self.atol:g}"
         if self.steps is None:
             return f"{self.solver.name} at tolerance {self.tolerance:g}"
         return f"{self.solver.name} with {self.steps} step{'s' if self.steps > 1 else ''}"
@@ -194,9 +209,9 @@ class Setting(Specification):
         if self.steps is None:
             # Exact decimals, so that 0.1 times 0.1 is 0.01, not 0.010000000000000002: settings are
             # compared for equality and their labels are paths.
-            return Setting(
-                self.solver, tolerance=float(Fraction(str(self.value)) * Fraction(str(ratio)))
-            )
+            exact = Fraction(str(ratio))
+            both = (float(Fraction(str(value)) * exact) for value in self.tolerances)
+            return Setting(self.solver, None, *both)
         return Setting(self.solver, steps=steps_at_ratio(self.steps, ratio))
 
     def coarser(self) -> "Setting":
@@ -207,7 +222,7 @@ class Setting(Specification):
 
     def with_solver(self, solver: Solver) -> "Setting":
         """The same number of steps or tolerance with another solver of the same measure."""
-        return Setting(solver, self.steps, self.tolerance)
+        return Setting(solver, self.steps, self.tolerance, self.atol)
 
 
 def steps_at_ratio(train_steps: int, ratio: float) -> int:
@@ -232,5 +247,9 @@ def is_at_least_as_accurate(test: Setting, train: Setting) -> bool:
         return False
     # Equal orders of different methods do not count: their error constants are unknown.
     better = test.solver == train.solver or test.solver.order > train.solver.order
-    finer = test.value <= train.value if train.solver.is_adaptive else test.value >= train.value
+    if train.solver.is_adaptive:
+        pairs = zip(test.tolerances, train.tolerances, strict=True)
+        finer = all(tested <= trained for tested, trained in pairs)
+    else:
+        finer = test.value >= train.value
     return better and finer

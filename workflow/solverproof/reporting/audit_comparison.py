@@ -78,7 +78,8 @@ def _key(row: Audit) -> tuple[Any, ...]:
 
 
 def _setting(row: Audit) -> dict[str, Any]:
-    return {name: row[name] for name in ("solver", "steps", "tolerance")}
+    # records of before have no absolute tolerance
+    return {name: row.get(name) for name in ("solver", "steps", "tolerance", "atol")}
 
 
 def _advice(old: Audit, new: Audit) -> Iterator[str]:

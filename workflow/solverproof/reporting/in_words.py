@@ -10,8 +10,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def setting_named(solver: str, steps: float | None, tolerance: float | None) -> str:
+def setting_named(
+    solver: str, steps: float | None, tolerance: float | None, atol: float | None = None
+) -> str:
     """A setting in words, the solver by the name that torchdiffeq knows: `rk4 with 8 steps`."""
+    if atol is not None:  # another than the relative tolerance
+        return f"{solver} at rtol {tolerance:g} and atol {atol:g}"
     return f"{solver} {with_setting(steps, tolerance)}"
 
 

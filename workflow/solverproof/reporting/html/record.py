@@ -24,6 +24,7 @@ _SETTING: dict[str, Any] = {
         "solver": {"type": "string"},
         "steps": {"type": ["integer", "null"]},
         "tolerance": _NUMBER,
+        "atol": _NUMBER,
     },
 }
 _ADVICE = {
@@ -85,8 +86,8 @@ def record(result: AuditResult) -> dict[str, Any]:
 
 
 def _setting(setting: Setting) -> dict[str, Any]:
-    name = setting.solver.name
-    return {"solver": name, "steps": setting.steps, "tolerance": setting.tolerance}
+    values = {name: getattr(setting, name) for name in ("steps", "tolerance", "atol")}
+    return {"solver": setting.solver.name, **values}
 
 
 def plain(value: Any) -> Any:

@@ -152,11 +152,7 @@ def _notes(row: Candidate, result: AuditResult) -> Iterator[str]:
     if row.deployed:
         yield "deployed"
     advice = result.advice
-    if advice and (row.solver, row.steps, row.tolerance) == (
-        advice.solver,
-        advice.steps,
-        advice.tolerance,
-    ):
+    if advice and setting_name(row) == setting_name(advice.setting):
         yield "advised"
     if row.pareto:
         yield "frontier"
@@ -168,9 +164,14 @@ def _by_solver(rows: Sequence[Candidate]) -> Iterator[str]:
     """`rk4 with 8, 16 steps` for each solver."""
     for (solver, adaptive), group in groupby(rows, lambda row: (row.solver, row.steps is None)):
         if adaptive:
-            yield f"{solver} at {', '.join(number(row.tolerance) for row in group)}"
+            yield f"{solver} at {', '.join(_tolerance(row) for row in group)}"
         else:
             yield f"{solver} with {', '.join(number(row.steps) for row in group)} steps"
+
+
+def _tolerance(row: Candidate) -> str:
+    absolute = "" if row.atol is None else f" (atol {number(row.atol)})"
+    return f"{number(row.tolerance)}{absolute}"
 
 
 def _provenance(result: AuditResult) -> list[Block]:

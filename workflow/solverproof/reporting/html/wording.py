@@ -42,7 +42,7 @@ def candidates(result: AuditResult) -> list[Candidate]:
     found = []
     for row in result.settings.to_dict("records"):
         values: dict[str, Any] = {name: row[str(name)] for name in columns(Candidate)}
-        for name in ("steps", "tolerance", "reason"):
+        for name in ("steps", "tolerance", "atol", "reason"):
             values[name] = None if pd.isna(values[name]) else values[name]
         values["steps"] = None if values["steps"] is None else int(values["steps"])
         found.append(Candidate(**values))
@@ -52,7 +52,7 @@ def candidates(result: AuditResult) -> list[Candidate]:
 def setting_name(setting: Setting | Candidate) -> str:
     """A setting in words."""
     solver = setting.solver if isinstance(setting.solver, str) else setting.solver.name
-    return setting_named(solver, setting.steps, setting.tolerance)
+    return setting_named(solver, setting.steps, setting.tolerance, setting.atol)
 
 
 def verdict_sentence(result: AuditResult) -> str:
