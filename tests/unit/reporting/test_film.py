@@ -64,6 +64,7 @@ def test_without_the_encoder_one_line_says_how_it_is_had(film, tmp_path, monkeyp
 
 def test_a_film_is_no_figure_and_a_figure_no_film(film, tmp_path):
     with pytest.raises(InputError, match=r"a\.png: films are \.gif or \.mp4; write one of these"):
-        save_film(film, [tmp_path / "a.png"])
+        save_film(film, [tmp_path / "a.gif", tmp_path / "a.png"])
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(InputError, match=r"a\.gif: figures are \.pdf or \.png; write one of these"):
         save(film.frames[0], [tmp_path / "a.gif"])

@@ -32,14 +32,15 @@ def save_film(film: Film, out: Sequence[Path]) -> None:
         InputError: if it is to be of another format, or a file cannot be written.
     """
     formats = {".gif": write_gif, ".mp4": write_mp4}
+    for path in out:
+        if path.suffix not in formats:
+            raise InputError(f"{path}: films are .gif or .mp4; write one of these")
     images = []
     for frame in film.frames:
         frame.savefig(drawn := BytesIO(), format="png", dpi="figure")
         images.append(Image.open(drawn).convert("RGB"))
     milliseconds = [round(1000 * seconds) for seconds in film.seconds]
     for path in out:
-        if path.suffix not in formats:
-            raise InputError(f"{path}: films are .gif or .mp4; write one of these")
         formats[path.suffix](images, milliseconds, content := BytesIO())
         write_atomically(path, content.getvalue())
 
