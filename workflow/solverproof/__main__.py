@@ -485,7 +485,7 @@ def _add_audit(sub: argparse.ArgumentParser) -> None:
     add("--data", type=Path, required=True, help=".npz with the inputs x")
     add("--solver", required=True, help="the deployed solver, by its name in torchdiffeq")
     add("--steps", type=_number, help="its number of steps")
-    add("--tolerance", type=_number, help="its relative and absolute tolerance")
+    add("--tolerance", type=_number, help="its tolerance, relative and absolute")
     add("--atol", type=_number, help="its absolute tolerance, where that is another")
     add("--interval", type=float, nargs=2, default=(0.0, 1.0), metavar=("FIRST", "LAST"))
     add("--head", help="module:function from end states to logits")
@@ -496,7 +496,7 @@ def _add_audit(sub: argparse.ArgumentParser) -> None:
         "--trained",
         nargs="+",
         metavar=("SOLVER", "VALUE"),
-        help="the setting of training, or flow: the field was trained without a solver",
+        help="solver and steps or tolerance (and atol) of training, or flow: trained without one",
     )
     add("--confidence", type=float, default=0.95, help="of all intervals")
     add("--batch-size", type=int, help="samples that are solved together; all by default")
@@ -512,16 +512,12 @@ def _trained(words: Sequence[str] | None) -> Any:
     if words is None or words == ["flow"]:
         return words and "flow"
     try:
-        solver, value, atol = words if len(words) > 2 else [*words, ""]
-        number, absolute = _number(value), _number(atol) if atol else None
+        solver, values = words[0], [_number(word) for word in words[1:]]
+        number, atol = values if len(values) > 1 else [*values, None]
     except ValueError as error:
         told = "write a solver and its steps or tolerance (and atol), or flow"
         raise InputError(f"--trained {' '.join(words)}: {told}") from error
-    return {
-        "solver": solver,
-        solver_named("trained", solver).measure: number,
-        "atol": absolute,
-    }
+    return {"solver": solver, solver_named("trained", solver).measure: number, "atol": atol}
 
 
 def _number(text: str) -> float:

@@ -71,8 +71,9 @@ def audit(
         z0: initial states, a tensor (samples, ...) or a tuple of such tensors.
         solver: the deployed solver, by its name in torchdiffeq or in `ode/shipped.yaml`.
         steps: its number of equal steps; of a fixed-step solver.
-        tolerance: its relative and absolute tolerance; of an adaptive solver.
-        atol: its absolute tolerance, where that is another than the relative one.
+        tolerance: its tolerance, relative and, unless `atol` is given, absolute; of an adaptive
+            solver.
+        atol: its absolute tolerance, where that is another; 0 for relative control alone.
         interval: first and last time; backwards if the last is the smaller one.
         head: from end states to logits (samples, classes), or to values; None: the end states are
             the values. A matrix of more than one column is taken for logits unless `compare` is
@@ -84,8 +85,8 @@ def audit(
             with 1, 2, 4, ... steps and adaptive ones at tolerances from 0.1 on, each until it is
             safe or dearer than the deployed setting (16 times as dear, where that is not safe).
         trained: the setting that the model was trained with, such as {"solver": "dopri5",
-            "tolerance": 1e-3}; "flow" if the field was trained without a solver, as by flow
-            matching; None: taken to be the deployed one.
+            "tolerance": 1e-7, "atol": 1e-9}; "flow" if the field was trained without a solver, as
+            by flow matching; None: taken to be the deployed one.
         compare: the error of values against those of the flow, one number per sample, in place of
             `relative_error`, which may be given, too; two tensors of outputs to a tensor
             (samples,).

@@ -158,6 +158,7 @@ class Evil:
         ((*FIELD, *FINE, "--trained", "rk4", 0), "trained: steps of rk4 is 0"),
         ((*FIELD, *FINE, "--trained", "rk4"), "--trained rk4: write a solver and its steps"),
         ((*FIELD, *FINE, "--trained", "rk4", "x"), "--trained rk4 x: write a solver and its"),
+        ((*FIELD, *FINE, "--trained", "dopri5", 1, ""), "--trained dopri5 1 : write a solver and"),
         ((*FIELD, *FINE, "--trained", "dopri5", 1, 2, 3), "1 2 3: write a solver and its"),
         ((*FIELD, *FINE, "--trained", "rk4", 1, 2), "trained: rk4 is of kind 'fixed'; give it"),
     ],

@@ -286,6 +286,7 @@ def pair(t, state):
     "setting",
     [{"solver": "rk4", "steps": 7}, {"solver": "dopri5", "tolerance": 1.23456e-4},
      {"solver": "dopri5", "tolerance": 1e-3, "atol": 1e-6},
+     {"solver": "bosh3", "tolerance": 1e-4, "atol": 0},
      {"solver": "ssprk3", "steps": 5}, {"solver": "tsit5", "tolerance": 1e-4}],
 )  # fmt: skip
 @pytest.mark.parametrize(

@@ -119,3 +119,9 @@ def test_a_state_at_rest_stays_there():
 def test_a_solver_of_equal_steps_is_refused():
     with pytest.raises(ValueError, match="euler takes equal steps, the same for every sample"):
         solve_samples(lambda _, z: -z, torch.ones(2, 1), Setting(SOLVERS["euler"], 4), horizon=1.0)
+
+
+def test_tolerances_that_differ_are_refused():
+    differ = Setting(SOLVERS["dopri5"], tolerance=1e-3, atol=1e-6)
+    with pytest.raises(ValueError, match=r"dopri5 at rtol 0\.001 and atol 1e-06: one"):
+        solve_samples(lambda _, z: -z, torch.ones(2, 1), differ, horizon=1.0)

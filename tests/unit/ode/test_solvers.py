@@ -166,10 +166,12 @@ def test_another_solver_takes_over_the_value_and_leaves_the_setting_as_it_was(tr
         ("euler", {"steps": math.nan}, "steps of euler is nan; give a whole number above 0"),
         ("dopri5", {"tolerance": 0.0}, "tolerance of dopri5 is 0.0; give a positive number"),
         ("dopri5", {"tolerance": math.inf}, "tolerance of dopri5 is inf; give a positive number"),
-        ("dopri5", {"atol": 1e-3}, "dopri5 is of kind 'adaptive'; give it tolerance alone"),
+        ("dopri5", {"atol": 1e-3}, "is of kind 'adaptive'; give it tolerance alone, or with atol"),
         ("rk4", {"steps": 4, "atol": 1e-3}, "rk4 is of kind 'fixed'; give it steps alone"),
-        ("dopri5", {"tolerance": 0.1, "atol": 0}, "atol of dopri5 is 0; give a positive number"),
+        ("dopri5", {"tolerance": 0.1, "atol": -1}, "atol of dopri5 is -1; give a positive number"),
         ("dopri5", {"tolerance": 0.1, "atol": math.nan}, "atol of dopri5 is nan; give a positive"),
+        ("dopri5", {"tolerance": 0.1, "atol": 10**400}, "atol of dopri5 is 10000"),
+        ("dopri5", {"tolerance": 10**400}, "tolerance of dopri5 is 10000"),
     ],
 )
 def test_a_setting_that_does_not_fit_its_solver_is_refused(solver, given_value, message):
@@ -188,6 +190,7 @@ def test_both_tolerances_are_scaled_kept_and_told():
     assert own.coarser() == Setting(SOLVERS["dopri5"], tolerance=1e-6, atol=1e-8)
     assert own.with_solver(SOLVERS["bosh3"]).tolerances == own.tolerances == (1e-7, 1e-9)
     assert own.words == "dopri5 at rtol 1e-07 and atol 1e-09"
+    assert own.label == "tolerance-1e-07-atol-1e-09"
 
 
 @pytest.mark.parametrize("value", [0.001, 2.5, math.nan])

@@ -67,6 +67,15 @@ def test_a_record_of_before_without_an_absolute_tolerance_is_one_of_equal_tolera
     assert worse.startswith("rk4 with 4 steps is safe no more")
 
 
+def test_settings_that_differ_in_their_absolute_tolerance_are_two():
+    loose, tight = candidate("dopri5", 1e-3, 30), candidate("dopri5", 1e-3, 0, atol=1e-6)
+    old, new = with_settings(passed(), loose, tight), with_settings(passed(), tight, loose)
+    assert compared(old, new) == []
+    worse = with_settings(passed(), loose, candidate("dopri5", 1e-3, 30, atol=1e-6))
+    (told,) = compared(old, worse)
+    assert told.startswith("dopri5 at rtol 0.001 and atol 1e-06 is safe no more")
+
+
 def test_dearer_advice_is_told():
     dearer = passed(advice=replace(passed().advice, nfe=24))
     assert compared(passed(), dearer) == [

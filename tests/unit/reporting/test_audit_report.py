@@ -11,7 +11,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from audits import CHECKS, EVERY, SAMPLES, failed, passed, undecided, unresolved, values
+from audits import (
+    CHECKS,
+    EVERY,
+    SAMPLES,
+    candidate,
+    failed,
+    passed,
+    table,
+    undecided,
+    unresolved,
+    values,
+)
 
 from solverproof.auditing.reasons import percent
 from solverproof.errors import InputError
@@ -335,6 +346,21 @@ def test_the_card_names_what_was_audited_the_safe_settings_the_version_and_the_d
     assert f"| safe settings | {safe} |" in told
     assert "| Solverproof 0.2.0, 2026-11-25 |" in told
     assert "none found" in markdown(card(failed()))
+
+
+def test_tolerances_that_differ_are_told_beside_settings_that_have_one_or_none():
+    near = {"atol": 1e-6}, {"atol": 1.0000001e-6}
+    rows = [candidate("rk4", 4, 0), candidate("dopri5", 1e-3, 0)]
+    rows += [candidate("dopri5", 1e-3, 0, **own) for own in near]
+    advised = Setting(SOLVERS["dopri5"], tolerance=1e-3, **near[0])
+    advice = replace(passed().advice, setting=advised)
+    result = passed(settings=table(*rows), advice=advice)
+    told = markdown(report(result, []))
+    for setting in ("rk4 with 4 steps", "dopri5 at tolerance 0.001", advised.words):
+        assert f"| {setting} |" in told
+    assert told.count("advised |") == 1
+    safe = "rk4 with 4 steps; dopri5 at 0.001, 0.001 (atol 1e-06), 0.001 (atol 1e-06)"
+    assert f"| safe settings | {safe} |" in markdown(card(result))
 
 
 def test_a_card_without_versions_and_times_is_a_card():

@@ -59,7 +59,8 @@ def test_thin_lines_stay_sharp():
 def test_without_the_encoder_one_line_says_how_it_is_had(film, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(InputError, match=r"\.mp4 needs PyAV; pip install 'solverproof\[study\]'"):
-        save_film(film, [tmp_path / "a.mp4"])
+        save_film(film, [tmp_path / "a.gif", tmp_path / "a.mp4"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_film_is_no_figure_and_a_figure_no_film(film, tmp_path):

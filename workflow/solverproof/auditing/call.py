@@ -95,18 +95,17 @@ def _setting(name: str, given: Any) -> Setting:
         wanted = '{"solver": "dopri5", "tolerance": 1e-3}'
         raise InputError(f"{name} is {given!r}; give a mapping such as {wanted}")
     solver = solver_named(name, given.get("solver"))
-    steps, tolerance, atol = (given.get(name) for name in ("steps", "tolerance", "atol"))
-    for value in (steps, tolerance, atol):
+    values = {key: given.get(key) for key in ("steps", "tolerance", "atol")}
+    for key, value in values.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-            raise InputError(
-                f"{name}: {value!r} is no number; give {solver.measure} of {solver.name}"
-            )
+            raise InputError(f"{name}: {key} {shown(value)} is no number; give one")
+    steps = values["steps"]
     if isinstance(steps, float):
         raise InputError(f"{name}: {steps!r} steps; give a whole number above 0")
     if steps is not None and steps > MOST_STEPS:
         raise InputError(f"{name}: {shown(steps)} steps are too many; give at most {MOST_STEPS}")
     try:
-        return Setting(solver, steps=steps, tolerance=tolerance, atol=atol)
+        return Setting(solver, **values)
     except ValueError as error:
         raise InputError(f"{name}: {error}") from error
 

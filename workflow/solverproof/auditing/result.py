@@ -40,7 +40,7 @@ class Advice:
 
     @property
     def tolerance(self) -> float | None:
-        """Relative and absolute tolerance of an adaptive one."""
+        """Tolerance of an adaptive one, relative and, without `atol`, absolute."""
         return self.setting.tolerance
 
     @property

@@ -1,12 +1,14 @@
 """The numerical methods of the study and their properties."""
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
+from solverproof.errors import shown
 from solverproof.ode.tableaux import Tableau, parse
 from solverproof.specifications import Specification
 
@@ -133,8 +135,8 @@ class Setting(Specification):
     Attributes:
         solver: the method.
         steps: the number of steps N of a fixed-step method, whose step size is horizon / N.
-        tolerance: the relative and absolute tolerance of an adaptive one.
-        atol: its absolute tolerance, where that is another than the relative one.
+        tolerance: the tolerance of an adaptive one, relative and, unless `atol` is given, absolute.
+        atol: its absolute tolerance, where that is another; 0 for relative control alone.
 
     Raises:
         ValueError: unless exactly what fits the solver is given, and it is positive.
@@ -153,15 +155,16 @@ class Setting(Specification):
         if value is None or any(other is not None for other in others):
             raise ValueError(
                 f"{self.solver.name} is of kind '{self.solver.kind}'; "
-                f"give it {self.solver.measure} alone"
+                f"give it {self.solver.measure} alone{', or with atol' * self.solver.is_adaptive}"
             )
-        if not (0 < value < math.inf and (self.solver.is_adaptive or value == int(value))):
+        if not _is_positive(value) or not (self.solver.is_adaptive or value == int(value)):
             wanted = "a positive number" if self.solver.is_adaptive else "a whole number above 0"
             raise ValueError(
-                f"{self.solver.measure} of {self.solver.name} is {value!r}; give {wanted}"
+                f"{self.solver.measure} of {self.solver.name} is {shown(value)}; give {wanted}"
             )
-        if self.atol is not None and not 0 < self.atol < math.inf:
-            raise ValueError(f"atol of {self.solver.name} is {self.atol!r}; give a positive number")
+        if self.atol not in (None, 0) and not _is_positive(self.atol):
+            told = f"atol of {self.solver.name} is {shown(self.atol)}"
+            raise ValueError(f"{told}; give a positive number, or 0")
         if self.atol == self.tolerance:  # the same setting must be equal, however it is given
             object.__setattr__(self, "atol", None)
 
@@ -193,7 +196,8 @@ class Setting(Specification):
     @property
     def label(self) -> str:
         """The setting in paths: `steps-64` or `tolerance-0.001`."""
-        return f"{self.solver.measure}-{self.value!r}"
+        absolute = "" if self.atol is None else f"-atol-{self.atol!r}"
+        return f"{self.solver.measure}-{self.value!r}{absolute}"
 
     @property
     def words(self) -> str:
@@ -223,6 +227,11 @@ class Setting(Specification):
     def with_solver(self, solver: Solver) -> "Setting":
         """The same number of steps or tolerance with another solver of the same measure."""
         return Setting(solver, self.steps, self.tolerance, self.atol)
+
+
+def _is_positive(value: float) -> bool:
+    """Whether a number, or a whole one of any size, is a positive float."""
+    return 0 < value <= sys.float_info.max
 
 
 def steps_at_ratio(train_steps: int, ratio: float) -> int:

@@ -40,8 +40,10 @@ def save_film(film: Film, out: Sequence[Path]) -> None:
         frame.savefig(drawn := BytesIO(), format="png", dpi="figure")
         images.append(Image.open(drawn).convert("RGB"))
     milliseconds = [round(1000 * seconds) for seconds in film.seconds]
-    for path in out:
-        formats[path.suffix](images, milliseconds, content := BytesIO())
+    films = {path: BytesIO() for path in out}
+    for path, content in films.items():
+        formats[path.suffix](images, milliseconds, content)
+    for path, content in films.items():
         write_atomically(path, content.getvalue())
 
 

@@ -108,10 +108,16 @@ def _ticks(edge: float, top: float) -> Iterator[float]:
     yield from (value for value in rounds if 1.7 * edge < value <= min(top, 100))
 
 
+def _numbers(row: Candidate) -> str:
+    """Steps, tolerance, or both tolerances."""
+    given = (row.steps, row.tolerance, row.atol)
+    return " / ".join(f"{value:g}" for value in given if value is not None)
+
+
 def _failures(rows: Sequence[Candidate]) -> str:
     """Which settings have no disagreement to show."""
     lost = [row for row in rows if not _is_shown(row)]
-    names = [f"{style_of(row.solver).name} {row.steps or row.tolerance:g}" for row in lost]
+    names = [f"{style_of(row.solver).name} {_numbers(row)}" for row in lost]
     if len(names) > NAMED_FAILURES:
         names[NAMED_FAILURES:] = ["…"]
     return f"{len(lost)} of {len(rows)} settings failed: {', '.join(names)}" if lost else ""

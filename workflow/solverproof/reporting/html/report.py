@@ -152,7 +152,8 @@ def _notes(row: Candidate, result: AuditResult) -> Iterator[str]:
     if row.deployed:
         yield "deployed"
     advice = result.advice
-    if advice and setting_name(row) == setting_name(advice.setting):
+    own = ("solver", "steps", "tolerance", "atol")
+    if advice and all(getattr(row, name) == getattr(advice, name) for name in own):
         yield "advised"
     if row.pareto:
         yield "frontier"
