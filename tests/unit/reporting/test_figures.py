@@ -15,6 +15,7 @@ from solverproof.evaluation.rows import Evaluation, Run
 from solverproof.evaluation.validity import Drop
 from solverproof.files import columns, read_arrays, write_arrays
 from solverproof.ode.solvers import SOLVERS
+from solverproof.reporting.comparison import Comparison
 from solverproof.reporting.figures import (
     accuracy,
     adaptation,
@@ -191,6 +192,23 @@ def test_a_table_of_something_else_is_told_in_one_line(tmp_path, name, spec, inp
     table.write_text("task,a\ntoy,1\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"table\.csv: it has no column "):
         draw(name, spec, [table] * inputs, [tmp_path / "figure.png"])
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "inputs"),
+    [
+        ("accuracy", ACCURACY, ["evaluations", "drops", "critical_steps"]),
+        ("collapse", {"solvers": ["euler"], "threshold": 0.1}, ["drops", "critical_steps"]),
+        ("cost", {"ways": {}}, ["drops", "comparison"]),
+    ],
+)
+def test_a_task_that_the_tables_do_not_have_yet_is_told_in_one_line(tmp_path, name, spec, inputs):
+    drops_beside(evaluations(tmp_path / "evaluations.csv", {"euler": [2]}))
+    critical_steps(tmp_path / "critical_steps.csv", {})
+    written_table(tmp_path / "comparison.csv", Comparison, [])
+    tables = [tmp_path / f"{table}.csv" for table in inputs]
+    with pytest.raises(InputError, match=rf"{inputs[0]}\.csv: no row of the task added; have the"):
+        draw(name, {**spec, "task": "added"}, tables, [tmp_path / "figure.png"])
 
 
 def test_no_two_solvers_share_a_colour_or_a_marker():

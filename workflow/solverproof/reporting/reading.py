@@ -31,6 +31,26 @@ def read_csv(path: Path, nrows: int | None = None) -> pd.DataFrame:
         raise InputError(f"{path}: {DAMAGED}") from error
 
 
+def rows_of(task: str, table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The rows of a task.
+
+    Args:
+        task: its name.
+        table: with a column `task`.
+        path: where it was read.
+
+    Raises:
+        InputError: if there are none: the table is older than the configuration that has the task,
+            and Snakemake was told to look at times alone.
+    """
+    rows = table[table["task"] == task]
+    if rows.empty:
+        raise InputError(
+            f"{path}: no row of the task {task}; have the tables made anew: --forcerun gather"
+        )
+    return rows
+
+
 def read_rows(path: Path, row: type) -> pd.DataFrame:
     """Read a table whose rows are those of a dataclass; it may have more columns.
 

@@ -28,7 +28,7 @@ from solverproof.reporting.figures.style import (
     with_score,
 )
 from solverproof.reporting.published import BRACKETS
-from solverproof.reporting.reading import critical_row, read_csv
+from solverproof.reporting.reading import critical_row, read_csv, rows_of
 from solverproof.reporting.specifications import AccuracySpec
 
 NARROWEST, WIDEST = 6, 8  # panels in a row
@@ -66,7 +66,7 @@ def figure(spec: AccuracySpec, evaluations: Path, drops: Path, critical: Path) -
         critical: its `critical_steps.csv`.
     """
     table = read_evaluations(evaluations, drops)
-    table = with_score(table[(table["task"] == spec.task) & table["controller"].isna()])
+    table = with_score(rows_of(spec.task, table[table["controller"].isna()], evaluations))
     rows, found = list(_rows(spec, table)), read_csv(critical)
     columns = max(NARROWEST, *(sum(map(_width, row)) for row in rows))
     fig = Figure(figsize=(PAGE, 1.7 * len(rows) + 0.8))

@@ -25,7 +25,7 @@ from solverproof.reporting.figures.style import (
 )
 from solverproof.reporting.in_words import bracket_text, critical_text
 from solverproof.reporting.published import BRACKETS
-from solverproof.reporting.reading import critical_row, read_csv
+from solverproof.reporting.reading import critical_row, read_csv, rows_of
 from solverproof.reporting.specifications import CollapseSpec
 
 ROOM = 1.3  # factor from the outermost settings to the edge of a panel
@@ -47,7 +47,7 @@ def figure(spec: CollapseSpec, drops: Path, critical: Path) -> Figure:
         critical: its `critical_steps.csv`.
     """
     runs, found = read_csv(drops), read_csv(critical)
-    runs = runs[(runs["task"] == spec.task) & runs["controller"].isna()]
+    runs = rows_of(spec.task, runs[runs["controller"].isna()], drops)
     runs = with_score(runs.assign(untrained=runs["status"] == UNTRAINED))
     runs["flow"] = 100 * runs["accuracy_reference"] if spec.chance else runs["error_reference"]
     rows, columns = 2 if spec.chance is not None else 1, len(spec.solvers)

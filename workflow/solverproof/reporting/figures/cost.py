@@ -25,7 +25,7 @@ from solverproof.reporting.figures.style import (
     steps_axis,
     style_of,
 )
-from solverproof.reporting.reading import read_csv
+from solverproof.reporting.reading import read_csv, rows_of
 from solverproof.reporting.specifications import CostSpec
 
 SET_BY_HAND = FIXED, TOLERANCES = "fixed step", "tolerances"
@@ -60,7 +60,8 @@ def figure(spec: CostSpec, drops: Path, comparison: Path) -> Figure:
         comparison: its `comparison.csv`.
     """
     runs, compared = read_csv(drops), read_csv(comparison)
-    runs = runs[(runs["task"] == spec.task) & has_trained(runs)]
+    runs = rows_of(spec.task, runs, drops)
+    runs = runs[has_trained(runs)]
     compared = compared[(compared["task"] == spec.task) & compared["nfe_monitored"].notna()]
     score = score_of(runs)
     factor = 100 if score == "accuracy" else 1

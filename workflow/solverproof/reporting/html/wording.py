@@ -51,9 +51,8 @@ def candidates(result: AuditResult) -> list[Candidate]:
 
 def setting_name(setting: Setting | Candidate) -> str:
     """A setting in words."""
-    if isinstance(setting, Setting):
-        return setting.words
-    return setting_named(setting.solver, setting.steps, setting.tolerance, setting.atol)
+    solver = setting.solver if isinstance(setting.solver, str) else setting.solver.name
+    return setting_named(solver, setting.steps, setting.tolerance, setting.atol)
 
 
 def verdict_sentence(result: AuditResult) -> str:
