@@ -163,6 +163,47 @@ def test_of_a_group_that_failed_only_the_jobs_that_did_are_told(run, tmp_path):
     ]
 
 
+TOLD = "iteration {} of 1,000: loss 0.1, accuracy 0.9, 8 steps, 1 iterations/s, 9 min left\n"
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    monkeypatch.setattr(picture, "PAUSE", 0.01)
+    monkeypatch.setattr(picture, "GROWTH", 1)
+    monkeypatch.setattr(picture, "LISTENING", 0)
+    run = Run(io.StringIO())
+    yield run
+    run.end()
+
+
+def test_how_long_a_job_still_takes_is_read_in_its_log(hasty, tmp_path):
+    log = tmp_path / "train.log"
+    hasty.log("job_info", jobid=0, log=[str(log)])
+    wait_for(lambda: len(hasty.lines) > 2)
+    log.write_text(TOLD.format(500), encoding="utf-8")
+    # 500 s of its own, and the others at its pace
+    wait_for(lambda: "about 17 min left" in hasty.lines[-1])
+    log.write_text(TOLD.format(500) + "done\n", encoding="utf-8")
+    wait_for(lambda: " s left" in hasty.lines[-1])
+
+
+def test_a_log_of_an_earlier_try_tells_nothing(hasty, tmp_path):
+    log = tmp_path / "train.log"
+    for iteration in (100, 200):
+        log.write_text(TOLD.format(iteration), encoding="utf-8")
+        told = len(hasty.lines)
+        hasty.log("job_info", jobid=0, log=[str(log)])
+        wait_for(lambda told=told: len(hasty.lines) > told + 5)
+        hasty.fail(0)
+    assert not [line for line in hasty.lines if "min left" in line]
+
+
+def test_a_log_that_cannot_be_read_tells_nothing(hasty, tmp_path):
+    hasty.log("job_info", jobid=0, log=[str(tmp_path)])
+    hasty.log("job_info", jobid=1)
+    wait_for(lambda: len(hasty.lines) > 5)
+
+
 def test_a_job_that_is_sent_again_is_told(run):
     run.fail(0)
     run.log("job_info", jobid=0)

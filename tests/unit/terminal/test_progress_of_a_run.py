@@ -73,6 +73,38 @@ def test_a_job_that_failed_is_still_to_be_done_until_it_starts_again():
     assert list(progress.running) == [0]
 
 
+def test_what_a_running_job_tells_of_itself_holds_for_it_and_its_pace_for_others():
+    progress = jobs(1000, 1000)
+    progress.start(0, now=0)
+    progress.hear(0, (4000, 3000), now=1000)
+    assert progress.share(2000) == pytest.approx(0.25)
+    assert progress.seconds_left(2000) == pytest.approx(2000 + 4000, rel=0.02)
+    progress.finish(0, now=4000)
+    assert progress.seconds_left(4000) == pytest.approx(4000, rel=0.02)
+
+
+def test_a_job_that_goes_on_from_a_checkpoint_is_as_far_as_it_tells():
+    progress = jobs(1000)
+    progress.start(0, now=0)
+    progress.hear(0, (1000, 300), now=100)
+    assert progress.share(100) == pytest.approx(0.7)
+    assert progress.seconds_left(200) == pytest.approx(200)
+
+
+def test_what_a_job_told_is_forgotten_once_it_tells_no_more_fails_or_starts_again():
+    progress = jobs(100)
+    for forget in (
+        lambda: progress.hear(0, None, now=10),
+        lambda: (progress.fail(0), progress.start(0, now=0)),
+        lambda: progress.start(0, now=0),
+    ):
+        progress.start(0, now=0)
+        progress.hear(0, (5000, 4990), now=10)
+        assert progress.seconds_left(10) == pytest.approx(4990)
+        forget()
+        assert progress.seconds_left(10) == pytest.approx(90)
+
+
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=20), st.floats(0, 1e6), st.integers(0, 20))
 def test_a_run_begins_at_nothing_and_ends_at_all(seconds, took, running):
     progress = jobs(*seconds)

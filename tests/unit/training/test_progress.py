@@ -6,7 +6,7 @@ from defined import row_of
 
 from solverproof.training import progress
 from solverproof.training.loop import HistoryRow
-from solverproof.training.progress import INTERVAL, Progress
+from solverproof.training.progress import INTERVAL, Progress, seconds_told
 
 
 @pytest.fixture
@@ -71,3 +71,26 @@ def test_speed_is_that_of_the_last_half_minute_and_of_this_process(clock, capsys
     first, second = capsys.readouterr().out.splitlines()
     assert "0.0167 iterations/s, 48 min left" in first
     assert "1 iterations/s, 0 min left" in second
+
+
+def test_a_line_is_read_as_what_it_was_written_from(clock, capsys):
+    watched = Progress(7800)
+    watched.report(1200, rows())
+    clock[0] += INTERVAL
+    watched.report(1200 + 10 * INTERVAL, rows())
+    (line,) = capsys.readouterr().out.splitlines()
+    assert seconds_told(line) == (pytest.approx(780), pytest.approx(630))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "resuming from checkpoints/training",
+        "iteration 20 of 10: loss 0.1, 8 steps, 2 iterations/s, 0 min left",  # was made longer
+        "iteration 2 of 10: loss 0.1, 8 steps, 0 iterations/s, 9 min left",
+        "iteration 2 of 10: loss 0.1, 8 steps, ee iterations/s, 9 min left",
+    ],
+)
+def test_other_lines_tell_no_time(line):
+    assert seconds_told(line) is None

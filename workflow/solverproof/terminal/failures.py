@@ -50,12 +50,15 @@ def _has_failed(found: dict[str, Any]) -> bool:
 
 def _line(what: str, logs: Iterable[str], message: str | None = None) -> str:
     logs = list(logs)
-    reasons = [text for text in (*map(_last_line, logs), message) if text]
+    reasons = [text for text in (*map(last_line, logs), message) if text]
     see = [f"{what}, see {', '.join(logs)}"] if logs else [what]
     return " ".join(": ".join([*see, *reasons]).split())
 
 
-def _last_line(log: str) -> str:
-    path = Path(log)
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+def last_line(log: str) -> str:
+    """The last line of a log that is not blank; an empty one if it cannot be read."""
+    try:
+        text = Path(log).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
     return text.strip().rpartition("\n")[2]

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from logging import WARNING, Handler, Logger, LogRecord, StreamHandler
 from typing import Any
 
-from solverproof.terminal.failures import group_failure, job_failure
+from solverproof.terminal.failures import group_failure, job_failure, last_line
 from solverproof.terminal.progress import Progress, duration
+from solverproof.training.progress import seconds_told
 
 STOCK = "DefaultStreamHandler"  # Snakemake's name for what writes on the terminal
 ABOUT_ITSELF = "workflow_started"  # its version, host and files
@@ -17,6 +18,7 @@ KILLING = "Terminating"  # how Snakemake begins when it is interrupted and stops
 ENDING = (KILLING, "Will exit", "Shutting down")
 COLUMNS = 120  # of a line where there is no terminal
 PAUSE, GROWTH, LONGEST = 5.0, 1.3, 600.0  # seconds between two lines there, ever more
+LISTENING = 10.0  # seconds between two looks into the logs of running jobs
 CLEAR = "\r\x1b[K"
 
 
@@ -32,6 +34,9 @@ class Picture(Handler):
         self.stock, self.stream, self.progress = stock, stock.stream, progress
         self.live = self.stream.isatty() and os.getenv("TERM") != "dumb"
         self.began, self.killing = time.monotonic(), False
+        self.logs: dict[int, str] = {}
+        self.heard: dict[int, str] = {}  # the last line of each of these logs
+        self.listened = self.began
         self.over, self.turn = threading.Event(), threading.RLock()
         threading.Thread(target=self._tick, daemon=True).start()
 
@@ -83,10 +88,12 @@ class Picture(Handler):
                 if number in progress.failed:
                     self._tell(f"again: {progress.jobs[number].name}")
                 progress.start(number, now)
+                self.logs[number] = next(iter(found.get("log") or []), "")
+                self.heard.pop(number, None)
             case "job_finished":
                 progress.finish(found["job_id"], now)
             case "job_error" if self.killing:
-                progress.running.pop(found["jobid"], None)
+                progress.stop(found["jobid"])
             case "job_error":
                 progress.fail(found["jobid"])
                 self._tell(job_failure(progress.jobs[found["jobid"]].name, record))
@@ -99,10 +106,26 @@ class Picture(Handler):
     def _tick(self) -> None:
         pause = 1.0 if self.live else PAUSE
         while not self.over.wait(pause):
+            if time.monotonic() - self.listened >= LISTENING:
+                self._listen()
             with self.turn:
                 if not self.over.is_set():
                     self._show()
             pause = pause if self.live else min(GROWTH * pause, LONGEST)
+
+    def _listen(self) -> None:
+        """Learn from the logs of running jobs how long these take."""
+        with self.turn:
+            logs = {number: self.logs[number] for number in self.progress.running}
+        # Not in turn: a slow file system must not hold Snakemake up.
+        lines = {number: last_line(log) for number, log in logs.items()}
+        now = self.listened = time.monotonic()
+        with self.turn:
+            for number in self.progress.running.keys() & lines.keys():
+                # One that was there from the beginning may be of an earlier try.
+                if lines[number] != self.heard.get(number, lines[number]):
+                    self.progress.hear(number, seconds_told(lines[number]), now)
+                self.heard[number] = lines[number]
 
     def _show(self) -> None:
         columns = shutil.get_terminal_size().columns - 1 if self.live else COLUMNS

@@ -9,6 +9,14 @@ OVERTIME = 0.1  # what a job that takes longer than expected has left, relative 
 
 
 @dataclass(frozen=True)
+class Told:
+    """What a running job says of itself: its seconds in all, and when it will be done."""
+
+    whole: float
+    end: float
+
+
+@dataclass(frozen=True)
 class Job:
     """A job of a study: its name, and its expected seconds on an idle core."""
 
@@ -24,6 +32,7 @@ class Progress:
         jobs: all jobs that are to be run, by number.
         running: when each job that runs started.
         took: seconds of each job that is done.
+        told: what running jobs have said of themselves.
         failed: the jobs that failed and were not started again.
         lanes: the most jobs that ran at once.
     """
@@ -31,31 +40,51 @@ class Progress:
     jobs: Mapping[int, Job]
     running: dict[int, float] = field(default_factory=dict)
     took: dict[int, float] = field(default_factory=dict)
+    told: dict[int, Told] = field(default_factory=dict)
     failed: set[int] = field(default_factory=set)
     lanes: int = 1
 
     def start(self, number: int, now: float) -> None:
         """A job has started, perhaps once more."""
+        self.stop(number)
         self.failed.discard(number)
         self.running[number] = now
         self.lanes = max(self.lanes, len(self.running))
 
+    def hear(self, number: int, told: tuple[float, float] | None, now: float) -> None:
+        """A running job tells how many seconds it takes in all, and how many are left."""
+        self.told.pop(number, None)
+        if told:
+            whole, left = told
+            self.told[number] = Told(whole, now + left)
+
     def finish(self, number: int, now: float) -> None:
         """A job is done."""
-        self.took[number] = now - self.running.pop(number, now)
+        self.took[number] = now - self.running.get(number, now)
+        self.stop(number)
 
     def fail(self, number: int) -> None:
         """A job has failed."""
-        self.running.pop(number, None)
+        self.stop(number)
         self.failed.add(number)
+
+    def stop(self, number: int) -> None:
+        """A job runs no more, whatever became of it."""
+        self.running.pop(number, None)
+        self.told.pop(number, None)
 
     def share(self, now: float) -> float:
         """The share of the expected work that is done, that of running jobs included."""
         left = self._left(now, self.running)
-        running = sum(
-            self.jobs[number].seconds * (now - since) / (now - since + left[number])
+        # of a job that goes on from a checkpoint more is done than its time tells
+        passed = {
+            number: self.told[number].whole - left[number] if number in self.told else now - since
             for number, since in self.running.items()
-            if now > since
+        }
+        running = sum(
+            self.jobs[number].seconds * done / (done + left[number])
+            for number, done in passed.items()
+            if done > 0
         )
         work = self._expected(self.jobs)
         return (self._expected(self.took) + running) / work if work else 1.0
@@ -71,12 +100,15 @@ class Progress:
 
     def _left(self, now: float, numbers: Collection[int]) -> dict[int, float]:
         """Expected seconds that each job still runs, or will run."""
-        pace = (TRUST + sum(self.took.values())) / (TRUST + self._expected(self.took))
-        passed = {number: now - self.running.get(number, now) for number in numbers}
-        return {
-            number: max(pace * self.jobs[number].seconds - since, OVERTIME * since)
-            for number, since in passed.items()
-        }
+        known = {number: told.whole for number, told in self.told.items()} | self.took
+        pace = (TRUST + sum(known.values())) / (TRUST + self._expected(known))
+        return {number: self._left_of(number, now, pace) for number in numbers}
+
+    def _left_of(self, number: int, now: float, pace: float) -> float:
+        if number in self.told:
+            return max(self.told[number].end - now, 0.0)
+        since = now - self.running.get(number, now)
+        return max(pace * self.jobs[number].seconds - since, OVERTIME * since)
 
     def _expected(self, numbers: Collection[int]) -> float:
         return sum(self.jobs[number].seconds for number in numbers)

@@ -1,6 +1,7 @@
 """Progress of a long job, for its log."""
 
 import math
+import re
 import time
 from collections.abc import Sequence
 from statistics import fmean
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from solverproof.training.loop import HistoryRow
 
 INTERVAL = 30  # seconds between two lines
+LINE = re.compile(r"iteration ([\d,]+) of ([\d,]+): .*, ([\d.e+-]+) iterations/s, ")
 
 
 class Progress:
@@ -48,3 +50,18 @@ class Progress:
             f"{score}, {steps:.4g} steps, {rate:.3g} iterations/s, "
             f"{left:.0f} min left"
         )
+
+
+def seconds_told(line: str) -> tuple[float, float] | None:
+    """The seconds that a training takes in all, and those left, by a line of its log.
+
+    Args:
+        line: any; None if it is no line of `Progress`, or of a training that was made longer.
+    """
+    if not (found := LINE.match(line)):
+        return None
+    try:
+        done, wanted, rate = (float(text.replace(",", "")) for text in found.groups())
+        return (wanted / rate, (wanted - done) / rate) if done < wanted else None
+    except (ValueError, ZeroDivisionError):  # a user's own code prints what it likes
+        return None
