@@ -195,20 +195,24 @@ def test_a_table_of_something_else_is_told_in_one_line(tmp_path, name, spec, inp
 
 
 @pytest.mark.parametrize(
-    ("name", "spec", "inputs"),
+    ("name", "spec", "traces", "inputs"),
     [
-        ("accuracy", ACCURACY, ["evaluations", "drops", "critical_steps"]),
-        ("collapse", {"solvers": ["euler"], "threshold": 0.1}, ["drops", "critical_steps"]),
-        ("cost", {"ways": {}}, ["drops", "comparison"]),
+        ("accuracy", ACCURACY, 0, ["evaluations", "drops", "critical_steps"]),
+        ("collapse", {"solvers": ["euler"], "threshold": 0.1}, 0, ["drops", "critical_steps"]),
+        ("cost", {"ways": {}}, 0, ["drops", "comparison"]),
+        ("trajectories", FLOW, 2, ["evaluations", "drops"]),
     ],
 )
-def test_a_task_that_the_tables_do_not_have_yet_is_told_in_one_line(tmp_path, name, spec, inputs):
+def test_a_task_that_the_tables_do_not_have_yet_is_told_in_one_line(
+    tmp_path, name, spec, traces, inputs
+):
     drops_beside(evaluations(tmp_path / "evaluations.csv", {"euler": [2]}))
     critical_steps(tmp_path / "critical_steps.csv", {})
     written_table(tmp_path / "comparison.csv", Comparison, [])
+    traced = [trace(tmp_path / "trace.safetensors")] * traces
     tables = [tmp_path / f"{table}.csv" for table in inputs]
     with pytest.raises(InputError, match=rf"{inputs[0]}\.csv: no row of the task added; have the"):
-        draw(name, {**spec, "task": "added"}, tables, [tmp_path / "figure.png"])
+        draw(name, {**spec, "task": "added"}, [*traced, *tables], [tmp_path / "figure.png"])
 
 
 def test_no_two_solvers_share_a_colour_or_a_marker():

@@ -28,6 +28,7 @@ from solverproof.reporting.figures.style import (
     style_of,
     with_score,
 )
+from solverproof.reporting.reading import rows_of
 from solverproof.reporting.specifications import FlowSpec
 
 LINEAR = 3.0  # decades of the logarithmic part that are as wide as half of the linear part
@@ -56,9 +57,9 @@ def figure(spec: FlowSpec, fine: Path, coarse: Path, evaluations: Path, drops: P
         draw_paths(ax, trace, 0)
         look_at(ax, frame, trace["trajectories_0"])
         ax.set_title(f"trained with {solver}, $N$ = {trace['steps'][0]}")
-    table = read_evaluations(evaluations, drops)
-    own = table[(table["task"] == spec.task) & (table["train_solver"] == spec.solver)]
-    own = with_score(own[(own["test_solver"] == spec.solver) & own["controller"].isna()])
+    table = rows_of(spec.task, read_evaluations(evaluations, drops), evaluations)
+    own = table[(table[["train_solver", "test_solver"]] == spec.solver).all(axis=1)]
+    own = with_score(own[own["controller"].isna()])
     _accuracy(tests, own, spec)
     key_below(fig, 3)
     label_panels(axes.flat)
