@@ -84,11 +84,13 @@ def test_what_a_running_job_tells_of_itself_holds_for_it_and_its_pace_for_others
 
 
 def test_a_job_that_goes_on_from_a_checkpoint_is_as_far_as_it_tells():
-    progress = jobs(1000)
+    progress = jobs(1000, 1000)
     progress.start(0, now=0)
     progress.hear(0, (1000, 300), now=100)
-    assert progress.share(100) == pytest.approx(0.7)
-    assert progress.seconds_left(200) == pytest.approx(200)
+    assert progress.share(100) == pytest.approx(0.35)
+    assert progress.seconds_left(200) == pytest.approx(200 + 1000)
+    progress.finish(0, now=400)
+    assert progress.seconds_left(400) == pytest.approx(1000)
 
 
 def test_what_a_job_told_is_forgotten_once_it_tells_no_more_fails_or_starts_again():

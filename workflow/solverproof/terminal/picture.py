@@ -35,7 +35,7 @@ class Picture(Handler):
         self.live = self.stream.isatty() and os.getenv("TERM") != "dumb"
         self.began, self.killing = time.monotonic(), False
         self.logs: dict[int, str] = {}
-        self.heard: dict[int, str] = {}  # the last line of each of these logs
+        self.heard: dict[int, str] = {}  # the last line of each
         self.listened = self.began
         self.over, self.turn = threading.Event(), threading.RLock()
         threading.Thread(target=self._tick, daemon=True).start()
@@ -88,8 +88,8 @@ class Picture(Handler):
                 if number in progress.failed:
                     self._tell(f"again: {progress.jobs[number].name}")
                 progress.start(number, now)
-                self.logs[number] = next(iter(found.get("log") or []), "")
-                self.heard.pop(number, None)
+                log = self.logs[number] = next(iter(found.get("log") or []), "")
+                self.heard[number] = last_line(log)  # perhaps of an earlier try
             case "job_finished":
                 progress.finish(found["job_id"], now)
             case "job_error" if self.killing:
@@ -122,8 +122,7 @@ class Picture(Handler):
         now = self.listened = time.monotonic()
         with self.turn:
             for number in self.progress.running.keys() & lines.keys():
-                # One that was there from the beginning may be of an earlier try.
-                if lines[number] != self.heard.get(number, lines[number]):
+                if lines[number] != self.heard[number]:
                     self.progress.hear(number, seconds_told(lines[number]), now)
                 self.heard[number] = lines[number]
 

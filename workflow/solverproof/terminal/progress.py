@@ -31,7 +31,7 @@ class Progress:
     Attributes:
         jobs: all jobs that are to be run, by number.
         running: when each job that runs started.
-        took: seconds of each job that is done.
+        took: seconds of each job that is done, before its checkpoint as well.
         told: what running jobs have said of themselves.
         failed: the jobs that failed and were not started again.
         lanes: the most jobs that ran at once.
@@ -60,7 +60,8 @@ class Progress:
 
     def finish(self, number: int, now: float) -> None:
         """A job is done."""
-        self.took[number] = now - self.running.get(number, now)
+        told = self.told.get(number, Told(0, now))
+        self.took[number] = max(now - self.running.get(number, now), told.whole)
         self.stop(number)
 
     def fail(self, number: int) -> None:
