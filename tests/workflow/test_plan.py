@@ -145,7 +145,7 @@ SUPPLEMENT = {
     "consistency": {"train": 10, "adapt": 45},
     "digits-seeds": {"train": 12, "adapt": 40},
     "factors_model": {"train": 28},
-    "factors_training": {"train": 28},
+    "factors_training": {"train": 32},
     "law": {"train": 2, "adapt": 105},
     "minima": {"train": 14, "adapt": 60},
     "orders": {"adapt": 15},
