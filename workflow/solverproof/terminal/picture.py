@@ -35,7 +35,7 @@ class Picture(Handler):
         self.live = self.stream.isatty() and os.getenv("TERM") != "dumb"
         self.began, self.killing = time.monotonic(), False
         self.logs: dict[int, str] = {}
-        self.heard: dict[int, str] = {}  # the last line of each
+        self.heard: dict[int, str] = {}  # the last line of each of them
         self.listened = self.began
         self.over, self.turn = threading.Event(), threading.RLock()
         threading.Thread(target=self._tick, daemon=True).start()

@@ -76,15 +76,9 @@ class Progress:
 
     def share(self, now: float) -> float:
         """The share of the expected work that is done, that of running jobs included."""
-        left = self._left(now, self.running)
-        # of a job that goes on from a checkpoint more is done than its time tells
-        passed = {
-            number: self.told[number].whole - left[number] if number in self.told else now - since
-            for number, since in self.running.items()
-        }
         running = sum(
-            self.jobs[number].seconds * done / (done + left[number])
-            for number, done in passed.items()
+            self.jobs[number].seconds * done / (done + left)
+            for number, (done, left) in self._times(now, self.running).items()
             if done > 0
         )
         work = self._expected(self.jobs)
@@ -96,20 +90,22 @@ class Progress:
         No schedule is shorter than its longest job, or than all work shared evenly; the one that
         starts long jobs first is not much longer.
         """
-        left = self._left(now, self.jobs.keys() - self.took.keys()).values()
+        times = self._times(now, self.jobs.keys() - self.took.keys())
+        left = [seconds for _, seconds in times.values()]
         return max(sum(left) / self.lanes, max(left, default=0.0))
 
-    def _left(self, now: float, numbers: Collection[int]) -> dict[int, float]:
-        """Expected seconds that each job still runs, or will run."""
+    def _times(self, now: float, numbers: Collection[int]) -> dict[int, tuple[float, float]]:
+        """Expected seconds that each job has behind it and before it."""
         known = {number: told.whole for number, told in self.told.items()} | self.took
         pace = (TRUST + sum(known.values())) / (TRUST + self._expected(known))
-        return {number: self._left_of(number, now, pace) for number in numbers}
+        return {number: self._times_of(number, now, pace) for number in numbers}
 
-    def _left_of(self, number: int, now: float, pace: float) -> float:
-        if number in self.told:
-            return max(self.told[number].end - now, 0.0)
-        since = now - self.running.get(number, now)
-        return max(pace * self.jobs[number].seconds - since, OVERTIME * since)
+    def _times_of(self, number: int, now: float, pace: float) -> tuple[float, float]:
+        if number in self.told:  # has more behind it, if it went on from a checkpoint
+            left = max(self.told[number].end - now, 0.0)
+            return self.told[number].whole - left, left
+        done = now - self.running.get(number, now)
+        return done, max(pace * self.jobs[number].seconds - done, OVERTIME * done)
 
     def _expected(self, numbers: Collection[int]) -> float:
         return sum(self.jobs[number].seconds for number in numbers)
