@@ -211,7 +211,8 @@ def test_a_task_that_the_tables_do_not_have_yet_is_told_in_one_line(
     written_table(tmp_path / "comparison.csv", Comparison, [])
     traced = [trace(tmp_path / "trace.safetensors")] * traces
     tables = [tmp_path / f"{table}.csv" for table in inputs]
-    with pytest.raises(InputError, match=rf"{inputs[0]}\.csv: no row of the task added; have the"):
+    told = "no row of the task added; have the tables made anew: --forcerun tabulate"
+    with pytest.raises(InputError, match=rf"{inputs[0]}\.csv: {told}$"):
         draw(name, {**spec, "task": "added"}, [*traced, *tables], [tmp_path / "figure.png"])
 
 

@@ -46,7 +46,7 @@ def rows_of(task: str, table: pd.DataFrame, path: Path) -> pd.DataFrame:
     rows = table[table["task"] == task]
     if rows.empty:
         raise InputError(
-            f"{path}: no row of the task {task}; have the tables made anew: --forcerun gather"
+            f"{path}: no row of the task {task}; have the tables made anew: --forcerun tabulate"
         )
     return rows
 
