@@ -151,7 +151,7 @@ SUPPLEMENT = {
     "orders": {"adapt": 15},
     "paper_rule_constants": {"adapt": 18},
     "remedies": {"train": 15, "adapt": 25},
-    "sphere900": {"train": 30},
+    "sphere900": {"train": 12},
     "sphere2-seeds": {"train": 10},
     "sphere3": {"train": 7, "adapt": 5},
     "sphere10": {"train": 6, "adapt": 5},
