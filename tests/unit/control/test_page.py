@@ -3,11 +3,11 @@
 import re
 from dataclasses import fields
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
+from torchdiffeq import odeint
 
 from solverproof import StepController
 from solverproof.auditing.measures import OUTPUTS_SHARE
@@ -15,7 +15,7 @@ from solverproof.control.law import Law
 from solverproof.study.config import schema
 
 PAGE = (Path(__file__).parents[3] / "docs" / "controller.md").read_text(encoding="utf-8")
-LOOP, CALLBACK, PENALTY = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+LOOP, MODULE, PENALTY = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
 class Field(nn.Module):
@@ -39,15 +39,22 @@ def test_the_loop_runs_and_says_what_to_deploy_with(capsys):
     assert kept["loss"] > 0
 
 
-def test_the_callback_sets_what_the_module_reads():
-    names = {"Callback": object}
-    exec(CALLBACK, names)  # noqa: S102  as a reader would
-    callback = names["FollowSetPoint"](StepController(Field(), nn.Linear(2, 2)))
-    module = SimpleNamespace(encode=lambda x: x)
-    callback.on_train_batch_start(None, module, (torch.randn(8, 2), None), 0)
-    assert module.method == "rk4"
-    assert "grid_constructor" in module.options
-    callback.load_state_dict(callback.state_dict())
+def test_a_lightning_module_trains_its_encoder_once_an_iteration_and_keeps_the_state():
+    names = {"LightningModule": nn.Module, "torch": torch, "odeint": odeint}
+    exec(MODULE, names)  # noqa: S102  as a reader would
+    model = names["Model"]()
+    model.encode, model.field, model.head = nn.BatchNorm1d(2), Field(), nn.Linear(2, 2)
+    model.times = torch.tensor([0.0, 1.0])
+    model.controller = StepController(model.field, model.head)
+    batch = torch.randn(8, 2), torch.zeros(8, dtype=torch.long)
+    model.training_step(batch, 0).backward()
+    assert model.encode.num_batches_tracked == 1
+    assert model.encode.weight.grad.abs().sum() > 0
+    model.on_save_checkpoint(checkpoint := {})
+    resumed = names["Model"]()
+    resumed.controller = StepController(model.field, model.head)
+    resumed.on_load_checkpoint(checkpoint)
+    assert resumed.controller.nfe == model.controller.nfe > 0
 
 
 def test_the_numbers_of_the_page_are_those_of_the_code():

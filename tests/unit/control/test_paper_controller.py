@@ -155,6 +155,7 @@ def test_it_goes_on_from_a_checkpoint(z0, labels):
         ({"grow": 1.0}, "grow is 1.0; give a number above 1"),
         ({"every": 0}, "every is 0; give 1 or more"),
         ({"first_steps": 0}, "first_steps is 0; give 1 to 500, or None"),
+        ({"most_steps": 0}, "most_steps is 0; give 1 or more"),
         ({"first_steps": 600}, "first_steps is 600; give 1 to 500, or None"),
     ],
 )
@@ -169,6 +170,19 @@ def test_targets_of_another_shape_are_told(z0, targets):
     controller = PaperController(turning(1.0), logits, every=1)
     with pytest.raises(InputError, match=r"outputs have shape \(64, 2\), targets"):
         controller.setting(z0, targets)
+
+
+def test_labels_that_are_no_tensor_are_told_at_the_first_batch(z0, labels):
+    controller = PaperController(turning(1.0), logits)
+    with pytest.raises(InputError, match="targets are of type ndarray; give a tensor"):
+        controller.setting(z0, labels.numpy())
+
+
+def test_a_penalty_takes_half_as_many_steps(z0, labels):
+    controller = PaperController(turning(1.0), logits, first_steps=7)
+    controller.setting(z0, labels)
+    _, options = controller.coarser()
+    assert len(options["grid_constructor"](None, None, TIMES)) == 3 + 1
 
 
 def test_before_the_first_batch_there_is_no_step_to_deploy_with():

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import torch
@@ -69,8 +70,8 @@ def checked_call(
     """
     asked = {"solver": solver, "steps": steps, "tolerance": tolerance, "atol": atol}
     setting = _setting("solver", asked)
-    _in_range("accept", accept, 0, 1)
-    _in_range("confidence", confidence, 0, 1)
+    in_range("accept", accept, 0, 1)
+    in_range("confidence", confidence, 0, 1)
     if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
         raise InputError(f"batch_size is {batch_size!r}; give a whole number of samples, or None")
     if compare is not None and not callable(compare):
@@ -147,8 +148,13 @@ def _check_times(setting: Setting, model: Problem) -> None:
         )
 
 
-def _in_range(name: str, value: Any, low: float, high: float) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+def in_range(name: str, value: Any, low: float, high: float) -> None:
+    """Refuse what is no number between two others.
+
+    Raises:
+        InputError: if it is none.
+    """
+    number = isinstance(value, Real) and not isinstance(value, bool)
     if not number or not low < value < high:
         raise InputError(f"{name} is {value!r}; give a number between {low} and {high}")
 

@@ -10,14 +10,17 @@ from torch import Tensor, nn
 from solverproof.auditing.call import Call
 from solverproof.auditing.deployment import Deployed, deploy
 from solverproof.auditing.measures import distances, relative, spread
-from solverproof.auditing.problem import Problem, State, device_of, flat
+from solverproof.auditing.problem import Problem, State, device_of, flat, module_of
 from solverproof.errors import InputError
 
 ALONE = 100  # samples at most that are solved one by one, from the first on
 FEW = 16  # samples at most whose velocity is computed alone
 MET = 5  # evaluations of the deployed solver at which that is done, from the first to the last
 COUPLED, COUPLED_SINGLE = 1e-6, 1e-3  # relative differences that rounding does not make
-UNSTEADY = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.BatchNorm1d)
+UNSTEADY = (
+    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout,
+    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def checks(call: Call, deployed: Deployed, double: Problem, met: Met) -> Iterato
     same = "Two solves are identical to the last bit."
     yield Check("determinism", value=True, ok=True, sentence=same)
     yield _counted(call, deployed)
-    yield _mode(call.problem)
+    yield training_mode(call.problem)
     yield (coupled := _coupled(double, met.states, deployed.states))
     if not coupled.ok:
         return  # a sample has no solution of its own
@@ -121,11 +124,12 @@ def _counted(call: Call, deployed: Deployed) -> Check:
     return Check("evaluations", deployed.nfe, ok, f"The solver took {taken}; {wanted}.")
 
 
-def _mode(problem: Problem) -> Check:
-    modules = [code for code in (problem.field, problem.head) if isinstance(code, nn.Module)]
+def training_mode(problem: Problem) -> Check:
+    """Whether no layer would do something else once the model is deployed."""
     unsteady = [
         type(part).__name__
-        for module in modules
+        for module in map(module_of, (problem.field, problem.head))
+        if module
         for part in module.modules()
         if part.training and isinstance(part, UNSTEADY)
     ]

@@ -9,10 +9,12 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import MethodType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from solverproof.errors import InputError
 from solverproof.ode.integration import VectorField
@@ -137,6 +139,12 @@ def device_of(state: State) -> torch.device:
     return _parts(state)[0].device
 
 
+def module_of(code: Any) -> nn.Module | None:
+    """The module that code is, or whose method it is."""
+    owner = code.__self__ if isinstance(code, MethodType) else code
+    return owner if isinstance(owner, nn.Module) else None
+
+
 def _parts(state: State) -> tuple[Tensor, ...]:
     return state if isinstance(state, tuple) else (state,)
 
@@ -175,19 +183,21 @@ def _interval(interval: Any) -> tuple[float, float]:
 
 
 def _own(code: Any) -> Any:
-    """A copy of a module; a function as it is.
+    """A copy of a module, or of the module whose method it is; another function as it is.
 
     Raises:
         UserCodeError: if a module cannot be copied.
     """
-    if not isinstance(code, nn.Module):
+    module = module_of(code)
+    if module is None:
         return code
-    held = (value for module in code.modules() for value in vars(module).values())
+    held = tree_leaves([vars(part) for part in module.modules()])
     # What a module keeps of its last call, a time or a normed weight, may hang on a graph, which
     # PyTorch refuses to copy; the value alone will do.
     kept = {id(value): value for value in held if isinstance(value, Tensor) and not value.is_leaf}
-    with guarded(type(code).__name__):
-        return copy.deepcopy(code, {name: value.detach().clone() for name, value in kept.items()})
+    with guarded(type(module).__name__):
+        own = copy.deepcopy(module, {name: value.detach().clone() for name, value in kept.items()})
+    return own if code is module else MethodType(code.__func__, own)
 
 
 def _takes_no_time(field: Any) -> bool:
@@ -239,7 +249,9 @@ def _form(value: Any) -> str:
 
 def _double(code: Any, arguments: tuple[Any, ...], single: torch.dtype) -> tuple[Any, bool]:
     """Code in float64, and whether it really is; else it is its own, between conversions."""
-    wide = _own(code).double() if isinstance(code, nn.Module) else code
+    wide = _own(code)
+    if module := module_of(wide):
+        module.double()
     try:
         with guarded("field"):
             made = wide(*arguments)

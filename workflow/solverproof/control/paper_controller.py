@@ -11,7 +11,7 @@ from torch import Tensor
 from solverproof.auditing.problem import Problem, State, problem
 from solverproof.control.measurement import Measurement
 from solverproof.control.paper_rule import Adaptation, Checked, Rule
-from solverproof.control.solving import fixed_step_solver, in_odeint, own_stream, solved
+from solverproof.control.solving import aside, fixed_step_solver, in_odeint, solved
 from solverproof.errors import InputError
 from solverproof.models.losses import seed_scores
 from solverproof.ode.initial_step import initial_step
@@ -36,7 +36,7 @@ class PaperController:
     Args:
         field: the right-hand side f(t, z), or f(z), while it trains.
         head: from end states to logits (samples, classes), or to values; None: the end states are
-            the values.
+            the values. The targets say which.
         solver: a fixed-step solver, by a name that `audit` knows.
         test_solver: one of higher order.
         interval: first and last time.
@@ -48,7 +48,7 @@ class PaperController:
         most_steps: the largest number.
 
     Attributes:
-        nfe: evaluations of all checks, and of the first step size.
+        nfe: evaluations of all solves of checks, and of the first step size.
         last: what the last check found; None before the first.
 
     Raises:
@@ -84,6 +84,7 @@ class PaperController:
             if not isinstance(number, Real):
                 raise InputError(f"{name} is {number!r}; give a number")
         for name, value, fits, wanted in (
+            ("most_steps", most_steps, most_steps >= 1, "1 or more"),
             ("threshold", threshold, threshold >= 0, "0 or more"),
             ("every", every, every >= 1, "1 or more"),
             ("shrink", shrink, 0 < shrink < 1, "a number between 0 and 1"),
@@ -93,9 +94,11 @@ class PaperController:
             if not fits:
                 raise InputError(f"{name} is {value!r}; give {wanted}")
         self.field, self.head, self.interval, self.every = field, head, interval, every
-        self.adaptation = Adaptation(Rule(threshold, shrink, grow, 1 / most_steps), own, test)
+        # Plain numbers, for numpy's are none that `torch.load` reads.
+        rule = Rule(float(threshold), float(shrink), float(grow), 1 / float(most_steps))
+        self.adaptation = Adaptation(rule, own, test)
         if first_steps is not None:
-            self.adaptation.start(1 / first_steps)
+            self.adaptation.start(1 / float(first_steps))
         self.iteration = self.nfe = 0
         self.last: Checked | None = None
 
@@ -113,15 +116,21 @@ class PaperController:
             z0: the batch's initial states, a tensor (samples, ...) or a tuple of such tensors.
             targets: its labels (samples,); or values (samples, outputs).
         """
+        if not isinstance(targets, Tensor):
+            raise InputError(f"targets are of type {type(targets).__name__}; give a tensor")
         # Made where it is needed, once for all solves.
         model = cache(partial(problem, self.field, z0, self.interval, self.head))
         if math.isnan(self.adaptation.size):
-            self.adaptation.start(self._first_size(model()))
+            self.adaptation.start(self._first_size(model, z0))
         self.iteration += 1
         if self.iteration % self.every == 0:
-            measured = partial(self._measured, model, targets)
+            measured = partial(self._measured, model, z0, targets)
             self.last = self.adaptation.check(measured, values=targets.is_floating_point())
         return in_odeint(self.adaptation.setting)
+
+    def coarser(self) -> tuple[str, dict[str, Any]]:
+        """Method and options with half as many steps, as of a `StepController`."""
+        return in_odeint(self.deployed.coarser())
 
     def state_dict(self) -> dict[str, Any]:
         """The state for a checkpoint: numbers alone."""
@@ -133,8 +142,9 @@ class PaperController:
         self.adaptation.load_state_dict(state["adaptation"])
         self.iteration, self.nfe = state["iteration"], state["nfe"]
 
-    def _first_size(self, model: Problem) -> float:
-        with own_stream(model):
+    def _first_size(self, copied: Callable[[], Problem], z0: State) -> float:
+        with aside(z0):
+            model = copied()
             size, nfe = initial_step(
                 model.flat_field(), model.flat_start(), self.adaptation.solver.order
             )
@@ -142,9 +152,9 @@ class PaperController:
         return size
 
     def _measured(
-        self, model: Callable[[], Problem], targets: Tensor, setting: Setting
+        self, model: Callable[[], Problem], z0: State, targets: Tensor, setting: Setting
     ) -> Measurement:
-        found = solved(model, setting)
+        found = solved(model, z0, setting)
         self.nfe += found.nfe
         score = math.nan if found.steps is None else _score(found.outputs, targets)
         return Measurement(setting, score, found.nfe)

@@ -1,19 +1,21 @@
 """A set-point in anyone's training loop."""
 
+import warnings
 from collections.abc import Callable
 from functools import cache, partial
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from solverproof.auditing.call import in_range
+from solverproof.auditing.checks import training_mode
 from solverproof.auditing.measures import Compare, Standard
 from solverproof.auditing.problem import Problem, State, problem
 from solverproof.auditing.verdict import Agreement
 from solverproof.control.guard import agreement, passed
 from solverproof.control.set_point import Checked, Rule, SetPoint, excess_of
-from solverproof.control.solving import fixed_step_solver, in_odeint, own_stream, solved
+from solverproof.control.solving import aside, fixed_step_solver, in_odeint, solved
 from solverproof.errors import InputError
 from solverproof.ode.solvers import Setting, Solver
 
@@ -34,14 +36,14 @@ class StepController:
 
     Args:
         field: the right-hand side f(t, z), or f(z), while it trains.
-        head: from end states to logits (samples, classes), or to values; None: the end states are
-            the values.
+        head: from end states to logits (samples, classes), or, with `compare`, to several values
+            (samples, values); None: the end states are the values.
         solver: a fixed-step solver, by a name that `audit` knows.
         interval: first and last time.
         accept: the share of predictions that a finer step may change; of values the relative error
             that 95 % of them may have.
         compare: the error of values against those of a finer step, one number per sample, as for
-            `audit`.
+            `audit`; `solverproof.relative_error` for a head of several values.
         spread: the most steps that are drawn, over the fewest, which are two at least; 1 draws
             nothing.
         first_steps: N at the start.
@@ -51,11 +53,13 @@ class StepController:
         seed: of the draws.
 
     Attributes:
-        nfe: evaluations of all checks and tests.
+        nfe: evaluations of all solves of checks and tests.
         drawn: the setting of the last iteration.
         last: what the last check found; None before the first.
         agreement: how the model agreed with its flow at the last `confirm`; None before it, or if
             the flow was not resolved.
+
+    It warns where N would have to be larger than `most_steps`.
 
     Raises:
         InputError: if something given cannot be used, here or at the first batch.
@@ -78,22 +82,27 @@ class StepController:
         seed: int = 0,
     ) -> None:
         self.solver = fixed_step_solver("solver", solver)
-        numbers = {
-            "accept": accept, "spread": spread, "first_steps": first_steps,
-            "most_steps": most_steps, "shortest": shortest, "longest": longest,
+        in_range("accept", accept, 0, 1)
+        numbers: dict[str, Any] = {
+            "spread": spread, "first_steps": first_steps, "most_steps": most_steps,
+            "shortest": shortest, "longest": longest,
         }  # fmt: skip
         for name, value in numbers.items():
-            if not (isinstance(value, Real) and value > 0):
-                raise InputError(f"{name} is {value!r}; give a number above 0")
-        if spread < 1 or not 1 <= first_steps <= most_steps or not 1 <= shortest <= longest:
+            whole = name != "spread"
+            number = isinstance(value, Integral if whole else Real)
+            if not (number and value >= 1):
+                wanted = f"give a {'whole ' * whole}number of 1 or more"
+                raise InputError(f"{name} is {value!r}; {wanted}")
+        if first_steps > most_steps or shortest > longest:
             raise InputError(
-                f"spread is {spread!r}, steps are {first_steps!r} to {most_steps!r}, checks "
-                f"{shortest!r} to {longest!r} apart; give numbers of 1 or more, the smaller first"
+                f"steps are {first_steps} to {most_steps}, checks {shortest} to {longest} apart; "
+                "give the smaller number first"
             )
         self.field, self.head, self.interval = field, head, interval
-        self.accept, self.compare = accept, compare
-        rule = Rule(self.solver, spread, shortest, longest, most_steps)
-        self.point = SetPoint(rule, 1 / first_steps, seed)
+        self.accept, self.compare = float(accept), compare
+        # Plain numbers, for numpy's are none that `torch.load` reads.
+        rule = Rule(self.solver, float(spread), int(shortest), int(longest), int(most_steps))
+        self.point = SetPoint(rule, 1 / int(first_steps), seed)
         self.nfe = 0
         self.drawn = self.point.finest
         self.last: Checked | None = None
@@ -112,9 +121,12 @@ class StepController:
         """
         # Made where a check is due, once for both of its solves.
         model = cache(partial(problem, self.field, z0, self.interval, self.head))
-        self.drawn, found = self.point.choose(partial(_outputs, model), self._excess)
+        self.drawn, found = self.point.choose(partial(_outputs, model, z0), self._excess)
         if found:
             self.nfe, self.last = self.nfe + found.nfe, found
+            if found.move == "finest":
+                told = f"{found.setting.words} is too coarse, and most_steps allows no more"
+                warnings.warn(told, stacklevel=2)
         return in_odeint(self.drawn)
 
     def coarser(self) -> tuple[str, dict[str, Any]]:
@@ -129,7 +141,7 @@ class StepController:
 
         It is the question of an audit, at a confidence that rises from call to call, so that the
         chance that any of them says yes wrongly is 5 % at most. After a no the step is half as
-        long: go on training, and ask again with the same samples.
+        long, if `most_steps` allow: go on training, and ask again with the same samples.
 
         Args:
             z0: initial states of samples that the model was not trained with, as for `setting`;
@@ -137,11 +149,15 @@ class StepController:
                 one some 70 more.
 
         Raises:
-            InputError: if there are too few for any model to pass.
+            InputError: if there are too few for any model to pass, or a layer is in training mode.
         """
         if self.point.confirm(partial(self._passes, z0)):
             return True
+        before = self.deployed
         self.point.refine()
+        if self.deployed == before:
+            told = f"{before.words} did not pass, and most_steps allows no more"
+            warnings.warn(told, stacklevel=2)
         return False
 
     def state_dict(self) -> dict[str, Any]:
@@ -154,8 +170,10 @@ class StepController:
         self.nfe = state["nfe"]
 
     def _passes(self, z0: State, setting: Setting, test: int) -> bool:
-        model = problem(self.field, z0, self.interval, self.head)
-        with own_stream(model), torch.no_grad():
+        with aside(z0):
+            model = problem(self.field, z0, self.interval, self.head)
+            if not (mode := training_mode(model)).ok:
+                raise InputError(mode.sentence)
             standard = self._standard(model.outputs(model.flat_start()))
             self.agreement, nfe = agreement(model, model.in_double(), setting, standard, test)
         self.nfe += nfe
@@ -169,6 +187,6 @@ class StepController:
         return Standard(self.accept, logits and self.compare is None, self.compare)
 
 
-def _outputs(model: Callable[[], Problem], setting: Setting) -> tuple[Tensor, int]:
-    found = solved(model, setting)
+def _outputs(model: Callable[[], Problem], z0: State, setting: Setting) -> tuple[Tensor, int]:
+    found = solved(model, z0, setting)
     return found.outputs, found.nfe

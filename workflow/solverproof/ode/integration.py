@@ -1,6 +1,7 @@
 """The flow of a vector field, approximated by a numerical solver."""
 
 import math
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -91,6 +92,7 @@ def solve(
 
     Raises:
         SolverError: if the solver gives up.
+        ValueError: if the horizon is 0 or not finite.
     """
     counter = counted(field, setting)
     ends = _ends(horizon, state)
@@ -107,6 +109,8 @@ def solve(
         states = integrate(counter, state, ends, method=name_in_torchdiffeq(setting.solver), **how)
     # torchdiffeq reports numerical failures as assertions.
     except AssertionError as error:
+        if not _is_of_torchdiffeq(error):
+            raise
         status, reason = complaint(str(error))
         raise SolverError(status, reason, counter.evaluations) from error
     # torchdiffeq calls `callback_step` for every attempt, so rejected steps are among `steps`.
@@ -157,6 +161,12 @@ def _options(setting: Setting, ends: Tensor, norm: Norm | None) -> dict[str, Any
     return {"options": {"grid_constructor": equal_steps(setting.steps)}}
 
 
+def _is_of_torchdiffeq(error: AssertionError) -> bool:
+    """Whether an assertion failed there, and not in the field."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals["__name__"]).startswith("torchdiffeq.")
+
+
 def complaint(message: str) -> tuple[str, str]:
     """Status and reason of torchdiffeq's assertions on the step size and the state."""
     if "underflow" in message:
@@ -185,6 +195,8 @@ def _ends(horizon: float, state: Tensor) -> Tensor:
 
     It is in float64 whatever the type of the state, so that h = 1/49 is not rounded to float32.
     """
+    if not (horizon and math.isfinite(horizon)):
+        raise ValueError(f"horizon is {horizon}; give a finite length other than 0")
     # Apple's GPUs (mps) have no float64.
     dtype = torch.float32 if state.device.type == "mps" else torch.float64
     return torch.tensor([0.0, horizon], dtype=dtype, device=state.device)

@@ -139,6 +139,7 @@ class Setting(Specification):
         atol: its absolute tolerance, where that is another; 0 for relative control alone.
 
     Raises:
+        TypeError: if the solver is none.
         ValueError: unless exactly what fits the solver is given, and it is positive.
     """
 
@@ -149,6 +150,8 @@ class Setting(Specification):
 
     def __post_init__(self) -> None:
         """Reject a value that does not fit: a tolerance taken for steps would round to 0."""
+        if not isinstance(self.solver, Solver):
+            raise TypeError(f"solver is {self.solver!r}; give a Solver, as SOLVERS has them")
         given = {"steps": self.steps, "tolerance": self.tolerance}
         value = given.pop(self.solver.measure)
         others = [*given.values(), None if self.solver.is_adaptive else self.atol]
