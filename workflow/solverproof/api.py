@@ -169,12 +169,14 @@ def _hash(code: Any) -> str | None:
     """Of a module's weights; None of a function, whose content is not known."""
     if not isinstance(code, torch.nn.Module):
         return None
-    return _hash_of_tensors(list(code.state_dict().values()))
+    kept = code.state_dict().values()  # of which a module may make anything
+    return _hash_of_tensors([value for value in kept if isinstance(value, Tensor)])
 
 
 def _hash_of_tensors(tensors: list[Tensor]) -> str:
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(str((tensor.dtype, tuple(tensor.shape))).encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        values = tensor.detach().to_dense().cpu().contiguous().reshape(-1)
+        digest.update(values.view(torch.uint8).numpy().tobytes())  # numpy knows no bfloat16
     return digest.hexdigest()[:16]

@@ -3,6 +3,7 @@
 import math
 import re
 
+import numpy as np
 import pytest
 import torch
 from test_audit import QUICK, SAMPLES, answer, linear, plane, sides, turning
@@ -365,3 +366,65 @@ def test_a_long_horizon_is_a_horizon():
     slow = linear([[0.0, -0.01], [0.01, 0.0]])
     assert judged(slow, interval=(0.0, 1000.0), steps=64).verdict == "PASS"
     assert judged(slow, interval=(0.0, 1000.0), solver="euler", steps=64).verdict == "FAIL"
+
+
+def logarithmic(z):
+    """A decay to 0 from above, unknown below: coarse steps of Euler get there."""
+    return -8 * z * (1 + 0.1 * torch.tanh(torch.log(z)))
+
+
+def test_a_field_that_is_no_number_where_coarse_steps_take_it_fails_and_is_not_called_coupled():
+    result = judged(logarithmic, few().abs() + 0.5, nn.Identity(), solver="euler", steps=4)
+    assert result.verdict == "FAIL"
+    assert not any("rest of its batch" in reason for reason in result.reasons)
+
+
+def test_a_field_that_is_no_number_in_other_company_is_coupled():
+    def field(z):
+        return torch.where(torch.tensor(len(z) > FEW_TOGETHER), -z, math.nan)
+
+    result = judged(field)
+    assert result.verdict == "INCONCLUSIVE"
+    assert any("rest of its batch" in reason for reason in result.reasons)
+
+
+FEW_TOGETHER = 3
+
+
+def test_an_error_below_zero_is_told():
+    with pytest.raises(InputError, match="an error is below 0; give its absolute value"):
+        judged(turning(5.0), compare=lambda one, other: (one - other)[:, 0])
+
+
+def test_a_head_may_return_a_value_for_each_sample():
+    result = judged(turning(1.0), head=lambda z: z[:, 0] + 3)
+    assert result.verdict == "PASS"
+
+
+def test_what_a_module_keeps_besides_plain_numbers_ends_no_audit():
+    class Kept(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(-torch.eye(2, dtype=torch.bfloat16))
+            self.register_buffer("graph", torch.eye(2).to_sparse())
+            self.register_buffer("phases", torch.ones(2, dtype=torch.complex64))
+            self.register_buffer("steady", torch.tensor(data=True))
+
+        def forward(self, z):
+            return z @ self.weight.to(z.dtype)
+
+        def get_extra_state(self):
+            return {"version": 1}
+
+        def set_extra_state(self, state):
+            pass
+
+    assert judged(Kept()).verdict == "PASS"
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    result = judged(turning(1.0), steps=np.int64(16), batch_size=np.int64(50))
+    assert result.verdict == "PASS"
+    result.save(tmp_path / "audit")
+    fine = judged(turning(1.0), solver="dopri5", steps=None, tolerance=np.float32(1e-5))
+    assert fine.verdict == "PASS"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -72,7 +72,8 @@ def checked_call(
     setting = _setting("solver", asked)
     in_range("accept", accept, 0, 1)
     in_range("confidence", confidence, 0, 1)
-    if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
+    whole = isinstance(batch_size, Integral) and not isinstance(batch_size, bool)
+    if batch_size is not None and not (whole and batch_size >= 1):
         raise InputError(f"batch_size is {batch_size!r}; give a whole number of samples, or None")
     if compare is not None and not callable(compare):
         raise InputError("compare is no function; give one of two outputs, an error per sample")
@@ -87,7 +88,7 @@ def checked_call(
         candidates=_candidates(candidates),
         trained=_trained(trained),
         confidence=float(confidence),
-        batch_size=batch_size,
+        batch_size=None if batch_size is None else int(batch_size),
     )
 
 
@@ -98,8 +99,12 @@ def _setting(name: str, given: Any) -> Setting:
     solver = solver_named(name, given.get("solver"))
     values = {key: given.get(key) for key in ("steps", "tolerance", "atol")}
     for key, value in values.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
             raise InputError(f"{name}: {key} {shown(value)} is no number; give one")
+        if isinstance(value, Integral):
+            values[key] = int(value)  # numpy's are no such numbers to what reads a result
+        elif isinstance(value, Real):
+            values[key] = float(value)
     steps = values["steps"]
     if isinstance(steps, float):
         raise InputError(f"{name}: {steps!r} steps; give a whole number above 0")

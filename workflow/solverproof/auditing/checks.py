@@ -172,12 +172,21 @@ def _changed(function: Callable[[Tensor], Tensor], states: Tensor) -> float:
     groups = [every[::2], every[1::2], *(every[i : i + 1] for i in sorted(alone))]
     together = function(states) if count else states
     changes = [
-        relative(distances(function(states[group]), together[group]), together[group]).max()
+        change
         for group in groups
         if len(group)
+        for change in _between(function(states[group]), together[group])
     ]
-    finite = [change.item() for change in changes]
-    return max(finite, default=0.0)
+    return max(changes, default=0.0)
+
+
+def _between(one: Tensor, other: Tensor) -> list[float]:
+    """The relative changes of samples, but of those of which neither company makes numbers."""
+    known = (one.isfinite() | other.isfinite()).reshape(len(one), -1).all(1)
+    if not known.any():
+        return []
+    changes: list[float] = relative(distances(one[known], other[known]), other[known]).tolist()
+    return changes
 
 
 def _alone(call: Call, deployed: Deployed) -> Check:

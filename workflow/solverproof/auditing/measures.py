@@ -59,6 +59,8 @@ class Standard:
                 given = self.compare(outputs, reference)
             if not isinstance(given, Tensor) or given.shape != (len(outputs),):
                 raise InputError("compare: give a function that returns an error for each sample")
+            if (given < 0).any():
+                raise InputError("compare: an error is below 0; give its absolute value")
             return given
         return relative_error(outputs, reference)
 

@@ -142,7 +142,7 @@ def resolve(
         certain = sure(ours, theirs, outputs)
         small = (distance <= AGREEMENT * error) & certain
         # A distance that is not a number is never small; an infinite one is no less than itself.
-        known = distance.isfinite() & outputs.isfinite().flatten(1).all(1)
+        known = distance.isfinite() & outputs.isfinite().reshape(len(outputs), -1).all(1)
         resolved = known & (small | alike(ours, theirs))
         found = Reference(ours, outputs, distance, resolved, nfe, sure=certain)
         share = float((~resolved).double().mean())
