@@ -234,3 +234,29 @@ def test_a_trajectory_with_a_solver_that_chooses_its_steps_is_refused():
     adaptive = Setting(SOLVERS["dopri5"], tolerance=0.1)
     with pytest.raises(ValueError, match="dopri5 chooses its own steps; give trajectory a solver"):
         trajectory(STILL, START, adaptive, horizon=1.0)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [Setting(SOLVERS["rk4"], steps=2), Setting(SOLVERS["dopri5"], tolerance=1e-3)],
+    ids=["fixed", "adaptive"],
+)
+def test_an_assertion_that_fails_in_the_field_is_the_users(setting):
+    def field(_, z):
+        assert z.shape[1] == 3, "three features"
+        return -z
+
+    with pytest.raises(AssertionError, match="three features"):
+        solve(field, torch.ones(4, 2), setting, horizon=1.0)
+
+
+@pytest.mark.parametrize("horizon", [0.0, math.inf, math.nan])
+def test_a_horizon_without_a_length_is_told(horizon):
+    setting = Setting(SOLVERS["rk4"], steps=2)
+    with pytest.raises(ValueError, match="give a finite length other than 0"):
+        solve(lambda _, z: -z, torch.ones(4, 2), setting, horizon=horizon)
+
+
+def test_a_setting_takes_a_solver_and_not_its_name():
+    with pytest.raises(TypeError, match="solver is 'rk4'; give a Solver, as SOLVERS has them"):
+        Setting("rk4", steps=2)
