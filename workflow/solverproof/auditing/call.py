@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -70,10 +70,10 @@ def checked_call(
     """
     asked = {"solver": solver, "steps": steps, "tolerance": tolerance, "atol": atol}
     setting = _setting("solver", asked)
+    accept, confidence, batch_size = map(plain, (accept, confidence, batch_size))
     in_range("accept", accept, 0, 1)
     in_range("confidence", confidence, 0, 1)
-    whole = isinstance(batch_size, Integral) and not isinstance(batch_size, bool)
-    if batch_size is not None and not (whole and batch_size >= 1):
+    if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
         raise InputError(f"batch_size is {batch_size!r}; give a whole number of samples, or None")
     if compare is not None and not callable(compare):
         raise InputError("compare is no function; give one of two outputs, an error per sample")
@@ -88,7 +88,7 @@ def checked_call(
         candidates=_candidates(candidates),
         trained=_trained(trained),
         confidence=float(confidence),
-        batch_size=None if batch_size is None else int(batch_size),
+        batch_size=batch_size,
     )
 
 
@@ -97,14 +97,10 @@ def _setting(name: str, given: Any) -> Setting:
         wanted = '{"solver": "dopri5", "tolerance": 1e-3}'
         raise InputError(f"{name} is {given!r}; give a mapping such as {wanted}")
     solver = solver_named(name, given.get("solver"))
-    values = {key: given.get(key) for key in ("steps", "tolerance", "atol")}
+    values = {key: plain(given.get(key)) for key in ("steps", "tolerance", "atol")}
     for key, value in values.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise InputError(f"{name}: {key} {shown(value)} is no number; give one")
-        if isinstance(value, Integral):
-            values[key] = int(value)  # numpy's are no such numbers to what reads a result
-        elif isinstance(value, Real):
-            values[key] = float(value)
     steps = values["steps"]
     if isinstance(steps, float):
         raise InputError(f"{name}: {steps!r} steps; give a whole number above 0")
@@ -153,13 +149,18 @@ def _check_times(setting: Setting, model: Problem) -> None:
         )
 
 
+def plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, which files hold; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def in_range(name: str, value: Any, low: float, high: float) -> None:
     """Refuse what is no number between two others.
 
     Raises:
         InputError: if it is none.
     """
-    number = isinstance(value, Real) and not isinstance(value, bool)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not low < value < high:
         raise InputError(f"{name} is {value!r}; give a number between {low} and {high}")
 

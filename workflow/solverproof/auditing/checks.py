@@ -171,22 +171,14 @@ def _changed(function: Callable[[Tensor], Tensor], states: Tensor) -> float:
     alone = {i * (count - 1) // (FEW - 1) for i in range(FEW)} if count else set()
     groups = [every[::2], every[1::2], *(every[i : i + 1] for i in sorted(alone))]
     together = function(states) if count else states
-    changes = [
-        change
-        for group in groups
-        if len(group)
-        for change in _between(function(states[group]), together[group])
-    ]
+    changes = [_largest(function(states[group]), together[group]) for group in groups if len(group)]
     return max(changes, default=0.0)
 
 
-def _between(one: Tensor, other: Tensor) -> list[float]:
-    """The relative changes of samples, but of those of which neither company makes numbers."""
+def _largest(one: Tensor, other: Tensor) -> float:
+    """The largest relative change, but of samples of which neither company makes numbers."""
     known = (one.isfinite() | other.isfinite()).reshape(len(one), -1).all(1)
-    if not known.any():
-        return []
-    changes: list[float] = relative(distances(one[known], other[known]), other[known]).tolist()
-    return changes
+    return max(relative(distances(one, other), other)[known].tolist(), default=0.0)
 
 
 def _alone(call: Call, deployed: Deployed) -> Check:

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from solverproof.auditing.call import plain
 from solverproof.auditing.problem import Problem, State, problem
 from solverproof.control.measurement import Measurement
 from solverproof.control.paper_rule import Adaptation, Checked, Rule
@@ -75,6 +76,9 @@ class PaperController:
         if test.order <= own.order:
             wanted = f"give one of order above {own.order}"
             raise InputError(f"test_solver {test.name} is no better than {own.name}; {wanted}")
+        threshold, every, shrink, grow, first_steps, most_steps = map(
+            plain, (threshold, every, shrink, grow, first_steps, most_steps)
+        )
         first = 1 if first_steps is None else first_steps
         numbers = {
             "threshold": threshold, "every": every, "shrink": shrink, "grow": grow,
@@ -94,11 +98,9 @@ class PaperController:
             if not fits:
                 raise InputError(f"{name} is {value!r}; give {wanted}")
         self.field, self.head, self.interval, self.every = field, head, interval, every
-        # Plain numbers, for numpy's are none that `torch.load` reads.
-        rule = Rule(float(threshold), float(shrink), float(grow), 1 / float(most_steps))
-        self.adaptation = Adaptation(rule, own, test)
+        self.adaptation = Adaptation(Rule(threshold, shrink, grow, 1 / most_steps), own, test)
         if first_steps is not None:
-            self.adaptation.start(1 / float(first_steps))
+            self.adaptation.start(1 / first_steps)
         self.iteration = self.nfe = 0
         self.last: Checked | None = None
 

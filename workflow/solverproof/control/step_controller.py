@@ -3,12 +3,11 @@
 import warnings
 from collections.abc import Callable
 from functools import cache, partial
-from numbers import Integral, Real
 from typing import Any
 
 from torch import Tensor
 
-from solverproof.auditing.call import in_range
+from solverproof.auditing.call import in_range, plain
 from solverproof.auditing.checks import training_mode
 from solverproof.auditing.measures import Compare, Standard
 from solverproof.auditing.problem import Problem, State, problem
@@ -82,27 +81,28 @@ class StepController:
         seed: int = 0,
     ) -> None:
         self.solver = fixed_step_solver("solver", solver)
+        accept, spread, first_steps, most_steps, shortest, longest = map(
+            plain, (accept, spread, first_steps, most_steps, shortest, longest)
+        )
         in_range("accept", accept, 0, 1)
-        numbers: dict[str, Any] = {
-            "spread": spread, "first_steps": first_steps, "most_steps": most_steps,
+        counts = {
+            "first_steps": first_steps, "most_steps": most_steps,
             "shortest": shortest, "longest": longest,
         }  # fmt: skip
-        for name, value in numbers.items():
-            whole = name != "spread"
-            number = isinstance(value, Integral if whole else Real)
-            if not (number and value >= 1):
-                wanted = f"give a {'whole ' * whole}number of 1 or more"
-                raise InputError(f"{name} is {value!r}; {wanted}")
+        for name, value in counts.items():
+            if not (isinstance(value, int) and value >= 1):
+                raise InputError(f"{name} is {value!r}; give a whole number of 1 or more")
+        if not (isinstance(spread, (int, float)) and spread >= 1):
+            raise InputError(f"spread is {spread!r}; give a number of 1 or more")
         if first_steps > most_steps or shortest > longest:
             raise InputError(
                 f"steps are {first_steps} to {most_steps}, checks {shortest} to {longest} apart; "
                 "give the smaller number first"
             )
         self.field, self.head, self.interval = field, head, interval
-        self.accept, self.compare = float(accept), compare
-        # Plain numbers, for numpy's are none that `torch.load` reads.
-        rule = Rule(self.solver, float(spread), int(shortest), int(longest), int(most_steps))
-        self.point = SetPoint(rule, 1 / int(first_steps), seed)
+        self.accept, self.compare = accept, compare
+        rule = Rule(self.solver, spread, shortest, longest, most_steps)
+        self.point = SetPoint(rule, 1 / first_steps, seed)
         self.nfe = 0
         self.drawn = self.point.finest
         self.last: Checked | None = None
