@@ -119,6 +119,7 @@ def result(verdict, kind, deployed, rows, **others):
     given = {
         "verdict": verdict,
         "kind": kind,
+        "judged": "predictions",
         "reasons": [],
         "deployed": deployed,
         "accept": 0.01,
@@ -206,7 +207,7 @@ def values(**others):
         candidate("rk4", 2, 240, 0.02, accept=0.05, certified=math.nan),
         candidate("rk4", 4, 12, 0.003, accept=0.05, certified=math.nan, deployed=True),
     ]
-    given = {"accept": 0.02, "per_sample": samples(12, predictions=False)}
+    given = {"judged": "values", "accept": 0.02, "per_sample": samples(12, predictions=False)}
     return result("PASS", "ode", Setting(SOLVERS["rk4"], steps=4), rows, **given | others)
 
 

@@ -168,6 +168,18 @@ def test_a_state_may_be_a_tuple_as_in_a_normalizing_flow():
     )  # a constant rate
 
 
+@pytest.mark.parametrize("rate", [0.0, 1e6])
+def test_a_large_part_of_a_state_does_not_hide_what_is_made_of_another(rate):
+    def field(_, state):
+        z, _ = state
+        return turning(2.0)(z), torch.full((len(z), 1), rate).to(z)
+
+    z0 = (plane(), torch.zeros(SAMPLES, 1))
+    for steps, verdict in ((4, "FAIL"), (64, "PASS")):
+        result = audit(field, z0, solver="midpoint", steps=steps, accept=1e-2, **QUICK)
+        assert result.verdict == verdict
+
+
 def test_a_model_trained_coarsely_and_deployed_finely_is_faithful_and_solver_bound():
     field, coarse = linear([[-2.0, 0.0], [0.0, -2.0]]), {"solver": "euler", "steps": 1}
     call = {"solver": "rk4", "steps": 16, "trained": coarse}

@@ -14,6 +14,7 @@ import solverproof
 from solverproof.api import audit
 from solverproof.auditing.measures import relative_error
 from solverproof.errors import InputError
+from solverproof.reporting.html.wording import bidding, finding
 
 DOUBLE = torch.float64
 ENOUGH = 400  # samples: none of them may miss then
@@ -154,6 +155,66 @@ def test_coupling_in_a_part_of_the_space_is_found_where_the_flow_gets_there():
     assert judged(Switch(), few(), interval=(0.0, 0.1)).verdict == "PASS"
 
 
+class Resting(nn.Module):
+    """Comes to rest in float32, where all that is left of a velocity is rounding."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.inner, self.outer = nn.Linear(2, 64), nn.Linear(64, 2)
+
+    def forward(self, z):
+        return 3 * self.outer(torch.tanh(self.inner(z))) - 10 * z
+
+
+def test_what_rounding_leaves_of_a_flow_at_rest_is_not_called_coupled():
+    resting = Resting()
+    call = {"interval": (0.0, 20.0), "steps": 512}
+    result = judged(lambda z: 1 * resting(z), plane(ENOUGH), sides(), **call)
+    assert (result.verdict, result.kind) == ("PASS", "ode")
+
+
+@pytest.mark.parametrize("share", [1e-5, 1e-2])
+def test_how_far_a_batch_changes_a_sample_is_told_however_little_it_is(share):
+    result = judged(lambda z: z + share * z[:1])
+    told = re.search(r"changes by up to (?:([\d.]+)%|a part in ([\d,]+))", result.reasons[0])
+    found = float(told[1]) / 100 if told[1] else 1 / int(told[2].replace(",", ""))
+    assert share / 3 < found < 10 * share
+
+
+def test_a_field_that_refuses_what_is_not_finite_is_as_one_that_makes_nothing_of_it():
+    def field(z):
+        assert z.isfinite().all()
+        return torch.where(z.abs() > 10, z**3, -12 * z)
+
+    refused = judged(field, solver="euler", steps=64, candidates=None)
+    assert refused.verdict == "PASS"
+    assert (refused.settings["status"] != "ok").any()
+    lost = judged(field, solver="euler", steps=4)
+    assert lost.verdict == "FAIL"
+
+    def broken(z):
+        assert (z.norm(dim=1) > 0.1).all()
+        return -z
+
+    with pytest.raises(InputError, match="field: AssertionError"):
+        judged(broken, interval=(0.0, 9.0))
+
+
+@pytest.mark.parametrize(
+    ("field", "solver", "bidden"),
+    [
+        (Switch(), "rk4", "stay with rk4"),
+        (lambda z: 1e4 * z, "euler", "Do not deploy it with euler with 64 steps, which fails (400"),
+    ],
+)
+def test_a_classifier_without_a_verdict_is_told_of_as_one(field, solver, bidden):
+    result = judged(field, plane(ENOUGH), sides(), solver=solver)
+    assert result.verdict == "INCONCLUSIVE"
+    assert "Share of predictions unlike the flow's: not known" in finding(result)
+    assert bidden in bidding(result)
+
+
 def test_a_head_that_mixes_its_batch_predicts_nothing_of_a_sample():
     head = nn.Sequential(nn.BatchNorm1d(2), sides()).double()
     result = judged(lambda z: -z, head=head.train())
@@ -281,7 +342,9 @@ def pair(t, state):
 
 
 @pytest.mark.parametrize(
-    "interval", [FORWARD, pytest.param(BACKWARD, marks=pytest.mark.slow)], ids=["on", "back"]
+    ("interval", "batch_size"),
+    [(FORWARD, 150), pytest.param(BACKWARD, ENOUGH, marks=pytest.mark.slow)],
+    ids=["on", "back"],
 )
 @pytest.mark.parametrize(
     "setting",
@@ -295,9 +358,11 @@ def pair(t, state):
     [turning(2.0), lambda t, z: torch.cos(t) * z, pair],
     ids=["z", "tz", "pair"],
 )
-def test_the_line_that_is_advised_solves_as_it_was_measured(field, setting, interval):
+def test_the_line_that_is_advised_solves_as_it_was_measured(field, setting, interval, batch_size):
     z0 = (plane(ENOUGH), plane(ENOUGH, seed=1)) if field is pair else plane(ENOUGH)
-    result = audit(field, z0, accept=0.1, interval=interval, **setting, **QUICK)
+    how = {"interval": interval, "batch_size": batch_size}
+    result = audit(field, z0, accept=0.1, **how, **setting, **QUICK)
+    assert ("split(150)" in result.advice.call) == (batch_size == 150)
     assert result.advice.solver == setting["solver"]
     names = {"torch": torch, "odeint": odeint, "solverproof": solverproof, "field": field, "z0": z0}
     end = eval(result.advice.call, names)  # noqa: S307  as a user pastes it
@@ -340,6 +405,15 @@ def _exactly(field, z0, interval):
 def test_the_observed_order_is_that_of_the_method(solver, order, field):
     result = judged(field, few(64), solver=solver, steps=8)
     assert result.measures["order"]["observed"] == pytest.approx(order, abs=0.2)
+
+
+@pytest.mark.slow
+def test_kinks_at_times_of_their_own_are_resolved_however_many_steps_are_deployed():
+    def field(t, z):
+        return 3 * torch.relu(torch.sin(7 * z + 5 * t)) - z
+
+    fine = audit(field, few(80), accept=1e-2, **{**FINE, "steps": 256}, **QUICK)
+    assert fine.verdict == "PASS"
 
 
 @pytest.mark.slow

@@ -208,6 +208,37 @@ def test_samples_that_are_lost_when_refined_are_told_as_a_share_of_all():
     assert "gave up on 10.0% of the samples" in found.reason
 
 
+def test_what_a_looser_tolerance_made_is_kept_where_a_tighter_one_gives_up():
+    flow = torch.randn(200, 1, dtype=torch.float64)
+
+    def equal(setting, chosen):
+        return Solution(flow[chosen], 0, setting.steps)
+
+    def adaptive(setting, chosen, _):
+        return Solution(flow[chosen] + (math.nan if setting.value < 1e-5 else 1e-5), 8, 0)
+
+    found = resolve(equal, adaptive, lambda z: z, flow + 1e-4, lambda *_: flow[:, 0] < 99)
+    assert found.status == "unresolved"
+    assert found.decided.all()
+    torch.testing.assert_close(found.distance, torch.full((200,), 1e-5).double())
+
+
+def test_rk4_that_begins_finer_is_solved_once_while_the_tolerance_comes_up_to_it():
+    flow, asked = torch.randn(200, 1, dtype=torch.float64), []
+
+    def equal(setting, chosen):
+        asked.append(setting.steps)
+        return Solution(flow[chosen], 0, setting.steps)
+
+    def adaptive(setting, chosen, _):
+        asked.append(setting.value)
+        return Solution(flow[chosen] + setting.value, 8, 0)
+
+    found = resolve(equal, adaptive, lambda z: z, flow + 1e-7, lambda *_: flow[:, 0] < 99, level=2)
+    assert found.status == "ok"
+    assert asked == [256, *(1e-5 / 8**k for k in range(3)), 512, 1e-5 / 8**3, 1024, 1e-5 / 8**4]
+
+
 @pytest.mark.parametrize("autonomous", [True, False])
 def test_a_flow_is_the_same_however_many_samples_are_solved_at_once(x, monkeypatch, autonomous):
     monkeypatch.setattr(Linear, "autonomous", autonomous)

@@ -62,7 +62,8 @@ def advice(judge: Judge, solved: Sequence[Solved]) -> Advice | None:
     if not safe:
         return None
     best = min(safe, key=lambda one: (one.run.nfe, _error(one)))
-    return Advice(best.setting, best.run.nfe, odeint_call(best.setting, judge.call.problem))
+    line = odeint_call(best.setting, judge.call.problem, judge.call.batch_size)
+    return Advice(best.setting, best.run.nfe, line)
 
 
 def _error(solved: Solved, samples: Any = slice(None)) -> float:

@@ -110,6 +110,7 @@ def _of_reference(judge: Judge) -> dict[str, Any]:
 def _asked(call: Call) -> dict[str, Any]:
     """The head of a result."""
     return {
+        "judged": "predictions" if call.standard.classes else "values",
         "deployed": call.setting,
         "trained": call.trained,
         "accept": call.standard.accept,

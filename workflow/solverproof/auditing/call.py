@@ -83,7 +83,7 @@ def checked_call(
     return Call(
         problem=model,
         setting=setting,
-        standard=Standard(float(accept), classes, compare),
+        standard=Standard(float(accept), classes, compare, model.parts if head is None else ()),
         labels=None if labels is None else _labels(labels, model, classes=classes),
         candidates=_candidates(candidates),
         trained=_trained(trained),

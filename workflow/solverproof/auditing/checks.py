@@ -11,12 +11,15 @@ from solverproof.auditing.call import Call
 from solverproof.auditing.deployment import Deployed, deploy
 from solverproof.auditing.measures import distances, relative, spread
 from solverproof.auditing.problem import Problem, State, device_of, flat, module_of
+from solverproof.auditing.reference import norms_of
 from solverproof.errors import InputError
 
 ALONE = 100  # samples at most that are solved one by one, from the first on
 FEW = 16  # samples at most whose velocity is computed alone
 MET = 5  # evaluations of the deployed solver at which that is done, from the first to the last
 COUPLED, COUPLED_SINGLE = 1e-6, 1e-3  # relative differences that rounding does not make
+REST, REST_SINGLE = 1e-6, 1e-3  # parts of the fastest velocity; times those, far above rounding
+VISIBLE = 1e-3  # from which on a change is told in percent
 UNSTEADY = (
     nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout,
     nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
@@ -147,23 +150,32 @@ def _coupled(double: Problem, met: Sequence[tuple[Tensor, Tensor]], ends: Tensor
         return lambda states: flat(double.velocity(time, double.unflat(states)))
 
     ways = [("The velocity", velocity(t), states) for t, states in met]
+    most, rest = (COUPLED, REST) if double.exact else (COUPLED_SINGLE, REST_SINGLE)
+    # Where a flow has come to rest, nothing is left of its velocity but rounding.
+    least = rest * max((_size(velocity(states)) for _, velocity, states in ways), default=0.0)
     ways += [("What the head makes", double.outputs, ends.double())]
-    most = COUPLED if double.exact else COUPLED_SINGLE
     largest = 0.0
     for what, function, states in ways:
         try:
-            changed = _changed(function, states)
+            changed = _changed(function, states, least if function != double.outputs else 0.0)
         except InputError:
             told = f"{what} of one sample alone cannot be computed."
             return Check("coupling", None, ok=False, sentence=told)
         if changed > most:
-            told = f"{what} of a sample changes by up to {changed:.1%} with the rest of its batch."
+            by = f"{changed:.1%}" if changed >= VISIBLE else f"a part in {1 / changed:,.0f}"
+            told = f"{what} of a sample changes by up to {by} with the rest of its batch."
             return Check("coupling", changed, ok=False, sentence=told)
         largest = max(largest, changed)
     return Check("coupling", largest, ok=True, sentence="Every sample is mapped by itself.")
 
 
-def _changed(function: Callable[[Tensor], Tensor], states: Tensor) -> float:
+def _size(velocities: Tensor) -> float:
+    """The largest of finite velocities."""
+    sizes = norms_of(velocities)
+    return max(sizes[sizes.isfinite()].tolist(), default=0.0)
+
+
+def _changed(function: Callable[[Tensor], Tensor], states: Tensor, least: float) -> float:
     """The largest relative change of what is made of a sample in another company, or in none."""
     states = states[states.isfinite().all(1)]
     count = len(states)
@@ -171,14 +183,16 @@ def _changed(function: Callable[[Tensor], Tensor], states: Tensor) -> float:
     alone = {i * (count - 1) // (FEW - 1) for i in range(FEW)} if count else set()
     groups = [every[::2], every[1::2], *(every[i : i + 1] for i in sorted(alone))]
     together = function(states) if count else states
-    changes = [_largest(function(states[group]), together[group]) for group in groups if len(group)]
+    changes = [
+        _largest(function(states[group]), together[group], least) for group in groups if len(group)
+    ]
     return max(changes, default=0.0)
 
 
-def _largest(one: Tensor, other: Tensor) -> float:
+def _largest(one: Tensor, other: Tensor, least: float) -> float:
     """The largest relative change, but of samples of which neither company makes numbers."""
     known = (one.isfinite() | other.isfinite()).reshape(len(one), -1).all(1)
-    return max(relative(distances(one, other), other)[known].tolist(), default=0.0)
+    return max(relative(distances(one, other), other, least)[known].tolist(), default=0.0)
 
 
 def _alone(call: Call, deployed: Deployed) -> Check:

@@ -83,8 +83,14 @@ def deploy(problem: Problem, setting: Setting, batch_size: int | None = None) ->
     return made
 
 
-def odeint_call(setting: Setting, problem: Problem) -> str:
-    """The line to paste that solves with a setting, for the user's `field` and `z0`."""
+def odeint_call(setting: Setting, problem: Problem, batch_size: int | None = None) -> str:
+    """The line to paste that solves with a setting, for the user's `field` and `z0`.
+
+    Args:
+        setting: the solver and its number of steps or tolerance.
+        problem: the model and its samples.
+        batch_size: samples that are solved together; None: all.
+    """
     first, last = problem.interval
     field = "lambda t, z: field(z)" if problem.autonomous else "field"
     if setting.steps is None:
@@ -94,10 +100,17 @@ def odeint_call(setting: Setting, problem: Problem) -> str:
             how += f'options={{"step_t": torch.tensor([{last!r}])}}, '
     else:
         times, how = f"torch.linspace({first!r}, {last!r}, {setting.steps + 1})", ""
-    call = f"odeint({field}, z0, {times}, {how}method={_method(setting.solver)})"
+    several = batch_size is not None and batch_size < problem.samples
+    start = "batch" if several else "z0"
+    call = f"odeint({field}, {start}, {times}, {how}method={_method(setting.solver)})"
     if isinstance(problem.start, tuple):
-        return f"tuple(part[-1] for part in {call})"
-    return f"{call}[-1]"
+        end = f"tuple(part[-1] for part in {call})"
+        if not several:
+            return end
+        batches = f"zip(*(part.split({batch_size}) for part in z0))"
+        return f"tuple(map(torch.cat, zip(*({end} for batch in {batches}))))"
+    end = f"{call}[-1]"
+    return f"torch.cat([{end} for batch in z0.split({batch_size})])" if several else end
 
 
 def _method(solver: Solver) -> str:

@@ -30,11 +30,14 @@ class Standard:
             that is accepted.
         classes: whether the outputs are logits of classes.
         compare: the user's own error of outputs; None: relative to the reference's output.
+        parts: of end states that are judged themselves, how many features each of a tuple has. The
+            error is that of the part which is farthest off: in one sum a large one hides the rest.
     """
 
     accept: float
     classes: bool
     compare: Compare | None = None
+    parts: tuple[int, ...] = ()
 
     @property
     def share(self) -> float:
@@ -62,7 +65,10 @@ class Standard:
             if (given < 0).any():
                 raise InputError("compare: an error is below 0; give its absolute value")
             return given
-        return relative_error(outputs, reference)
+        if not self.parts:
+            return relative_error(outputs, reference)
+        pieces = (torch.split(made, list(self.parts), dim=1) for made in (outputs, reference))
+        return torch.stack([relative_error(*pair) for pair in zip(*pieces, strict=True)]).amax(0)
 
 
 def relative_error(outputs: Tensor, reference: Tensor) -> Tensor:
@@ -87,9 +93,15 @@ def distances(one: Tensor, other: Tensor) -> Tensor:
     return norms_of(apart).nan_to_num(nan=math.inf, posinf=math.inf)
 
 
-def relative(distance: Tensor, reference: Tensor) -> Tensor:
-    """Distances relative to the norms of the reference's values; absolute where those vanish."""
-    norms = norms_of(reference.double().reshape(len(reference), -1))
+def relative(distance: Tensor, reference: Tensor, least: float = 0.0) -> Tensor:
+    """Distances relative to the norms of the reference's values; absolute where those vanish.
+
+    Args:
+        distance: shape (samples,).
+        reference: shape (samples, ...).
+        least: norms that are less count as this.
+    """
+    norms = norms_of(reference.double().reshape(len(reference), -1)).clamp(min=least)
     return distance / norms.where(norms > 0, 1.0)
 
 

@@ -55,14 +55,28 @@ class Problem:
         return len(_parts(self.start)[0])
 
     def velocity(self, t: Tensor, state: State) -> State:
-        """The right-hand side at a time and states."""
-        with guarded("field"):
-            made: State = self.field(state) if self.autonomous else self.field(t, state)
+        """The right-hand side at a time and states; NaN if it refuses them as not finite.
+
+        Raises:
+            UserCodeError: if the field fails at states that are finite.
+        """
+        try:
+            with guarded("field"):
+                made: State = self.field(state) if self.autonomous else self.field(t, state)
+        except UserCodeError:
+            if flat(state).isfinite().all():
+                raise
+            return _mapped(state, lambda part: torch.full_like(part, math.nan))
         return made
 
     def chosen(self, index: Any) -> "Problem":
         """The same with some of the samples, as an index of tensors chooses them."""
         return replace(self, start=_mapped(self.start, lambda part: part[index]))
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """How many features each part of a state has."""
+        return tuple(part[0].numel() for part in _parts(self.start))
 
     def flat_start(self) -> Tensor:
         """The initial states as a matrix."""
@@ -71,8 +85,7 @@ class Problem:
     def unflat(self, states: Tensor) -> State:
         """States (samples, features) in the form in which they were given."""
         parts, taken = [], 0
-        for part in _parts(self.start):
-            size = math.prod(part.shape[1:])
+        for part, size in zip(_parts(self.start), self.parts, strict=True):
             piece = states[:, taken : taken + size].reshape(-1, *part.shape[1:])
             parts.append(piece.to(part.dtype))
             taken += size

@@ -101,6 +101,7 @@ def resolve(
     Both begin coarse, with 64 steps and at 1e-5, and are refined together up to 8,192 steps and
     5e-12. Starting tighter would cost more for nothing: where the field has kinks the evaluations
     of an adaptive solver grow with the root of the tolerance whatever its order (docs/methods.md).
+    Where RK4 has to begin finer, it waits for the tolerance to come up to it.
 
     A sample is resolved when the distance of both final states is at most a hundredth of its error
     under the setting that is judged, or of the state where that error is greater than the state or
@@ -125,17 +126,16 @@ def resolve(
     nfe = good = 0
     ours = theirs = torch.full_like(measured, math.nan)
     rest = torch.ones(len(measured), dtype=torch.bool, device=measured.device)
-    for doublings in range(level, max(level + 1, REFINEMENTS) + 1):
-        steps = Setting(SOLVERS["rk4"], steps=STEPS * 2**doublings)
-        finest = min(doublings, REFINEMENTS)
-        tolerance = Setting(SOLVERS["dopri5"], tolerance=TOLERANCE / FINER**finest)
-        one = equal(steps, rest)
-        other = adaptive(tolerance, rest, one.state)
-        nfe += one.nfe + other.nfe
-        ours, theirs = (
-            states.index_put((rest,), solved.state)
-            for states, solved in ((ours, one), (theirs, other))
-        )
+    for doublings in range(REFINEMENTS + 1):
+        if doublings == 0 or doublings > level:
+            one = equal(Setting(SOLVERS["rk4"], steps=STEPS * 2 ** max(level, doublings)), rest)
+            ours, nfe = ours.index_put((rest,), one.state), nfe + one.nfe
+        tolerance = Setting(SOLVERS["dopri5"], tolerance=TOLERANCE / FINER**doublings)
+        other = adaptive(tolerance, rest, ours[rest])
+        nfe += other.nfe
+        # Where it gives up, what it made at a looser tolerance is all that is known.
+        followed = other.state.isfinite().all(1, keepdim=True)
+        theirs = theirs.index_put((rest,), other.state.where(followed, theirs[rest]))
         outputs, distance = head(ours), norms_of(theirs - ours)
         # Where a setting diverged its error is not a number, or so great that it asks for nothing.
         error = torch.fmin(norms_of(measured - ours), norms_of(ours))
@@ -151,7 +151,7 @@ def resolve(
         if share <= SHARE and (good > FURTHER or not doubtful.any()):
             return found
         # Finer ones would not get further. RK4 may: unstable steps overflow, shorter ones do not.
-        if float((~theirs.isfinite().all(1)).double().mean()) > SHARE:
+        if int((~followed).sum()) > SHARE * len(measured):
             reason = _lost(other, tolerance, len(measured))
             return replace(found, status="unresolved", reason=reason)
         rest = doubtful if share <= SHARE else ~resolved

@@ -12,6 +12,8 @@ Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 Kind = Literal["ode", "solver-bound", "unresolved"]
 Flow = Literal["flow"]
 """Trained without a solver, as by flow matching: the model is its flow, whatever solves it."""
+Judged = Literal["predictions", "values"]
+"""What is held against the flow's: classes that are predicted, or what the head makes."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class AuditResult:
     Attributes:
         verdict: whether the deployed setting agrees with the model's flow as well as was accepted.
         kind: `ode`, `solver-bound` or `unresolved`.
+        judged: `predictions` of classes, or `values`.
         reasons: sentences with numbers, the weightiest first.
         deployed: the setting that was audited.
         trained: the setting that the model was trained with, or "flow", as it was told; None if it
@@ -125,6 +128,7 @@ class AuditResult:
 
     verdict: Verdict
     kind: Kind
+    judged: Judged
     reasons: list[str]
     deployed: Setting
     accept: float

@@ -13,7 +13,7 @@ from solverproof.auditing.result import AuditResult
 from solverproof.errors import InputError
 from solverproof.ode.solvers import Setting
 from solverproof.paths import regular
-from solverproof.reporting.html.wording import accepted_share, candidates, judges_predictions
+from solverproof.reporting.html.wording import accepted_share, candidates
 
 FORMAT = 1
 _NUMBER, _COUNT = {"type": ["number", "null"]}, {"type": "integer", "minimum": 0}
@@ -74,7 +74,6 @@ def record(result: AuditResult) -> dict[str, Any]:
     advice, trained = result.advice, result.trained
     content |= {
         "format": FORMAT,
-        "judged": "predictions" if judges_predictions(result) else "values",
         "accepted_share": accepted_share(result),
         "deployed": _setting(result.deployed),
         "trained": _setting(trained) if isinstance(trained, Setting) else trained,

@@ -22,7 +22,7 @@ VERDICTS = {
 
 def judges_predictions(result: AuditResult) -> bool:
     """Whether the model predicts classes; otherwise its outputs are values."""
-    return bool(pd.Series(result.per_sample.get("prediction", []), dtype=object).notna().any())
+    return result.judged == "predictions"
 
 
 def accepted_share(result: AuditResult) -> float:
@@ -184,6 +184,12 @@ def _refine(result: AuditResult) -> str:
 def _wait(result: AuditResult) -> str:
     stay = f"stay with {_trained(result)}: nothing shows that another setting would do"
     if math.isnan(result.disagreement):
+        lost = [row.reason for row in candidates(result) if row.deployed and row.status != "ok"]
+        if lost:
+            deployed = setting_name(result.deployed)
+            return (
+                f"Do not deploy it with {deployed}, which fails ({lost[0]}): take a finer setting."
+            )
         return f"As long as no more is known, {stay}, nor that this one follows the flow."
     more = f"Audit more than {result.samples:,} samples, or accept more."
     if result.advice:
