@@ -470,6 +470,40 @@ def test_an_error_below_zero_is_told():
         judged(turning(5.0), compare=lambda one, other: (one - other)[:, 0])
 
 
+def test_a_comparison_gets_states_in_their_form_and_in_one_precision():
+    def compare(one, other):
+        assert one.shape[1:] == other.shape[1:] == (1, 2)
+        return torch.cdist(one, other).flatten()
+
+    z0 = plane(ENOUGH).unsqueeze(1)
+    result = audit(turning(40.0), z0, compare=compare, accept=1.5, **FINE, **QUICK)
+    assert result.verdict == "PASS"
+    with pytest.raises(InputError, match="accept is 0; give a number above 0"):
+        audit(turning(40.0), z0, compare=compare, accept=0, **FINE, **QUICK)
+
+
+@pytest.mark.filterwarnings("ignore:Functional iteration did not converge")
+@pytest.mark.parametrize("solver", ["explicit_adams", "implicit_adams"])
+def test_the_starting_steps_of_a_multistep_method_are_no_reason_to_doubt_it(solver):
+    result = judged(lambda z: -z, solver=solver, steps=16)
+    assert result.verdict == "PASS"
+    assert not any("asked for" in reason for reason in result.reasons)
+
+
+def test_labels_are_any_whole_numbers():
+    z0 = few()
+    labels = (z0[:, 0] < 0).to(torch.uint16)
+    result = judged(lambda z: -z, z0, labels=labels)
+    assert result.measures["labels"]["deployed"] == 1.0
+    with pytest.raises(InputError, match="labels cannot be read; give a tensor of whole"):
+        judged(lambda z: -z, z0, labels=["left"] * ENOUGH)
+
+
+def test_a_head_that_makes_one_number_of_all_samples_is_refused():
+    with pytest.raises(InputError, match=r"head returns \(\) .*; return a tensor"):
+        judged(lambda z: -z, head=lambda z: z.sum())
+
+
 def test_a_head_may_return_a_value_for_each_sample():
     result = judged(turning(1.0), head=lambda z: z[:, 0] + 3)
     assert result.verdict == "PASS"

@@ -1,5 +1,6 @@
 """The call of an audit: what was given, checked, and told in one line where it cannot be used."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,7 @@ def checked_call(
     asked = {"solver": solver, "steps": steps, "tolerance": tolerance, "atol": atol}
     setting = _setting("solver", asked)
     accept, confidence, batch_size = map(plain, (accept, confidence, batch_size))
-    in_range("accept", accept, 0, 1)
+    in_range("accept", accept, 0, 1 if compare is None else math.inf)
     in_range("confidence", confidence, 0, 1)
     if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
         raise InputError(f"batch_size is {batch_size!r}; give a whole number of samples, or None")
@@ -83,7 +84,7 @@ def checked_call(
     return Call(
         problem=model,
         setting=setting,
-        standard=Standard(float(accept), classes, compare, model.parts if head is None else ()),
+        standard=Standard(float(accept), classes, compare, _parts(model)),
         labels=None if labels is None else _labels(labels, model, classes=classes),
         candidates=_candidates(candidates),
         trained=_trained(trained),
@@ -162,7 +163,8 @@ def in_range(name: str, value: Any, low: float, high: float) -> None:
     """
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not low < value < high:
-        raise InputError(f"{name} is {value!r}; give a number between {low} and {high}")
+        wanted = f"above {low}" if math.isinf(high) else f"between {low} and {high}"
+        raise InputError(f"{name} is {value!r}; give a number {wanted}")
 
 
 def _has_classes(model: Problem) -> bool:
@@ -171,8 +173,17 @@ def _has_classes(model: Problem) -> bool:
     return outputs.dim() == 2 and outputs.shape[1] > 1
 
 
+def _parts(model: Problem) -> tuple[int, ...]:
+    """The parts of end states that are judged themselves."""
+    judged = model.head is None and isinstance(model.start, tuple)
+    return model.parts if judged else ()
+
+
 def _labels(labels: Any, model: Problem, *, classes: bool) -> Tensor:
-    found = torch.as_tensor(labels).to(device_of(model.start))
+    try:
+        found = torch.as_tensor(labels).to(device_of(model.start))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError("labels cannot be read; give a tensor of whole numbers") from error
     if not classes:
         raise InputError("labels are given, but no head that makes logits of classes; give one")
     if found.is_floating_point() or found.dtype == torch.bool:
@@ -181,7 +192,7 @@ def _labels(labels: Any, model: Problem, *, classes: bool) -> Tensor:
         raise InputError(
             f"labels have shape {tuple(found.shape)}; give one for each of {model.samples} samples"
         )
-    return found
+    return found.long()
 
 
 def _candidates(given: Any) -> tuple[Setting, ...] | None:

@@ -59,7 +59,7 @@ class Standard:
         """
         if self.compare is not None:
             with guarded("compare"):
-                given = self.compare(outputs, reference)
+                given = self.compare(outputs.to(reference.dtype), reference)
             if not isinstance(given, Tensor) or given.shape != (len(outputs),):
                 raise InputError("compare: give a function that returns an error for each sample")
             if (given < 0).any():

@@ -104,10 +104,11 @@ class Problem:
     def outputs(self, states: Tensor) -> Tensor:
         """What is made of end states (samples, features): shape (samples, ...)."""
         if self.head is None:
-            return states
+            form = states.shape[1:] if isinstance(self.start, tuple) else self.start.shape[1:]
+            return states.reshape(-1, *form)
         with guarded("head"):
             made = self.head(self.unflat(states))
-        if not isinstance(made, Tensor) or len(made) != len(states):
+        if not isinstance(made, Tensor) or made.shape[:1] != states.shape[:1]:
             raise InputError(f"head returns {_form(made)}; return a tensor (samples, outputs)")
         return made
 
