@@ -15,7 +15,7 @@ from solverproof import __version__
 from solverproof.auditing.audit import run_audit
 from solverproof.auditing.call import Call, checked_call, solver_named
 from solverproof.auditing.measures import Compare
-from solverproof.auditing.problem import device_of
+from solverproof.auditing.problem import device_of, module_of
 from solverproof.auditing.result import AuditResult, Flow
 from solverproof.ode.solvers import Setting, Solver
 from solverproof.ode.torchdiffeq_methods import name_in_torchdiffeq
@@ -166,10 +166,11 @@ def _provenance(call: Call, field: Any, head: Any, started: datetime) -> dict[st
 
 
 def _hash(code: Any) -> str | None:
-    """Of a module's weights; None of a function, whose content is not known."""
-    if not isinstance(code, torch.nn.Module):
+    """Of the weights of a module, or of that whose method it is; None of another function."""
+    module = module_of(code)
+    if module is None:
         return None
-    kept = code.state_dict().values()  # of which a module may make anything
+    kept = module.state_dict().values()  # of which a module may make anything
     return _hash_of_tensors([value for value in kept if isinstance(value, Tensor)])
 
 

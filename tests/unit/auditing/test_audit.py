@@ -203,6 +203,10 @@ def test_what_was_audited_where_and_when_is_kept_as_the_card_says_it(tmp_path):
     result = audit(DECAY, plane(), head=sides(), solver="rk4", steps=16, **QUICK)
     made = result.provenance
     assert made["versions"].keys() >= {"solverproof", "python", "torch", "torchdiffeq"}
+    head = sides()
+    of_a_method = audit(DECAY, plane(), head=head.forward, solver="rk4", steps=16, **QUICK)
+    assert of_a_method.provenance["sha256"] == made["sha256"]
+    assert made["sha256"]["field"] is None
     assert made["started"] <= made["finished"]
     result.save(tmp_path)
     signed = f"Solverproof {made['versions']['solverproof']}, {made['finished'][:10]}"

@@ -12,8 +12,12 @@ from torchdiffeq import odeint
 
 import solverproof
 from solverproof.api import audit
+from solverproof.auditing.call import solver_named
+from solverproof.auditing.deployment import deploy, odeint_call
 from solverproof.auditing.measures import relative_error
+from solverproof.auditing.problem import problem
 from solverproof.errors import InputError
+from solverproof.ode.solvers import Setting
 from solverproof.reporting.html.wording import bidding, finding
 
 DOUBLE = torch.float64
@@ -371,6 +375,18 @@ def test_the_line_that_is_advised_solves_as_it_was_measured(field, setting, inte
     assert whole.shape == start.shape
     made = (whole.double() - _exactly(field, z0, interval)).norm(dim=1)
     assert made.numpy() == pytest.approx(result.per_sample["error_absolute"], rel=1e-2, abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
+@pytest.mark.parametrize("interval", [FORWARD, BACKWARD], ids=["on", "back"])
+@pytest.mark.parametrize("solver", ["euler", "rk4", "explicit_adams", "ssprk3"])
+def test_solving_without_the_states_in_between_is_the_same_to_the_last_bit(solver, interval, dtype):
+    field, setting = turning(2.0), Setting(solver_named("", solver), steps=7)
+    model = problem(lambda t, z: t * field(z), plane(50, dtype=dtype), interval, None)
+    names = {"torch": torch, "odeint": odeint, "solverproof": solverproof}
+    line = odeint_call(setting, model)
+    end = eval(line, {**names, "field": model.field, "z0": model.start})  # noqa: S307
+    assert torch.equal(deploy(model, setting).states, end)
 
 
 def test_small_states_pass_with_an_absolute_tolerance_of_their_size():

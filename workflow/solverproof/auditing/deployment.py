@@ -86,6 +86,8 @@ def deploy(problem: Problem, setting: Setting, batch_size: int | None = None) ->
 def odeint_call(setting: Setting, problem: Problem, batch_size: int | None = None) -> str:
     """The line to paste that solves with a setting, for the user's `field` and `z0`.
 
+    Of a fixed-step solver it keeps the states after every step, the usual way to ask for steps.
+
     Args:
         setting: the solver and its number of steps or tolerance.
         problem: the model and its samples.
@@ -163,9 +165,15 @@ def _solve(problem: Problem, setting: Setting) -> tuple[Tensor, int, int]:
     times = times_of(setting, problem.interval)
     if times is None:
         raise SolverError("underflow", f"{times_type()} does not tell the times of steps apart", 0)
-    times = sign * times.to(device_of(problem.start))
-    how: dict[str, Any] = {}
-    if setting.steps is None:
+    times = grid = sign * times.to(device_of(problem.start))
+    how: dict[str, Any]
+    if setting.steps is not None:
+        # The same steps to the last bit, without the states in between, which may fill the memory.
+        times, how = (
+            grid[[0, -1]],
+            {"options": {"grid_constructor": lambda *given: grid.to(given[-1])}},
+        )
+    else:
         how = dict(zip(("rtol", "atol"), setting.tolerances, strict=True))
         if problem.lands:
             how["options"] = {"step_t": times[1:]}
