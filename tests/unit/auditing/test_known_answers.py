@@ -498,6 +498,19 @@ def test_a_comparison_gets_states_in_their_form_and_in_one_precision():
         audit(turning(40.0), z0, compare=compare, accept=0, **FINE, **QUICK)
 
 
+def test_the_share_that_changes_alone_has_an_interval():
+    def field(z):
+        return turning(6.0)(z) * (1 + z.norm(dim=1, keepdim=True))
+
+    result = judged(field, solver="dopri5", steps=None, tolerance=0.1)
+    told = [reason for reason in result.reasons if "when samples are solved alone" in reason]
+    (found,) = (
+        re.match(r"(.*)% \((.*)% to (.*)%\) of 100 predictions change", one) for one in told
+    )
+    share, low, high = map(float, found.groups())
+    assert low < share < high
+
+
 @pytest.mark.filterwarnings("ignore:Functional iteration did not converge")
 @pytest.mark.parametrize("solver", ["explicit_adams", "implicit_adams"])
 def test_the_starting_steps_of_a_multistep_method_are_no_reason_to_doubt_it(solver):
