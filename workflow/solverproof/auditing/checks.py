@@ -151,15 +151,16 @@ def _coupled(double: Problem, met: Sequence[tuple[Tensor, Tensor]], ends: Tensor
         time = t.to(ends.device)
         return lambda states: flat(double.velocity(time, double.unflat(states)))
 
-    ways = [("The velocity", velocity(t), states) for t, states in met]
+    velocities = [(velocity(t), states) for t, states in met]
     most, rest = (COUPLED, REST) if double.exact else (COUPLED_SINGLE, REST_SINGLE)
     # Where a flow has come to rest, nothing is left of its velocity but rounding.
-    least = rest * max((_size(velocity(states)) for _, velocity, states in ways), default=0.0)
-    ways += [("What the head makes", double.outputs, ends.double())]
+    least = rest * max((_largest_of(made(states)) for made, states in velocities), default=0.0)
+    ways = [("The velocity", made, states, least) for made, states in velocities]
+    ways += [("What the head makes", double.outputs, ends.double(), 0.0)]
     largest = 0.0
-    for what, function, states in ways:
+    for what, function, states, smallest in ways:
         try:
-            changed = _changed(function, states, least if function != double.outputs else 0.0)
+            changed = _changed(function, states, smallest)
         except InputError:
             told = f"{what} of one sample alone cannot be computed."
             return Check("coupling", None, ok=False, sentence=told)
@@ -171,8 +172,8 @@ def _coupled(double: Problem, met: Sequence[tuple[Tensor, Tensor]], ends: Tensor
     return Check("coupling", largest, ok=True, sentence="Every sample is mapped by itself.")
 
 
-def _size(velocities: Tensor) -> float:
-    """The largest of finite velocities."""
+def _largest_of(velocities: Tensor) -> float:
+    """The largest norm of finite velocities."""
     sizes = norms_of(velocities)
     return max(sizes[sizes.isfinite()].tolist(), default=0.0)
 

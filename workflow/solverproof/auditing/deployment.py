@@ -165,14 +165,12 @@ def _solve(problem: Problem, setting: Setting) -> tuple[Tensor, int, int]:
     times = times_of(setting, problem.interval)
     if times is None:
         raise SolverError("underflow", f"{times_type()} does not tell the times of steps apart", 0)
-    times = grid = sign * times.to(device_of(problem.start))
+    grid = sign * times.to(device_of(problem.start))
+    times = grid[[0, -1]]
     how: dict[str, Any]
     if setting.steps is not None:
         # The same steps to the last bit, without the states in between, which may fill the memory.
-        times, how = (
-            grid[[0, -1]],
-            {"options": {"grid_constructor": lambda *given: grid.to(given[-1])}},
-        )
+        how = {"options": {"grid_constructor": lambda *given: grid.to(given[-1])}}
     else:
         how = dict(zip(("rtol", "atol"), setting.tolerances, strict=True))
         if problem.lands:
