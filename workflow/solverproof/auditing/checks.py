@@ -202,12 +202,10 @@ def _alone(call: Call, deployed: Deployed) -> Check:
     """The share of samples whose prediction changes when each is solved as a batch of one."""
     first = torch.arange(min(ALONE, call.problem.samples), device=device_of(call.problem.start))
     alone = deploy(call.problem.chosen(first), call.setting, batch_size=1)
-    misses = call.standard.misses(alone.outputs, deployed.outputs[first])
-    share, told_share = _share(misses, call)
-    what = "predictions change" if call.standard.classes else "outputs change by more than accepted"
+    share, changed = _changed_share(alone.outputs, deployed.outputs[first], call)
     told = (
-        f"{told_share} {what} when samples are solved alone: the solver chooses one step size for "
-        "a whole batch."
+        f"{changed} when samples are solved alone: the solver chooses one step size for a whole "
+        "batch."
     )
     return Check("alone against batch", share, share <= call.standard.share, told)
 
@@ -215,15 +213,16 @@ def _alone(call: Call, deployed: Deployed) -> Check:
 def _in_double(call: Call, deployed: Deployed, problem: Problem) -> Check:
     """The share of samples whose prediction changes when everything is computed in float64."""
     double = deploy(problem, call.setting, call.batch_size)
-    share, told_share = _share(call.standard.misses(deployed.outputs, double.outputs), call)
+    share, changed = _changed_share(deployed.outputs, double.outputs, call)
     off = spread(relative(distances(deployed.states, double.states), double.states))["p95"]
-    what = "predictions change" if call.standard.classes else "outputs change by more than accepted"
-    told = f"{told_share} {what} in float64; states by {off:.1e} (95th percentile)."
+    told = f"{changed} in float64; states by {off:.1e} (95th percentile)."
     return Check("float32 against float64", share, share <= call.standard.share, told)
 
 
-def _share(misses: Tensor, call: Call) -> tuple[float, str]:
-    """The share of samples that miss, and the same in words, with its interval."""
+def _changed_share(outputs: Tensor, others: Tensor, call: Call) -> tuple[float, str]:
+    """The share of samples whose outputs miss others, and the same in words, with its interval."""
+    misses = call.standard.misses(outputs, others)
     count, of = int(misses.sum()), len(misses)
+    what = "predictions change" if call.standard.classes else "outputs change by more than accepted"
     low, high = (f"{end:.1%}" for end in share_interval(count, of, call.confidence))
-    return count / of, f"{count / of:.1%} ({low} to {high}) of {of:,}"
+    return count / of, f"{count / of:.1%} ({low} to {high}) of {of:,} {what}"
